@@ -1,0 +1,244 @@
+"""Grades as they arrive: kinds, tokens, scores, and the reading of one row."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import NewType
+
+from alerts.errors import InvalidInput
+
+SourceName = NewType("SourceName", str)
+TokenId = NewType("TokenId", str)
+
+# A date that is ahead of the clock by more than this is a mistake, not a time zone.
+FUTURE_TOLERANCE = timedelta(hours=1)
+LABEL_LENGTH = 120
+COMPONENT_LIMIT = 40
+
+_SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_UPSTREAM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,18})?")
+_COMPONENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class Kind(StrEnum):
+    """Two grades, two upstream endpoints, two paces."""
+
+    FUNDAMENTAL = "fundamental"
+    TRADER = "trader"
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """One score of one token; kind and `as_of` are its cycle's.
+
+    score: hundredths of a point, 0–10,000; None where the source gave none: unknown, never 0.
+    label: the source's own class or signal; shown, never deciding.
+    components: (name, hundredths or None), sorted by name.
+    """
+
+    token: TokenId
+    symbol: str
+    name: str
+    score: int | None
+    label: str | None = None
+    components: tuple[tuple[str, int | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that could not be read. row: 1-based position, or line number in a file."""
+
+    row: int
+    token_id: str | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What rows came to: grades by their date (one cycle each), and the rows left out."""
+
+    grades: Mapping[datetime, tuple[Grade, ...]]
+    rejected: tuple[RejectedRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One sweep of one kind from one source at one `as_of` (aware, UTC).
+
+    complete: whether a token's absence means anything.
+    Each token stands in `grades` once (see `unique`).
+    """
+
+    source: SourceName
+    kind: Kind
+    as_of: datetime
+    complete: bool
+    grades: tuple[Grade, ...]
+
+
+def source_name(value: str) -> SourceName:
+    """A source's name: 1–32 of a–z, 0–9 and _, a letter first. Raises InvalidInput."""
+    if not _SOURCE.fullmatch(value):
+        raise InvalidInput("source", "must be 1-32 of a-z, 0-9 and _, starting with a letter")
+    return SourceName(value)
+
+
+def token_identity(source: SourceName, upstream_id: str) -> TokenId:
+    """`source:upstream_id`, the identity of a token everywhere. Raises InvalidInput."""
+    if not _UPSTREAM_ID.fullmatch(upstream_id):
+        raise InvalidInput("token_id", "must be 1-64 of A-Z, a-z, 0-9, dot, _ and -")
+    return TokenId(f"{source}:{upstream_id}")
+
+
+def is_token_identity(value: str) -> bool:
+    """Whether a text has the form `source:upstream_id`, seen or not."""
+    source, colon, upstream_id = value.partition(":")
+    return bool(colon and _SOURCE.fullmatch(source) and _UPSTREAM_ID.fullmatch(upstream_id))
+
+
+def read_grade(source: SourceName, row: Mapping[str, object]) -> Grade:
+    """One row in the public shape, validated.
+
+    row: `token_id` (text or whole number), `score` (number, decimal text, or null/absent =
+    unknown), and optionally `symbol`, `name`, `class`, `components` ({name: number or null}).
+    Names are labels: control and direction marks are dropped, never a reason to refuse a grade.
+    Raises InvalidInput naming the field.
+    """
+    token = token_identity(source, _read_upstream_id(row.get("token_id")))
+    return Grade(
+        token=token,
+        symbol=clean_label(row.get("symbol"), field="symbol") or token.partition(":")[2],
+        name=clean_label(row.get("name"), field="name") or "",
+        score=read_score(row.get("score")),
+        label=clean_label(row.get("class"), field="class"),
+        components=_read_components(row.get("components")),
+    )
+
+
+def read_score(value: object) -> int | None:
+    """A score in hundredths of a point, halves rounded up; None and blank text are unknown.
+
+    Raises InvalidInput for anything but a number from 0 to 100.
+    """
+    hundredths = read_hundredths(value, field="score")
+    if hundredths is not None and not 0 <= hundredths <= 10_000:
+        raise InvalidInput("score", f"must be from 0 to 100, not {_shown(value)}")
+    return hundredths
+
+
+def read_hundredths(value: object, *, field: str) -> int | None:
+    """A number (or its decimal text) in hundredths; None and blank text are unknown."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise InvalidInput(field, f"must be a number, not {_shown(value)}")
+    text = value.strip() if isinstance(value, str) else format(Decimal(repr(value)), "f")
+    if not text:
+        return None
+    if not (text.isascii() and _NUMBER.fullmatch(text)):
+        raise InvalidInput(field, f"must be a plain decimal number, not {_shown(value)}")
+    return int((Decimal(text) * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def read_as_of(value: object, *, latest: datetime | None, field: str = "as_of") -> datetime:
+    """An RFC 3339 time with its offset, or a bare date (midnight UTC), as aware UTC.
+
+    latest: now; a time past it by more than FUTURE_TOLERANCE is refused. None: a source that
+    lives by a clock of its own.
+    Raises InvalidInput.
+    """
+    if not isinstance(value, str):
+        raise InvalidInput(field, f"must be an RFC 3339 time as text, not {_shown(value)}")
+    text = value.strip()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        problem = f"must be an RFC 3339 time such as 2026-11-20T00:00:00Z, not {_shown(value)}"
+        raise InvalidInput(field, problem) from None
+    if len(text) == 10:
+        moment = moment.replace(tzinfo=UTC)
+    if moment.tzinfo is None:
+        raise InvalidInput(field, f"must say its offset (Z or +hh:mm): {_shown(value)}")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(field, f"is out of range: {_shown(value)}") from None
+    if moment.year < 2000:
+        raise InvalidInput(field, f"is before the year 2000: {_shown(value)}")
+    if latest is not None and moment > latest + FUTURE_TOLERANCE:
+        raise InvalidInput(field, f"is in the future: {_shown(value)}")
+    return moment
+
+
+def unique(grades: list[tuple[int, Grade]]) -> tuple[tuple[Grade, ...], tuple[RejectedRow, ...]]:
+    """Each token once, whatever the order of the rows.
+
+    grades: (row number, grade). Equal twins fold; of twins that differ the higher score stands
+    (a doubt is never a downgrade), a known one before an unknown one, and the others are reported.
+    """
+    chosen: dict[TokenId, tuple[int, Grade]] = {}
+    rejected: list[RejectedRow] = []
+    for row, grade in grades:
+        other = chosen.get(grade.token)
+        if other is None:
+            chosen[grade.token] = (row, grade)
+            continue
+        if other[1] == grade:
+            continue
+        kept, dropped = (row, grade), other
+        if _preference(other[1]) > _preference(grade):
+            kept, dropped = other, (row, grade)
+        chosen[grade.token] = kept
+        problem = f"differs from row {kept[0]} of the same token, which stands"
+        rejected.append(RejectedRow(dropped[0], grade.token, problem))
+    return tuple(grade for _, grade in chosen.values()), tuple(rejected)
+
+
+def clean_label(value: object, *, field: str) -> str | None:
+    """A label without control, direction and surrogate characters, at most 120 characters."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidInput(field, f"must be text, not {_shown(value)}")
+    if not (value.isascii() and value.isprintable()):
+        # Cc control, Cf format (direction marks, zero width), Cs lone surrogates.
+        kept = (c for c in value if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+        value = "".join(kept)
+    return " ".join(value.split())[:LABEL_LENGTH] or None
+
+
+def _preference(grade: Grade) -> tuple[bool, int, str]:
+    known = grade.score is not None
+    return known, grade.score or 0, repr((grade.label, grade.components, grade.symbol, grade.name))
+
+
+def _read_upstream_id(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise InvalidInput("token_id", f"must be text or a whole number, not {_shown(value)}")
+    return str(value).strip()
+
+
+def _read_components(value: object) -> tuple[tuple[str, int | None], ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, Mapping):
+        raise InvalidInput("components", f"must be an object, not {_shown(value)}")
+    if len(value) > COMPONENT_LIMIT:
+        raise InvalidInput("components", f"holds {len(value)}; at most {COMPONENT_LIMIT}")
+    components = []
+    for name, number in value.items():
+        if not isinstance(name, str) or not _COMPONENT_NAME.fullmatch(name):
+            raise InvalidInput("components", f"has a name not of a-z, 0-9 and _: {_shown(name)}")
+        components.append((name, read_hundredths(number, field=f"components.{name}")))
+    return tuple(sorted(components))
+
+
+def _shown(value: object) -> str:
+    """A value as an error shows it: short, and safe in a terminal."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

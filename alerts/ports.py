@@ -1,0 +1,124 @@
+"""The doors to the outside: sources, senders, the clock and the wake-up call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from alerts.domain.deliveries import Answer, Channel
+from alerts.domain.grades import Kind, Reading, SourceName
+
+
+class SourceState(StrEnum):
+    """How a source's kind stands, as `/v1/sources` shows it."""
+
+    OK = "ok"
+    WAITING = "waiting"
+    STALE = "stale"
+    GONE = "gone"
+    FORBIDDEN = "forbidden"
+    QUOTA = "quota"
+    FAILING = "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPage:
+    """One page as it came. rows: how many it holds; is_last: no page follows it."""
+
+    body: bytes
+    rows: int
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a page did not come: a value, for it is an ordinary day upstream.
+
+    state: gone, forbidden, quota or failing.
+    retry_after: how long upstream asked us to wait, if it did.
+    detail: one line for the operator: status and request id; never the key.
+    """
+
+    state: SourceState
+    detail: str
+    retry_after: timedelta | None = None
+
+
+class GradeSource(Protocol):
+    """A source that is polled, page by page. Each `fetch` is one request and costs budget."""
+
+    @property
+    def name(self) -> SourceName: ...
+
+    async def fetch(self, kind: Kind, page: int) -> FetchedPage | Trouble:
+        """Page `page` (1-based) of the newest grades of this kind. Raises nothing."""
+        ...
+
+    def read(self, kind: Kind, pages: Sequence[bytes], *, undated: datetime) -> Reading:
+        """Grades of all pages of one sweep, by date; pure.
+
+        undated: the `as_of` of rows that carry none.
+        A row that can't be read is rejected by its number over all pages (1-based).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSecret:
+    """One live secret. key: 24–64 raw bytes."""
+
+    id: str
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An endpoint as a sender needs it. address: the URL, chat or channel, decrypted."""
+
+    endpoint_id: str
+    channel: Channel
+    address: str
+    headers: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[SigningSecret, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One delivery to be sent. body: the event's bytes, made once and the same every time."""
+
+    delivery_id: str
+    event_id: str
+    body: bytes
+
+
+class Sender(Protocol):
+    """One channel. A failed send is a value: `send` raises nothing but cancellation.
+
+    repeatable: whether sending twice does no harm, because receivers can tell by the id.
+    """
+
+    @property
+    def repeatable(self) -> bool: ...
+
+    async def send(self, destination: Destination, parcel: Sequence[Letter]) -> Answer:
+        """Hand over one parcel (one or more letters, one message) within the total deadline."""
+        ...
+
+
+class Waker(Protocol):
+    """A hint after a commit that there is something to do. It may be lost."""
+
+    async def wake(self) -> None: ...
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return at the next wake-up, or after the timeout."""
+        ...
+
+
+class Clock(Protocol):
+    """Time. `now` is aware UTC; `monotonic` is seconds of a clock that never jumps."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...

@@ -1,0 +1,1 @@
+"""Where grades come from."""
