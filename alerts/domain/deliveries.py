@@ -1,8 +1,14 @@
 """Deliveries and attempts: what a send can come to, and what follows from it."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final, assert_never
+
+from alerts.domain.retries import RetrySchedule
+
+# A delivery whose attempts were cut off this often in a row kills what sends it.
+POISON_AFTER: Final = 3
 
 
 class Channel(StrEnum):
@@ -128,3 +134,121 @@ class Answer:
     outcome: Outcome
     effect: Effect = Keep()
     trace: Trace = Trace()
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+
+
+class SkipReason(StrEnum):
+    """Why a delivery was never to be sent."""
+
+    MUTED = "muted"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    UNSUBSCRIBED = "unsubscribed"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+
+
+class EndReason(StrEnum):
+    """Why a delivery ended `dead`, where it was not for its last attempt's own reason."""
+
+    EXPIRED = "expired"
+    POISON = "poison"
+
+
+class Trigger(StrEnum):
+    """Who asked for an attempt: the schedule, or a person by resend or replay."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+
+
+class Order(StrEnum):
+    """What an endpoint wants of two deliveries about the same token and kind."""
+
+    NONE = "none"
+    STRICT = "strict"
+    LATEST = "latest"
+
+
+class EndpointState(StrEnum):
+    """active; paused by its owner; disabled by us."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an attempt's outcome makes of its delivery and lane.
+
+    position: the schedule's next place. due_at: of the next attempt, when `pending`.
+    hold_until: nothing goes to this endpoint before then, where it asked for that.
+    """
+
+    state: State
+    reason: Reason | EndReason | None
+    position: int
+    due_at: datetime | None = None
+    hold_until: datetime | None = None
+
+
+def next_state(
+    outcome: Outcome,
+    *,
+    position: int,
+    now: datetime,
+    expires_at: datetime,
+    schedule: RetrySchedule,
+    jitter: float,
+) -> Verdict:
+    """The whole state machine of a delivery that was sent once more.
+
+    position: of the attempt in the schedule, 0 the first. jitter: 0 up to 1.
+    A retry that would come after the delivery expires is not waited for.
+    """
+    match outcome:
+        case Delivered():
+            return Verdict(State.DELIVERED, None, position)
+        case Rejected(reason):
+            return Verdict(State.DEAD, reason, position)
+        case Unknown(reason):
+            return Verdict(State.UNKNOWN, reason, position)
+        case Deferred(reason, retry_after, scope):
+            hold = None
+            if scope is Scope.ENDPOINT:
+                wait = schedule.first_step if retry_after is None else retry_after
+                hold = now + wait
+            delay = schedule.delay(position + 1, jitter=jitter)
+            if delay is None:
+                return Verdict(State.DEAD, reason, position, hold_until=hold)
+            due = now + max(delay, retry_after or delay)
+            if due >= expires_at:
+                return Verdict(State.DEAD, EndReason.EXPIRED, position, hold_until=hold)
+            return Verdict(State.PENDING, reason, position + 1, due, hold)
+        case _:
+            assert_never(outcome)
+
+
+def after_interruption(
+    *, repeatable: bool, interruptions: int, position: int, now: datetime
+) -> Verdict:
+    """What becomes of a delivery whose worker was lost while it was being sent.
+
+    interruptions: in a row, this one included; they do not advance the schedule.
+    """
+    if not repeatable:
+        return Verdict(State.UNKNOWN, Reason.INTERRUPTED, position)
+    if interruptions >= POISON_AFTER:
+        return Verdict(State.DEAD, EndReason.POISON, position)
+    return Verdict(State.PENDING, Reason.INTERRUPTED, position, now)

@@ -1,11 +1,15 @@
-"""When to try again: what the other side asked for."""
+"""When to try again: our schedule, and what the other side asked for."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 # Nobody may silence us for longer than a day with one header.
 LONGEST_WAIT = timedelta(hours=24)
+
+# The share of a delay that jitter may add.
+JITTER_SHARE = 0.1
 
 _SECONDS = re.compile(r"[0-9]{1,64}(\.[0-9]{1,64})?")
 _LONGEST_DATE = 64
@@ -32,3 +36,35 @@ def read_retry_after(value: str | None, now: datetime) -> timedelta | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return min(max(wait, timedelta(0)), LONGEST_WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySchedule:
+    """The waits before each attempt, the first of them before the first attempt.
+
+    Standard Webhooks' own: at once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
+    """
+
+    delays: tuple[timedelta, ...]
+
+    def delay(self, position: int, *, jitter: float) -> timedelta | None:
+        """The wait before the attempt at `position` (0 the first), None past the end.
+
+        jitter: 0 up to 1, adds up to a tenth; a retry is never early.
+        """
+        if position >= len(self.delays):
+            return None
+        return self.delays[position] * (1 + JITTER_SHARE * jitter)
+
+    @property
+    def first_step(self) -> timedelta:
+        """How long an overloaded endpoint is left alone when it does not say."""
+        return self.delays[1] if len(self.delays) > 1 else timedelta(seconds=5)
+
+
+STANDARD_SCHEDULE = RetrySchedule(
+    tuple(
+        timedelta(seconds=seconds)
+        for seconds in (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+    )
+)

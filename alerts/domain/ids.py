@@ -1,0 +1,42 @@
+"""Identities: a prefix and 26 characters, 48 bits of time and 80 bits that tell apart."""
+
+import hashlib
+from datetime import datetime
+from typing import Final
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+
+CYCLE: Final = "cyc_"
+EVENT: Final = "evt_"
+ENDPOINT: Final = "ep_"
+DELIVERY: Final = "dlv_"
+ATTEMPT: Final = "att_"
+KEY: Final = "key_"
+APP: Final = "app_"
+SECRET: Final = "sec_"
+SEND: Final = "snd_"
+LEASE: Final = "lse_"
+SWEEP: Final = "swp_"
+
+
+def make_id(prefix: str, at: datetime, distinct: bytes) -> str:
+    """An id that sorts by `at` (milliseconds); distinct: 10 bytes, random or a hash."""
+    milliseconds = int(at.timestamp() * 1000) & 0xFFFF_FFFF_FFFF
+    return prefix + _encode((milliseconds << 80) | int.from_bytes(distinct[:10], "big"))
+
+
+def event_id(at: datetime, *parts: str | int | None) -> str:
+    """The id that the same event always gets.
+
+    at: the event's `as_of`. parts: type, source, kind, token, as_of, revision (or what takes
+    their place for an event about an endpoint or a source).
+    """
+    text = "\x1f".join("" if part is None else str(part) for part in parts)
+    return make_id(EVENT, at, hashlib.sha256(text.encode()).digest())
+
+
+def _encode(number: int) -> str:
+    """128 bits as 26 characters of Crockford's base 32, highest first."""
+    pairs = _PAIRS
+    return "".join([pairs[(number >> shift) & 1023] for shift in range(120, -1, -10)])

@@ -1,0 +1,123 @@
+"""Bands, the rating held, and the gate a cycle passes before it is believed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from alerts.domain.grades import Cycle, Kind, TokenId
+
+# A complete cycle with a smaller share of the last accepted one's tokens is held.
+GATE_SHARE_PERCENT: Final = 80
+# A token is withdrawn after this many complete cycles without it, over at least this long.
+WITHDRAWN_AFTER_CYCLES: Final = 7
+WITHDRAWN_AFTER: Final = timedelta(hours=72)
+
+
+@dataclass(frozen=True, slots=True)
+class BandPolicy:
+    """The ladder of one kind. All numbers are hundredths of a point.
+
+    names: lowest first; a rank is 1 for the lowest. edges: lower edge of each name but the first;
+    a score on an edge is in the upper band.
+    margin: how far past an edge a score must be before the band held changes.
+    move_step: how far a score must go from its anchor to be told without a change of band.
+    """
+
+    version: int
+    names: tuple[str, ...]
+    edges: tuple[int, ...]
+    margin: int
+    move_step: int
+
+    def rank_of(self, score: int) -> int:
+        """The rank a score falls on when no band is held yet."""
+        return 1 + sum(score >= edge for edge in self.edges)
+
+    def rank_held(self, rank: int, score: int) -> int:
+        """The rank after `score`, when `rank` is held: it changes only past an edge and margin."""
+        above = 1 + sum(score >= edge + self.margin for edge in self.edges)
+        if above > rank:
+            return above
+        below = len(self.names) - sum(score < edge - self.margin for edge in self.edges)
+        return min(rank, below)
+
+    def name_of(self, rank: int) -> str:
+        """The name of a rank, 1 the lowest."""
+        return self.names[rank - 1]
+
+
+FUNDAMENTAL_NAMES: Final = ("High Risk", "Speculative", "Emerging", "Blue Chip", "Store of Value")
+TRADER_NAMES: Final = ("Strong Sell", "Sell", "Neutral", "Buy", "Strong Buy")
+DEFAULT_MOVE_STEP: Final = 500
+
+
+def default_policies(move_step: int = DEFAULT_MOVE_STEP) -> Mapping[Kind, BandPolicy]:
+    """The ladders Gradebell ships. move_step: hundredths of a point."""
+    return MappingProxyType(
+        {
+            Kind.FUNDAMENTAL: BandPolicy(
+                1, FUNDAMENTAL_NAMES, (4000, 6000, 8000, 9000), 200, move_step
+            ),
+            Kind.TRADER: BandPolicy(1, TRADER_NAMES, (2000, 4000, 6000, 8000), 300, move_step),
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """The band held for one token and kind: the one last announced, and the last observation.
+
+    rank: of the band, 1 the lowest. since: `as_of` at which it was taken.
+    score, as_of, label, components: the last accepted observation; revision counts the values
+    seen at that same `as_of`, 0 the first; event_id: what was announced at it, if anything.
+    anchor: the score at the last event. Scores in hundredths of a point.
+    absent_cycles, absent_since, absent_as_of: how many complete cycles in a row lacked it.
+    """
+
+    token: TokenId
+    rank: int
+    since: datetime
+    score: int
+    as_of: datetime
+    anchor: int
+    label: str | None = None
+    components: tuple[tuple[str, int | None], ...] = ()
+    revision: int = 0
+    event_id: str | None = None
+    absent_cycles: int = 0
+    absent_since: datetime | None = None
+    absent_as_of: datetime | None = None
+    withdrawn: bool = False
+
+
+class HoldReason(StrEnum):
+    """Why a cycle was not believed."""
+
+    EMPTY = "empty"
+    NO_SCORES = "no_scores"
+    TOO_FEW_TOKENS = "too_few_tokens"
+
+
+def seal(cycle: Cycle, *, reference: int | None) -> HoldReason | None:
+    """Whether a cycle may be diffed: None, or why it is held until a person decides.
+
+    reference: tokens graded in the last accepted complete cycle; None before the first.
+    """
+    graded = graded_count(cycle)
+    if cycle.grades and not graded:
+        return HoldReason.NO_SCORES
+    if not cycle.complete:
+        return None
+    if not graded:
+        return HoldReason.EMPTY
+    if reference is not None and graded * 100 < reference * GATE_SHARE_PERCENT:
+        return HoldReason.TOO_FEW_TOKENS
+    return None
+
+
+def graded_count(cycle: Cycle) -> int:
+    """How many tokens of a cycle carry a score."""
+    return sum(grade.score is not None for grade in cycle.grades)
