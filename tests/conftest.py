@@ -1,0 +1,136 @@
+"""What every test may ask for: databases on both engines, Redis; and the closing words of a run."""
+
+import importlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import hypothesis
+import pytest
+from redis import Redis
+
+from tests import databases, servers
+from tests.offline import stay_on_this_machine
+from tests.programs import Unavailable
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+SERVERS_USED = pytest.StashKey[list[servers.Server]]()
+
+hypothesis.settings.register_profile("gradebell", deadline=None, derandomize=IN_CI)
+hypothesis.settings.load_profile("gradebell")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SERVERS_USED] = []
+    stay_on_this_machine()
+
+
+@pytest.fixture(scope="session")
+def upgrade() -> databases.Upgrade:
+    """What gives an empty database its tables."""
+    migrate = importlib.import_module("alerts.store.migrate")
+    upgrade: databases.Upgrade = migrate.upgrade
+    return upgrade
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(pytestconfig: pytest.Config) -> Iterator[servers.Server]:
+    """A PostgreSQL of this run's own."""
+    yield from _started(servers.postgresql, pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def redis_server(pytestconfig: pytest.Config) -> Iterator[servers.Server]:
+    """A Redis of this run's own."""
+    yield from _started(servers.redis, pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory, upgrade: databases.Upgrade) -> Path:
+    path = tmp_path_factory.mktemp("template") / "gradebell.db"
+    return databases.make_sqlite_template(path, upgrade)
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: servers.Server, upgrade: databases.Upgrade) -> str:
+    return databases.make_postgresql_template(postgresql_server, upgrade)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of the test's own."""
+    return databases.copy_sqlite(sqlite_template, tmp_path / "gradebell.db")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: servers.Server, postgresql_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of the test's own."""
+    with databases.postgresql_database(postgresql_server, postgresql_template) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of the test's own: the test runs once on each engine."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without tables, once on each engine: for the tests of the migrations."""
+    if request.param == "sqlite":
+        yield databases.sqlite_url(tmp_path / "empty.db")
+        return
+    server = request.getfixturevalue("postgresql_server")
+    with databases.postgresql_database(server, "template0") as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: servers.Server) -> str:
+    """Redis, with nothing in it."""
+    with Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section("did not run, and why")
+        for why, count in Counter(map(_reason, skipped)).most_common():
+            terminalreporter.write_line(f"{count} x {why}")
+    used = config.stash[SERVERS_USED]
+    if used:
+        names = ", ".join(f"{server.version} ({server.origin})" for server in used)
+        terminalreporter.write_line(f"servers of this run: {names}")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return str(report.longrepr)
+
+
+def _started(
+    start: Callable[[], AbstractContextManager[servers.Server]], config: pytest.Config
+) -> Iterator[servers.Server]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(start())
+        except Unavailable as reason:
+            _cannot_run(reason)
+        config.stash[SERVERS_USED].append(server)
+        yield server
+
+
+def _cannot_run(reason: Unavailable) -> NoReturn:
+    """Where all must run, a test that can't is a failure; elsewhere it is named at the end."""
+    if IN_CI:
+        pytest.fail(f"needs a server: {reason}", pytrace=False)
+    pytest.skip(f"needs a server: {reason}")

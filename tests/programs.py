@@ -1,0 +1,154 @@
+"""Programs that tests start: in a private folder, on a free port, ended by their own pid."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.02
+LOOPBACK = "127.0.0.1"
+
+
+class Unavailable(Exception):
+    """A program could not be had; the message says what was tried and what came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a program runs as; without ids: as ourselves."""
+
+    user_id: int | None = None
+    group_id: int | None = None
+
+    @property
+    def other_groups(self) -> list[int] | None:
+        """None of root's groups go along to somebody else."""
+        return None if self.user_id is None else []
+
+
+OURSELVES = Person()
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """A new folder, gone with all that is in it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="gradebell-tests-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def nobody_special(folder: Path) -> Person:
+    """Somebody who is not root, and made owner of the folder. Raises Unavailable."""
+    if os.geteuid() != 0:
+        return OURSELVES
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = known.get("postgres") or known.get("nobody")
+    if entry is None:
+        raise Unavailable("it does not run as root, and there is no user postgres or nobody")
+    os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return Person(entry.pw_uid, entry.pw_gid)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def output_of(command: Sequence[str | Path], folder: Path, person: Person = OURSELVES) -> str:
+    """What a program that ends by itself prints. Raises Unavailable with its last word."""
+    finished = subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        encoding="utf-8",
+        extra_groups=person.other_groups,
+        group=person.group_id,
+        stdin=subprocess.DEVNULL,
+        timeout=START_SECONDS,
+        user=person.user_id,
+    )
+    if finished.returncode != 0:
+        said = (finished.stderr or finished.stdout).strip().splitlines()
+        raise Unavailable(f"{command[0]} failed: {said[-1] if said else finished.returncode}")
+    return str(finished.stdout)
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    folder: Path,
+    *,
+    is_ready: Callable[[], bool],
+    person: Person = OURSELVES,
+    stop_signal: signal.Signals = signal.SIGTERM,
+) -> Iterator[int]:
+    """The pid of a server that is ready; it has ended when this has. Raises Unavailable."""
+    log = folder / "log"
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C is for the test run, which then ends the server in order.
+        process = subprocess.Popen(
+            [*_ended_with_us(), *(str(word) for word in command)],
+            cwd=folder,
+            extra_groups=person.other_groups,
+            group=person.group_id,
+            start_new_session=True,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            user=person.user_id,
+        )
+    try:
+        _wait_until(is_ready, process, log)
+        yield process.pid
+    finally:
+        _end(process, stop_signal)
+
+
+def _ended_with_us() -> list[str]:
+    """A prefix by which the kernel ends the program with us, even where we are killed (Linux)."""
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    return [] if setpriv is None else [setpriv, "--pdeathsig", "INT"]
+
+
+def _wait_until(
+    is_ready: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path
+) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not is_ready():
+        if process.poll() is not None:
+            raise Unavailable(f"it ended with {process.returncode}: {_last_line(log)}")
+        if time.monotonic() > deadline:
+            raise Unavailable(f"not ready after {START_SECONDS:.0f} s: {_last_line(log)}")
+        time.sleep(POLL_SECONDS)
+
+
+def _end(process: "subprocess.Popen[bytes]", stop_signal: signal.Signals) -> None:
+    if process.poll() is not None:
+        return
+    process.send_signal(stop_signal)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(STOP_SECONDS)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
