@@ -35,7 +35,7 @@ class FetchedPage:
 class Trouble:
     """Why a page did not come: a value, for it is an ordinary day upstream.
 
-    state: gone, forbidden, quota or failing.
+    state: waiting (a pace was exceeded), gone, forbidden, quota or failing.
     retry_after: how long upstream asked us to wait, if it did.
     detail: one line for the operator: status and request id; never the key.
     """
