@@ -19,6 +19,9 @@ SEND: Final = "snd_"
 LEASE: Final = "lse_"
 SWEEP: Final = "swp_"
 
+# The operator's own app, there from the first migration on.
+HOUSE_APP: Final = APP + "0" * 26
+
 
 def make_id(prefix: str, at: datetime, distinct: bytes) -> str:
     """An id that sorts by `at` (milliseconds); distinct: 10 bytes, random or a hash."""

@@ -1,0 +1,302 @@
+"""Cycles and watermarks: what was received, held, diffed and told."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from sqlalchemy import Row, delete, insert, select, update
+
+from alerts.domain.grades import Cycle, Grade, Kind, RejectedRow, SourceName
+from alerts.domain.ratings import HoldReason, graded_count
+from alerts.store.engine import Transaction, insert_into
+from alerts.store.tables import cycle_rows, cycles, rejected_rows, watermarks
+
+# Rejected rows kept one by one; past that they are only counted.
+REJECTED_KEPT: Final = 1000
+
+_rows_encoder = msgspec.msgpack.Encoder()
+_rows_decoder = msgspec.msgpack.Decoder(tuple[Grade, ...])
+
+
+class CycleState(StrEnum):
+    """received → sealed → diffed → done, or held (→ sealed | discarded)."""
+
+    RECEIVED = "received"
+    SEALED = "sealed"
+    DIFFED = "diffed"
+    DONE = "done"
+    HELD = "held"
+    DISCARDED = "discarded"
+
+
+class Origin(StrEnum):
+    """How a cycle came in."""
+
+    POLL = "poll"
+    PUSH = "push"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """How far a source's kind has come.
+
+    version: what a writer must still find, or somebody else was there. as_of: of the newest
+    accepted cycle; first_as_of: of the first. reference: graded tokens of the last accepted
+    complete cycle. band_version: of the ladder its ratings stand on.
+    """
+
+    version: int
+    as_of: datetime | None
+    first_as_of: datetime | None
+    reference: int | None
+    band_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRecord:
+    """A cycle as the log shows it. tokens: rows read; graded: those with a score."""
+
+    id: str
+    source: SourceName
+    kind: Kind
+    as_of: datetime
+    origin: Origin
+    complete: bool
+    state: CycleState
+    hold_reason: HoldReason | None
+    tokens: int
+    graded: int
+    rejected: int
+    events: int
+    fan_out_after: str | None
+    received_at: datetime
+    diffed_at: datetime | None
+    done_at: datetime | None
+
+
+async def insert_cycle(
+    tx: Transaction,
+    cycle_id: str,
+    cycle: Cycle,
+    *,
+    origin: Origin,
+    rejected: Sequence[RejectedRow],
+) -> None:
+    """Keep a cycle as received, with its rows, until it is diffed."""
+    row = {
+        "id": cycle_id,
+        "source": cycle.source,
+        "kind": cycle.kind,
+        "as_of": cycle.as_of,
+        "origin": origin,
+        "complete": cycle.complete,
+        "state": CycleState.RECEIVED,
+        "tokens": len(cycle.grades),
+        "graded": graded_count(cycle),
+        "rejected": len(rejected),
+        "events": 0,
+        "received_at": await tx.now(),
+    }
+    await tx.connection.execute(insert(cycles), [row])
+    rows = zlib.compress(_rows_encoder.encode(cycle.grades), level=1)
+    await tx.connection.execute(insert(cycle_rows), [{"cycle_id": cycle_id, "rows": rows}])
+    if rejected:
+        kept = {reject.row: reject for reject in reversed(rejected[:REJECTED_KEPT])}
+        await tx.connection.execute(
+            insert(rejected_rows),
+            [
+                {
+                    "cycle_id": cycle_id,
+                    "row": reject.row,
+                    "token_id": None if reject.token_id is None else reject.token_id[:120],
+                    "problem": reject.problem,
+                }
+                for reject in kept.values()
+            ],
+        )
+
+
+async def find_cycle(tx: Transaction, cycle_id: str) -> CycleRecord | None:
+    """A cycle by its id."""
+    found = await tx.connection.execute(select(cycles).where(cycles.c.id == cycle_id))
+    row = found.one_or_none()
+    return None if row is None else _record(row)
+
+
+async def load_cycle(tx: Transaction, record: CycleRecord) -> Cycle:
+    """The cycle with its rows, decoded; there as long as it is not diffed."""
+    query = select(cycle_rows.c.rows).where(cycle_rows.c.cycle_id == record.id)
+    rows = (await tx.connection.execute(query)).scalar_one()
+    grades = _rows_decoder.decode(zlib.decompress(rows))
+    return Cycle(record.source, record.kind, record.as_of, record.complete, grades)
+
+
+async def open_cycles(tx: Transaction, *states: CycleState) -> list[str]:
+    """Ids of cycles in these states, oldest first, at most 100."""
+    query = (
+        select(cycles.c.id).where(cycles.c.state.in_(states)).order_by(cycles.c.id).limit(100)
+    )
+    return list((await tx.connection.execute(query)).scalars())
+
+
+async def list_cycles(
+    tx: Transaction,
+    *,
+    before: str | None,
+    limit: int,
+    source: str | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+) -> list[CycleRecord]:
+    """Cycles newest first, those with an id below `before`."""
+    query = select(cycles).order_by(cycles.c.id.desc()).limit(limit)
+    for column, value in ((cycles.c.source, source), (cycles.c.kind, kind), (cycles.c.state, state)):
+        if value is not None:
+            query = query.where(column == value)
+    if before is not None:
+        query = query.where(cycles.c.id < before)
+    return [_record(row) for row in await tx.connection.execute(query)]
+
+
+async def list_rejected(tx: Transaction, cycle_id: str) -> list[RejectedRow]:
+    """The rows a cycle left out, in order; at most REJECTED_KEPT of them are kept."""
+    query = (
+        select(rejected_rows.c.row, rejected_rows.c.token_id, rejected_rows.c.problem)
+        .where(rejected_rows.c.cycle_id == cycle_id)
+        .order_by(rejected_rows.c.row)
+    )
+    return [RejectedRow(*row) for row in await tx.connection.execute(query)]
+
+
+async def move_cycle(
+    tx: Transaction, cycle_id: str, *, expected: Sequence[CycleState], to: CycleState
+) -> bool:
+    """Change a cycle's state if it is still as expected; False: somebody else was first."""
+    statement = (
+        update(cycles).where(cycles.c.id == cycle_id, cycles.c.state.in_(expected)).values(state=to)
+    )
+    return (await tx.connection.execute(statement)).rowcount == 1
+
+
+async def hold_cycle(tx: Transaction, cycle_id: str, reason: HoldReason) -> None:
+    """Set a cycle aside, rows and all, until somebody releases or discards it."""
+    await tx.connection.execute(
+        update(cycles)
+        .where(cycles.c.id == cycle_id)
+        .values(state=CycleState.HELD, hold_reason=reason)
+    )
+
+
+async def finish_diff(tx: Transaction, cycle_id: str, *, events: int) -> None:
+    """A cycle is diffed: its rows may go, its events wait to be fanned out."""
+    now = await tx.now()
+    values: dict[str, object] = {"state": CycleState.DIFFED, "events": events, "diffed_at": now}
+    if not events:
+        values |= {"state": CycleState.DONE, "done_at": now}
+    await tx.connection.execute(update(cycles).where(cycles.c.id == cycle_id).values(values))
+    await drop_rows(tx, cycle_id)
+
+
+async def drop_rows(tx: Transaction, cycle_id: str) -> None:
+    """Forget a cycle's rows: diffed or discarded, they are not needed again."""
+    await tx.connection.execute(delete(cycle_rows).where(cycle_rows.c.cycle_id == cycle_id))
+
+
+async def advance_fan_out(
+    tx: Transaction, record: CycleRecord, *, after: str | None, is_last: bool
+) -> bool:
+    """Move a cycle's fan-out checkpoint on; False: another worker did, leave it to that one.
+
+    Called first in the transaction, so that the row's lock orders the workers.
+    """
+    checkpoint = cycles.c.fan_out_after
+    same = checkpoint.is_(None) if record.fan_out_after is None else (
+        checkpoint == record.fan_out_after
+    )
+    values: dict[str, object] = {"fan_out_after": after}
+    if is_last:
+        values |= {"state": CycleState.DONE, "done_at": await tx.now()}
+    statement = (
+        update(cycles)
+        .where(cycles.c.id == record.id, cycles.c.state == CycleState.DIFFED, same)
+        .values(values)
+    )
+    return (await tx.connection.execute(statement)).rowcount == 1
+
+
+async def read_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Watermark:
+    """How far this source and kind have come; made when first asked for (in a write)."""
+    columns = watermarks.c
+    query = select(
+        columns.version, columns.as_of, columns.first_as_of, columns.reference, columns.band_version
+    ).where(columns.source == source, columns.kind == kind)
+    row = (await tx.connection.execute(query)).one_or_none()
+    return Watermark(0, None, None, None, None) if row is None else Watermark(*row)
+
+
+async def take_watermark(
+    tx: Transaction, source: SourceName, kind: Kind, version: int
+) -> bool:
+    """The first statement of transaction 1: False if somebody else has moved on since `version`."""
+    if version == 0:
+        statement = (
+            insert_into(tx, watermarks)
+            .values(source=source, kind=kind, version=1)
+            .on_conflict_do_nothing()
+        )
+        return (await tx.connection.execute(statement)).rowcount == 1
+    taken = await tx.connection.execute(
+        update(watermarks)
+        .where(
+            watermarks.c.source == source,
+            watermarks.c.kind == kind,
+            watermarks.c.version == version,
+        )
+        .values(version=version + 1)
+    )
+    return taken.rowcount == 1
+
+
+async def write_watermark(
+    tx: Transaction, cycle_id: str, cycle: Cycle, mark: Watermark
+) -> None:
+    """Record an accepted cycle. mark: as it is to be; its version is not looked at."""
+    await tx.connection.execute(
+        update(watermarks)
+        .where(watermarks.c.source == cycle.source, watermarks.c.kind == cycle.kind)
+        .values(
+            as_of=mark.as_of,
+            first_as_of=mark.first_as_of,
+            reference=mark.reference,
+            band_version=mark.band_version,
+            cycle_id=cycle_id,
+            accepted_at=await tx.now(),
+        )
+    )
+
+
+async def next_cycle_as_of(
+    tx: Transaction, source: SourceName, kind: Kind, after: datetime
+) -> datetime | None:
+    """The `as_of` of the next accepted cycle later than `after`, if there is one."""
+    query = (
+        select(cycles.c.as_of)
+        .where(
+            cycles.c.source == source,
+            cycles.c.kind == kind,
+            cycles.c.as_of > after,
+            cycles.c.state.in_((CycleState.DIFFED, CycleState.DONE)),
+        )
+        .order_by(cycles.c.as_of)
+        .limit(1)
+    )
+    return (await tx.connection.execute(query)).scalar_one_or_none()
+
+
+def _record(row: Row[tuple[object, ...]]) -> CycleRecord:
+    return msgspec.convert(dict(row._mapping), CycleRecord)  # noqa: SLF001 - Row's public mapping.

@@ -1,0 +1,220 @@
+"""Events: numbered in the order in which they are committed, without holes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Row, Select, and_, case, func, insert, or_, select, update
+
+from alerts.domain.events import SUBSCRIBABLE, AudienceKind, Draft, EventType, encode
+from alerts.domain.grades import Kind, TokenId
+from alerts.domain.subscriptions import EventFacts
+from alerts.store.engine import Transaction
+from alerts.store.tables import counters, endpoints, events
+
+COUNTER: Final = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """A durable event. body: the bytes that everybody is sent."""
+
+    id: str
+    sequence: int
+    type: EventType
+    audience: AudienceKind
+    audience_id: str | None
+    kind: Kind | None
+    token: TokenId | None
+    cycle_id: str | None
+    notches: int | None
+    size: int | None
+    at: datetime
+    recorded_at: datetime
+    body: bytes
+
+    @property
+    def facts(self) -> EventFacts:
+        """What matching looks at."""
+        return EventFacts(
+            self.sequence, self.type, self.token, self.kind, self.notches, self.size
+        )
+
+
+async def append(
+    tx: Transaction, drafts: Sequence[Draft], *, cycle_id: str | None = None
+) -> list[EventRecord]:
+    """Number these events and make them durable; one that is there already is left out.
+
+    Takes the counter's lock, which is held to commit: call it last of all that takes locks.
+    """
+    known = await _known(tx, [draft.id for draft in drafts])
+    fresh = [draft for draft in drafts if draft.id not in known]
+    if not fresh:
+        return []
+    now = await tx.now()
+    last = counters.c.recorded_at
+    numbered = await tx.connection.execute(
+        update(counters)
+        .where(counters.c.name == COUNTER)
+        .values(
+            value=counters.c.value + len(fresh),
+            recorded_at=case((last > now, last), else_=now),
+        )
+        .returning(counters.c.value, counters.c.recorded_at)
+    )
+    value, recorded_at = numbered.one()
+    records = [
+        _record_of(draft, sequence, recorded_at, cycle_id)
+        for sequence, draft in enumerate(fresh, start=value - len(fresh) + 1)
+    ]
+    rows = [_row_of(record, draft) for record, draft in zip(records, fresh, strict=True)]
+    await tx.connection.execute(insert(events), rows)
+    return records
+
+
+async def current_sequence(tx: Transaction) -> int:
+    """The number of the last committed event, 0 before the first."""
+    query = select(counters.c.value).where(counters.c.name == COUNTER)
+    return (await tx.connection.execute(query)).scalar_one()
+
+
+async def find_event(tx: Transaction, event_id: str, *, app_id: str | None) -> EventRecord | None:
+    """An event by id. app_id: only if it is for everyone, this app or one of its endpoints."""
+    query = _events(app_id).where(events.c.id == event_id)
+    row = (await tx.connection.execute(query)).one_or_none()
+    return None if row is None else EventRecord(*row)
+
+
+async def list_events(
+    tx: Transaction,
+    *,
+    after: int,
+    limit: int,
+    app_id: str | None,
+    event_type: str | None = None,
+    token: str | None = None,
+    kind: str | None = None,
+) -> list[EventRecord]:
+    """The feed: events numbered above `after`, in order. app_id: None sees everything."""
+    query = _events(app_id).where(events.c.sequence > after).order_by(events.c.sequence)
+    conditions = ((events.c.type, event_type), (events.c.token, token), (events.c.kind, kind))
+    for column, value in conditions:
+        if value is not None:
+            query = query.where(column == value)
+    return [EventRecord(*row) for row in await tx.connection.execute(query.limit(limit))]
+
+
+async def oldest_sequence(tx: Transaction) -> int | None:
+    """The lowest number still kept."""
+    return (await tx.connection.execute(select(func.min(events.c.sequence)))).scalar_one()
+
+
+async def last_band_change(tx: Transaction) -> EventRecord | None:
+    """The newest change of band anybody was told, for a test send to carry."""
+    query = (
+        _events(None)
+        .where(events.c.type.in_((EventType.UPGRADED, EventType.DOWNGRADED)))
+        .order_by(events.c.sequence.desc())
+        .limit(1)
+    )
+    row = (await tx.connection.execute(query)).one_or_none()
+    return None if row is None else EventRecord(*row)
+
+
+async def announced_at(
+    tx: Transaction, token: TokenId, kind: Kind, at: datetime
+) -> EventRecord | None:
+    """The last change of a grade that was told of one token at one `as_of`."""
+    told = (EventType.UPGRADED, EventType.DOWNGRADED, EventType.MOVED)
+    query = (
+        _events(None)
+        .where(
+            events.c.token == token,
+            events.c.kind == kind,
+            events.c.at == at,
+            events.c.type.in_(told),
+        )
+        .order_by(events.c.sequence.desc())
+        .limit(1)
+    )
+    row = (await tx.connection.execute(query)).one_or_none()
+    return None if row is None else EventRecord(*row)
+
+
+async def _known(tx: Transaction, ids: Sequence[str]) -> set[str]:
+    known: set[str] = set()
+    for start in range(0, len(ids), 1000):
+        query = select(events.c.id).where(events.c.id.in_(ids[start : start + 1000]))
+        known.update((await tx.connection.execute(query)).scalars())
+    return known
+
+
+def _events(app_id: str | None) -> Select[tuple[object, ...]]:
+    query = select(
+        events.c.id,
+        events.c.sequence,
+        events.c.type,
+        events.c.audience,
+        events.c.audience_id,
+        events.c.kind,
+        events.c.token,
+        events.c.cycle_id,
+        events.c.notches,
+        events.c.size,
+        events.c.at,
+        events.c.recorded_at,
+        events.c.body,
+    )
+    if app_id is None:
+        return query
+    own = select(endpoints.c.id).where(endpoints.c.app_id == app_id)
+    return query.where(
+        or_(
+            events.c.audience == AudienceKind.EVERYONE,
+            and_(events.c.audience == AudienceKind.APP, events.c.audience_id == app_id),
+            and_(events.c.audience == AudienceKind.ENDPOINT, events.c.audience_id.in_(own)),
+        )
+    )
+
+
+def _record_of(
+    draft: Draft, sequence: int, recorded_at: datetime, cycle_id: str | None
+) -> EventRecord:
+    return EventRecord(
+        id=draft.id,
+        sequence=sequence,
+        type=draft.type,
+        audience=draft.audience.kind,
+        audience_id=draft.audience.id,
+        kind=draft.kind,
+        token=draft.token,
+        cycle_id=cycle_id,
+        notches=draft.notches,
+        size=draft.size,
+        at=draft.at,
+        recorded_at=recorded_at,
+        body=encode(draft, sequence=sequence, recorded_at=recorded_at),
+    )
+
+
+def _row_of(record: EventRecord, draft: Draft) -> dict[str, object]:
+    is_matched = record.type in SUBSCRIBABLE
+    return {
+        "id": record.id,
+        "sequence": record.sequence,
+        "type": record.type,
+        "type_bit": 1 << SUBSCRIBABLE.index(record.type) if is_matched else 0,
+        "audience": record.audience,
+        "audience_id": record.audience_id,
+        "source": draft.source,
+        "kind": record.kind,
+        "token": record.token,
+        "cycle_id": record.cycle_id,
+        "notches": record.notches,
+        "size": record.size,
+        "at": record.at,
+        "recorded_at": record.recorded_at,
+        "body": record.body,
+    }
