@@ -138,9 +138,7 @@ async def load_cycle(tx: Transaction, record: CycleRecord) -> Cycle:
 
 async def open_cycles(tx: Transaction, *states: CycleState) -> list[str]:
     """Ids of cycles in these states, oldest first, at most 100."""
-    query = (
-        select(cycles.c.id).where(cycles.c.state.in_(states)).order_by(cycles.c.id).limit(100)
-    )
+    query = select(cycles.c.id).where(cycles.c.state.in_(states)).order_by(cycles.c.id).limit(100)
     return list((await tx.connection.execute(query)).scalars())
 
 
@@ -155,7 +153,11 @@ async def list_cycles(
 ) -> list[CycleRecord]:
     """Cycles newest first, those with an id below `before`."""
     query = select(cycles).order_by(cycles.c.id.desc()).limit(limit)
-    for column, value in ((cycles.c.source, source), (cycles.c.kind, kind), (cycles.c.state, state)):
+    for column, value in (
+        (cycles.c.source, source),
+        (cycles.c.kind, kind),
+        (cycles.c.state, state),
+    ):
         if value is not None:
             query = query.where(column == value)
     if before is not None:
@@ -215,8 +217,10 @@ async def advance_fan_out(
     Called first in the transaction, so that the row's lock orders the workers.
     """
     checkpoint = cycles.c.fan_out_after
-    same = checkpoint.is_(None) if record.fan_out_after is None else (
-        checkpoint == record.fan_out_after
+    same = (
+        checkpoint.is_(None)
+        if record.fan_out_after is None
+        else (checkpoint == record.fan_out_after)
     )
     values: dict[str, object] = {"fan_out_after": after}
     if is_last:
@@ -239,9 +243,7 @@ async def read_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Wat
     return Watermark(0, None, None, None, None) if row is None else Watermark(*row)
 
 
-async def take_watermark(
-    tx: Transaction, source: SourceName, kind: Kind, version: int
-) -> bool:
+async def take_watermark(tx: Transaction, source: SourceName, kind: Kind, version: int) -> bool:
     """The first statement of transaction 1: False if somebody else has moved on since `version`."""
     if version == 0:
         statement = (
@@ -262,9 +264,7 @@ async def take_watermark(
     return taken.rowcount == 1
 
 
-async def write_watermark(
-    tx: Transaction, cycle_id: str, cycle: Cycle, mark: Watermark
-) -> None:
+async def write_watermark(tx: Transaction, cycle_id: str, cycle: Cycle, mark: Watermark) -> None:
     """Record an accepted cycle. mark: as it is to be; its version is not looked at."""
     await tx.connection.execute(
         update(watermarks)

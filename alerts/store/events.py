@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from sqlalchemy import Row, Select, and_, case, func, insert, or_, select, update
 
 from alerts.domain.events import SUBSCRIBABLE, AudienceKind, Draft, EventType, encode
@@ -37,9 +38,7 @@ class EventRecord:
     @property
     def facts(self) -> EventFacts:
         """What matching looks at."""
-        return EventFacts(
-            self.sequence, self.type, self.token, self.kind, self.notches, self.size
-        )
+        return EventFacts(self.sequence, self.type, self.token, self.kind, self.notches, self.size)
 
 
 async def append(
@@ -84,7 +83,7 @@ async def find_event(tx: Transaction, event_id: str, *, app_id: str | None) -> E
     """An event by id. app_id: only if it is for everyone, this app or one of its endpoints."""
     query = _events(app_id).where(events.c.id == event_id)
     row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else EventRecord(*row)
+    return None if row is None else _event(row)
 
 
 async def list_events(
@@ -103,7 +102,7 @@ async def list_events(
     for column, value in conditions:
         if value is not None:
             query = query.where(column == value)
-    return [EventRecord(*row) for row in await tx.connection.execute(query.limit(limit))]
+    return [_event(row) for row in await tx.connection.execute(query.limit(limit))]
 
 
 async def oldest_sequence(tx: Transaction) -> int | None:
@@ -120,7 +119,7 @@ async def last_band_change(tx: Transaction) -> EventRecord | None:
         .limit(1)
     )
     row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else EventRecord(*row)
+    return None if row is None else _event(row)
 
 
 async def announced_at(
@@ -140,7 +139,7 @@ async def announced_at(
         .limit(1)
     )
     row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else EventRecord(*row)
+    return None if row is None else _event(row)
 
 
 async def _known(tx: Transaction, ids: Sequence[str]) -> set[str]:
@@ -177,6 +176,10 @@ def _events(app_id: str | None) -> Select[tuple[object, ...]]:
             and_(events.c.audience == AudienceKind.ENDPOINT, events.c.audience_id.in_(own)),
         )
     )
+
+
+def _event(row: Row[tuple[object, ...]]) -> EventRecord:
+    return msgspec.convert(dict(row._mapping), EventRecord)  # noqa: SLF001 - public, by its docs.
 
 
 def _record_of(

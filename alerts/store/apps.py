@@ -1,0 +1,123 @@
+"""Apps and their keys."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Row, delete, insert, select, update
+
+from alerts.store.engine import Transaction, insert_into
+from alerts.store.tables import apps, keys
+
+
+@dataclass(frozen=True, slots=True)
+class AppRecord:
+    """A tenant."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """An API key. hint: its last characters. sources: those an `ingest` key may push to."""
+
+    id: str
+    app_id: str
+    hint: str
+    description: str
+    scopes: tuple[str, ...]
+    sources: tuple[str, ...]
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def insert_app(tx: Transaction, record: AppRecord) -> bool:
+    """Make an app; False if the name is taken."""
+    statement = insert_into(tx, apps).values(
+        id=record.id, name=record.name, created_at=record.created_at
+    )
+    made = await tx.connection.execute(statement.on_conflict_do_nothing())
+    return made.rowcount == 1
+
+
+async def find_app(tx: Transaction, app_id: str) -> AppRecord | None:
+    """An app by id."""
+    row = (await tx.connection.execute(select(apps).where(apps.c.id == app_id))).one_or_none()
+    return None if row is None else AppRecord(*row)
+
+
+async def list_apps(tx: Transaction, *, before: str | None, limit: int) -> list[AppRecord]:
+    """Apps newest first, those with an id below `before`."""
+    query = select(apps).order_by(apps.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(apps.c.id < before)
+    return [AppRecord(*row) for row in await tx.connection.execute(query)]
+
+
+async def delete_app(tx: Transaction, app_id: str) -> None:
+    """Remove an app and its keys; its endpoints are removed one by one, before."""
+    await tx.connection.execute(delete(keys).where(keys.c.app_id == app_id))
+    await tx.connection.execute(delete(apps).where(apps.c.id == app_id))
+
+
+async def insert_key(tx: Transaction, record: KeyRecord, key_hash: str) -> None:
+    """Keep a key by its hash."""
+    values = {
+        "id": record.id,
+        "app_id": record.app_id,
+        "hash": key_hash,
+        "hint": record.hint,
+        "description": record.description,
+        "scopes": record.scopes,
+        "sources": record.sources,
+        "created_at": record.created_at,
+    }
+    await tx.connection.execute(insert(keys), [values])
+
+
+async def find_key_by_hash(tx: Transaction, key_hash: str) -> KeyRecord | None:
+    """A live key by its hash."""
+    query = select(keys).where(keys.c.hash == key_hash, keys.c.revoked_at.is_(None))
+    row = (await tx.connection.execute(query)).one_or_none()
+    return None if row is None else _key(row)
+
+
+async def find_key(tx: Transaction, key_id: str) -> KeyRecord | None:
+    """A key by id, revoked ones too."""
+    row = (await tx.connection.execute(select(keys).where(keys.c.id == key_id))).one_or_none()
+    return None if row is None else _key(row)
+
+
+async def list_keys(
+    tx: Transaction, *, app_id: str | None, before: str | None, limit: int
+) -> list[KeyRecord]:
+    """Keys newest first, revoked ones too."""
+    query = select(keys).order_by(keys.c.id.desc()).limit(limit)
+    if app_id is not None:
+        query = query.where(keys.c.app_id == app_id)
+    if before is not None:
+        query = query.where(keys.c.id < before)
+    return [_key(row) for row in await tx.connection.execute(query)]
+
+
+async def touch_key(tx: Transaction, key_id: str, now: datetime) -> None:
+    """Note that a key was used."""
+    await tx.connection.execute(update(keys).where(keys.c.id == key_id).values(last_used_at=now))
+
+
+async def revoke_key(tx: Transaction, key_id: str) -> bool:
+    """End a key; False if it was ended or is not there."""
+    revoked = await tx.connection.execute(
+        update(keys)
+        .where(keys.c.id == key_id, keys.c.revoked_at.is_(None))
+        .values(revoked_at=await tx.now())
+    )
+    return revoked.rowcount == 1
+
+
+def _key(row: Row[tuple[object, ...]]) -> KeyRecord:
+    values = {name: value for name, value in row._mapping.items() if name != "hash"}  # noqa: SLF001
+    return msgspec.convert(values, KeyRecord)

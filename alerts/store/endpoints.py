@@ -1,0 +1,361 @@
+"""Endpoints, their secrets and their subscriptions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
+from alerts.domain.grades import Kind, TokenId
+from alerts.domain.ids import SECRET
+from alerts.domain.subscriptions import (
+    Filter,
+    Subscription,
+    carried_over,
+    rows_of,
+    type_mask,
+    types_of_mask,
+)
+from alerts.ports import SigningSecret
+from alerts.store.cipher import Cipher, keyed_hash
+from alerts.store.engine import Transaction, insert_into
+from alerts.store.events import current_sequence
+from alerts.store.tables import (
+    attempts,
+    deliveries,
+    endpoint_secrets,
+    endpoints,
+    events,
+    keyring,
+    lanes,
+    subscriptions,
+)
+
+_LOOKUP_KEY: Final = "address_lookup"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRecord:
+    """An endpoint as stored. address and headers: ciphertext; `Destinations` reads them.
+
+    rate_limit: sends per second, None is unlimited. digest: the block as given, or None.
+    """
+
+    id: str
+    app_id: str
+    channel: Channel
+    address: bytes
+    description: str
+    state: EndpointState
+    disabled_reason: DisableReason | None
+    state_since: datetime
+    filter: Filter
+    digest: Mapping[str, object] | None
+    rate_limit: float | None
+    order: Order
+    time_to_live_seconds: int
+    headers: bytes | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRecord:
+    """A signing secret. expires_at: None while it is the newest."""
+
+    id: str
+    endpoint_id: str
+    secret: bytes
+    created_at: datetime
+    expires_at: datetime | None
+
+
+async def ensure_lookup_key(tx: Transaction, cipher: Cipher, fresh: bytes) -> bytes:
+    """The key that addresses are hashed with; `fresh` becomes it when there is none yet."""
+    query = select(keyring.c.secret).where(keyring.c.name == _LOOKUP_KEY)
+    stored = (await tx.connection.execute(query)).scalar_one_or_none()
+    if stored is not None:
+        return cipher.decrypt(stored)
+    statement = insert_into(tx, keyring).values(name=_LOOKUP_KEY, secret=cipher.encrypt(fresh))
+    await tx.connection.execute(statement.on_conflict_do_nothing())
+    stored = (await tx.connection.execute(query)).scalar_one()
+    return cipher.decrypt(stored)
+
+
+async def insert_endpoint(
+    tx: Transaction, record: EndpointRecord, *, address_hash: str, pool: str | None = None
+) -> bool:
+    """Make an endpoint with its lane and subscriptions; False if the app has that address."""
+    values = {
+        "id": record.id,
+        "app_id": record.app_id,
+        "channel": record.channel,
+        "address": record.address,
+        "address_hash": address_hash,
+        "created_at": record.created_at,
+        **_values(record),
+    }
+    statement = insert_into(tx, endpoints).values(values).on_conflict_do_nothing()
+    if (await tx.connection.execute(statement)).rowcount != 1:
+        return False
+    await tx.connection.execute(insert(lanes), [{"endpoint_id": record.id, "pool": pool}])
+    since = await current_sequence(tx)
+    await _write_subscriptions(tx, record.id, rows_of(record.filter, since))
+    return True
+
+
+async def update_endpoint(tx: Transaction, record: EndpointRecord, *, is_resumed: bool) -> None:
+    """Store an endpoint's new settings; the address does not change here.
+
+    What a filter newly asks for, and everything when `is_resumed`, starts at the present event.
+    """
+    await tx.connection.execute(
+        update(endpoints).where(endpoints.c.id == record.id).values(_values(record))
+    )
+    rows = rows_of(record.filter, await current_sequence(tx))
+    if not is_resumed:
+        rows = carried_over(await load_subscriptions(tx, record.id), rows)
+    await tx.connection.execute(
+        delete(subscriptions).where(subscriptions.c.endpoint_id == record.id)
+    )
+    await _write_subscriptions(tx, record.id, rows)
+
+
+async def disable_endpoint(tx: Transaction, endpoint_id: str, reason: DisableReason) -> bool:
+    """Close an endpoint; False if it was not active."""
+    closed = await tx.connection.execute(
+        update(endpoints)
+        .where(endpoints.c.id == endpoint_id, endpoints.c.state == EndpointState.ACTIVE)
+        .values(state=EndpointState.DISABLED, disabled_reason=reason, state_since=await tx.now())
+    )
+    return closed.rowcount == 1
+
+
+async def delete_endpoint(tx: Transaction, endpoint_id: str) -> None:
+    """Remove an endpoint and all that was its own, its log included.
+
+    Its lane goes first: whoever holds the lane's lock finishes before, and finds nothing after.
+    """
+    await tx.connection.execute(delete(lanes).where(lanes.c.endpoint_id == endpoint_id))
+    own = select(deliveries.c.id).where(deliveries.c.endpoint_id == endpoint_id)
+    await tx.connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(own)))
+    for table in (deliveries, subscriptions, endpoint_secrets):
+        await tx.connection.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
+    await tx.connection.execute(
+        delete(events).where(events.c.audience == "endpoint", events.c.audience_id == endpoint_id)
+    )
+    await tx.connection.execute(delete(endpoints).where(endpoints.c.id == endpoint_id))
+
+
+async def find_endpoint(
+    tx: Transaction, endpoint_id: str, *, app_id: str | None, locked: bool = False
+) -> EndpointRecord | None:
+    """An endpoint by id. app_id: only if it is this app's. locked: nobody else changes it."""
+    query = select(endpoints).where(endpoints.c.id == endpoint_id, _of_app(app_id))
+    if locked:
+        query = query.with_for_update()
+    row = (await tx.connection.execute(query)).one_or_none()
+    return None if row is None else _endpoint(row)
+
+
+async def find_endpoints(tx: Transaction, ids: Iterable[str]) -> dict[str, EndpointRecord]:
+    """Endpoints by id."""
+    query = select(endpoints).where(endpoints.c.id.in_(list(ids)))
+    return {row.id: _endpoint(row) for row in await tx.connection.execute(query)}
+
+
+async def find_address(
+    tx: Transaction, *, app_id: str, channel: Channel, address_hash: str
+) -> EndpointRecord | None:
+    """An app's endpoint at an address."""
+    query = select(endpoints).where(
+        endpoints.c.app_id == app_id,
+        endpoints.c.channel == channel,
+        endpoints.c.address_hash == address_hash,
+    )
+    row = (await tx.connection.execute(query)).one_or_none()
+    return None if row is None else _endpoint(row)
+
+
+async def list_endpoints(
+    tx: Transaction, *, app_id: str | None, before: str | None, limit: int
+) -> list[EndpointRecord]:
+    """Endpoints newest first, those with an id below `before`. app_id: None is every app's."""
+    query = select(endpoints).where(_of_app(app_id)).order_by(endpoints.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(endpoints.c.id < before)
+    return [_endpoint(row) for row in await tx.connection.execute(query)]
+
+
+async def webhook_endpoint_ids(tx: Transaction, app_id: str) -> list[str]:
+    """Ids of an app's webhook endpoints, in order: those told what concerns the app."""
+    query = (
+        select(endpoints.c.id)
+        .where(endpoints.c.app_id == app_id, endpoints.c.channel == Channel.WEBHOOK)
+        .order_by(endpoints.c.id)
+    )
+    return list((await tx.connection.execute(query)).scalars())
+
+
+async def add_secret(
+    tx: Transaction, endpoint_id: str, secret: bytes, *, older_expire_at: datetime | None
+) -> str:
+    """Give an endpoint a new signing secret (ciphertext); older ones end at `older_expire_at`.
+
+    Returns the new secret's id.
+    """
+    if older_expire_at is not None:
+        columns = endpoint_secrets.c
+        await tx.connection.execute(
+            update(endpoint_secrets)
+            .where(
+                columns.endpoint_id == endpoint_id,
+                or_(columns.expires_at.is_(None), columns.expires_at > older_expire_at),
+            )
+            .values(expires_at=older_expire_at)
+        )
+    secret_id = await tx.new_id(SECRET)
+    row = {
+        "id": secret_id,
+        "endpoint_id": endpoint_id,
+        "secret": secret,
+        "created_at": await tx.now(),
+    }
+    await tx.connection.execute(insert(endpoint_secrets), [row])
+    return secret_id
+
+
+async def live_secrets(tx: Transaction, endpoint_ids: Sequence[str]) -> list[SecretRecord]:
+    """The secrets that sign now, newest first within an endpoint."""
+    columns = endpoint_secrets.c
+    query = (
+        select(endpoint_secrets)
+        .where(
+            columns.endpoint_id.in_(endpoint_ids),
+            or_(columns.expires_at.is_(None), columns.expires_at > await tx.now()),
+        )
+        .order_by(columns.endpoint_id, columns.id.desc())
+    )
+    return [SecretRecord(*row) for row in await tx.connection.execute(query)]
+
+
+async def load_subscriptions(tx: Transaction, endpoint_id: str) -> list[Subscription]:
+    """All subscriptions of one endpoint."""
+    query = select(subscriptions).where(subscriptions.c.endpoint_id == endpoint_id)
+    return [_subscription(row) for row in await tx.connection.execute(query)]
+
+
+async def subscriptions_for(
+    tx: Transaction, endpoint_ids: Sequence[str], wanted: Iterable[str | None]
+) -> dict[str, list[Subscription]]:
+    """Subscriptions of some endpoints that could match events about these tokens."""
+    named = sorted({token for token in wanted if token is not None})
+    query = select(subscriptions).where(subscriptions.c.endpoint_id.in_(endpoint_ids))
+    if None not in set(wanted):
+        query = query.where(or_(subscriptions.c.token.is_(None), subscriptions.c.token.in_(named)))
+    found: dict[str, list[Subscription]] = {}
+    for row in await tx.connection.execute(query):
+        found.setdefault(row.endpoint_id, []).append(_subscription(row))
+    return found
+
+
+def wants(*, is_token: bool) -> ColumnElement[bool]:
+    """The condition under which a subscription matches an event: `domain` `match`, in SQL.
+
+    is_token: whether the two name the same token; else one of them names none.
+    """
+    if is_token:
+        same_token = subscriptions.c.token == events.c.token
+    else:
+        same_token = or_(subscriptions.c.token.is_(None), events.c.token.is_(None))
+    return and_(
+        same_token,
+        or_(events.c.kind.is_(None), subscriptions.c.kind == events.c.kind),
+        subscriptions.c.types.op("&")(events.c.type_bit) != literal(0),
+        or_(events.c.notches.is_(None), events.c.notches >= subscriptions.c.min_notches),
+        or_(events.c.size.is_(None), events.c.size >= subscriptions.c.min_delta),
+        events.c.sequence > subscriptions.c.since_sequence,
+    )
+
+
+def signing_secrets(cipher: Cipher, records: Iterable[SecretRecord]) -> tuple[SigningSecret, ...]:
+    """Secrets ready to sign with."""
+    return tuple(SigningSecret(record.id, cipher.decrypt(record.secret)) for record in records)
+
+
+def address_hash(lookup_key: bytes, address: str) -> str:
+    """The hash an address is found by."""
+    return keyed_hash(lookup_key, address)
+
+
+async def count_endpoints(tx: Transaction, state: EndpointState) -> int:
+    """How many endpoints are in a state."""
+    query = select(func.count()).select_from(endpoints).where(endpoints.c.state == state)
+    return (await tx.connection.execute(query)).scalar_one()
+
+
+async def _write_subscriptions(
+    tx: Transaction, endpoint_id: str, rows: Sequence[Subscription]
+) -> None:
+    values = [
+        {
+            "endpoint_id": endpoint_id,
+            "token": row.token,
+            "kind": row.kind,
+            "types": type_mask(row.types),
+            "min_notches": row.min_notches,
+            "min_delta": row.min_delta,
+            "since_sequence": row.since_sequence,
+        }
+        for row in rows
+    ]
+    if values:
+        await tx.connection.execute(insert(subscriptions), values)
+
+
+def _of_app(app_id: str | None) -> ColumnElement[bool]:
+    return true() if app_id is None else endpoints.c.app_id == app_id
+
+
+def _values(record: EndpointRecord) -> dict[str, object]:
+    return {
+        "description": record.description,
+        "state": record.state,
+        "disabled_reason": record.disabled_reason,
+        "state_since": record.state_since,
+        "filter": msgspec.to_builtins(record.filter),
+        "digest": record.digest,
+        "rate_limit": record.rate_limit,
+        "order": record.order,
+        "time_to_live_seconds": record.time_to_live_seconds,
+        "headers": record.headers,
+    }
+
+
+def _endpoint(row: Row[tuple[object, ...]]) -> EndpointRecord:
+    return msgspec.convert(dict(row._mapping), EndpointRecord)  # noqa: SLF001 - public, by its docs.
+
+
+def _subscription(row: Row[tuple[object, ...]]) -> Subscription:
+    return Subscription(
+        token=None if row.token is None else TokenId(row.token),
+        kind=Kind(row.kind),
+        types=types_of_mask(row.types),
+        min_notches=row.min_notches,
+        min_delta=row.min_delta,
+        since_sequence=row.since_sequence,
+    )

@@ -1,0 +1,286 @@
+"""Sweeps, their pages, the request budget, and how each source stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import and_, delete, func, insert, or_, select, update
+
+from alerts.domain.grades import Kind, SourceName
+from alerts.ports import SourceState
+from alerts.store.engine import Transaction, insert_into
+from alerts.store.tables import budgets, source_states, sweep_pages, sweeps
+
+
+class SweepState(StrEnum):
+    """fetching → done | failed."""
+
+    FETCHING = "fetching"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Period(StrEnum):
+    """What a budget is counted by; each begins with the first request after the last ended."""
+
+    MINUTE = "minute"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    """A sweep under way. as_of: of rows that carry no date. failures: in a row, of one page."""
+
+    id: str
+    source: SourceName
+    kind: Kind
+    as_of: datetime
+    next_page: int
+    failures: int
+    not_before: datetime
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """How one kind of a source stands, and since when."""
+
+    source: SourceName
+    kind: Kind
+    state: SourceState
+    since: datetime
+    detail: str | None
+    checked_at: datetime
+    announced: bool
+
+
+async def open_sweep(tx: Transaction, source: SourceName, kind: Kind) -> SweepRecord | None:
+    """The sweep under way, if there is one."""
+    columns = sweeps.c
+    query = select(
+        columns.id,
+        columns.as_of,
+        columns.next_page,
+        columns.failures,
+        columns.not_before,
+        columns.started_at,
+    ).where(columns.source == source, columns.kind == kind, columns.state == SweepState.FETCHING)
+    row = (await tx.connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    return SweepRecord(row[0], source, kind, *row[1:])
+
+
+async def last_sweep_as_of(tx: Transaction, source: SourceName, kind: Kind) -> datetime | None:
+    """The slot of the newest sweep, whatever became of it."""
+    query = select(func.max(sweeps.c.as_of, type_=sweeps.c.as_of.type)).where(
+        sweeps.c.source == source, sweeps.c.kind == kind
+    )
+    return (await tx.connection.execute(query)).scalar_one_or_none()
+
+
+async def begin_sweep(
+    tx: Transaction, sweep_id: str, source: SourceName, kind: Kind, as_of: datetime
+) -> bool:
+    """Begin a sweep; False if another one is under way."""
+    now = await tx.now()
+    statement = insert_into(tx, sweeps).values(
+        id=sweep_id,
+        source=source,
+        kind=kind,
+        as_of=as_of,
+        state=SweepState.FETCHING,
+        next_page=1,
+        failures=0,
+        not_before=now,
+        started_at=now,
+    )
+    begun = await tx.connection.execute(statement.on_conflict_do_nothing())
+    return begun.rowcount == 1
+
+
+async def lease_sweep(tx: Transaction, sweep_id: str, lease: timedelta) -> bool:
+    """Take a sweep for one page; False if it is being fetched or must wait."""
+    now = await tx.now()
+    columns = sweeps.c
+    taken = await tx.connection.execute(
+        update(sweeps)
+        .where(
+            columns.id == sweep_id,
+            columns.state == SweepState.FETCHING,
+            columns.not_before <= now,
+            or_(columns.lease_until.is_(None), columns.lease_until <= now),
+        )
+        .values(lease_until=now + lease)
+    )
+    return taken.rowcount == 1
+
+
+async def keep_page(tx: Transaction, sweep: SweepRecord, body: bytes) -> bool:
+    """Store the page just fetched and go to the next; False if somebody else did."""
+    moved = await tx.connection.execute(
+        update(sweeps)
+        .where(sweeps.c.id == sweep.id, sweeps.c.next_page == sweep.next_page)
+        .values(next_page=sweep.next_page + 1, failures=0, lease_until=None)
+    )
+    if moved.rowcount != 1:
+        return False
+    page = {
+        "sweep_id": sweep.id,
+        "page": sweep.next_page,
+        "body": body,
+        "fetched_at": await tx.now(),
+    }
+    await tx.connection.execute(insert(sweep_pages), [page])
+    return True
+
+
+async def postpone_sweep(
+    tx: Transaction, sweep_id: str, *, failures: int, not_before: datetime
+) -> None:
+    """A page did not come: leave the sweep where it is until then."""
+    await tx.connection.execute(
+        update(sweeps)
+        .where(sweeps.c.id == sweep_id)
+        .values(failures=failures, not_before=not_before, lease_until=None)
+    )
+
+
+async def end_sweep(tx: Transaction, sweep_id: str, state: SweepState) -> bool:
+    """End a sweep and forget its pages; False if it had ended already."""
+    ended = await tx.connection.execute(
+        update(sweeps)
+        .where(sweeps.c.id == sweep_id, sweeps.c.state == SweepState.FETCHING)
+        .values(state=state, ended_at=await tx.now(), lease_until=None)
+    )
+    if ended.rowcount != 1:
+        return False
+    await tx.connection.execute(delete(sweep_pages).where(sweep_pages.c.sweep_id == sweep_id))
+    return True
+
+
+async def load_pages(tx: Transaction, sweep_id: str) -> list[bytes]:
+    """The pages of a sweep as they came, in order."""
+    query = (
+        select(sweep_pages.c.body)
+        .where(sweep_pages.c.sweep_id == sweep_id)
+        .order_by(sweep_pages.c.page)
+    )
+    return list((await tx.connection.execute(query)).scalars())
+
+
+async def spend(
+    tx: Transaction, source: SourceName, limits: Sequence[tuple[Period, timedelta, int]]
+) -> datetime | None:
+    """Take one request out of every budget, or none: then the time at which there is one again.
+
+    limits: (period, its length, requests). A restart does not fill a budget up.
+    """
+    now = await tx.now()
+    query = select(budgets.c.period, budgets.c.starts_at, budgets.c.spent).where(
+        budgets.c.source == source
+    )
+    query = query.with_for_update()
+    rows = {row.period: row for row in await tx.connection.execute(query)}
+    waits = []
+    for period, length, limit in limits:
+        row = rows.get(period)
+        if row is not None and now < row.starts_at + length and row.spent >= limit:
+            waits.append(row.starts_at + length)
+    if waits:
+        return max(waits)
+    for period, length, _ in limits:
+        row = rows.get(period)
+        is_over = row is None or now >= row.starts_at + length
+        statement = insert_into(tx, budgets).values(
+            source=source, period=period, starts_at=now, spent=1
+        )
+        values = {"starts_at": now, "spent": 1} if is_over else {"spent": budgets.c.spent + 1}
+        await tx.connection.execute(
+            statement.on_conflict_do_update(index_elements=["source", "period"], set_=values)
+        )
+    return None
+
+
+async def spent(
+    tx: Transaction, source: SourceName, limits: Sequence[tuple[Period, timedelta, int]]
+) -> dict[Period, int]:
+    """Requests taken out of each budget in its present period."""
+    now = await tx.now()
+    query = select(budgets).where(budgets.c.source == source)
+    rows = {row.period: row for row in await tx.connection.execute(query)}
+    return {
+        period: rows[period].spent
+        if period in rows and now < rows[period].starts_at + length
+        else 0
+        for period, length, _ in limits
+    }
+
+
+async def set_state(
+    tx: Transaction, source: SourceName, kind: Kind, state: SourceState, detail: str | None
+) -> SourceRecord:
+    """Record how a source's kind stands; `since` and `announced` stay while the state does."""
+    known = await find_state(tx, source, kind)
+    now = await tx.now()
+    same = known is not None and known.state is state
+    record = SourceRecord(
+        source=source,
+        kind=kind,
+        state=state,
+        since=known.since if known is not None and same else now,
+        detail=detail,
+        checked_at=now,
+        announced=known.announced if known is not None else False,
+    )
+    values = {
+        "state": record.state,
+        "since": record.since,
+        "detail": record.detail,
+        "checked_at": record.checked_at,
+    }
+    statement = insert_into(tx, source_states).values(
+        source=source, kind=kind, announced=False, **values
+    )
+    await tx.connection.execute(
+        statement.on_conflict_do_update(index_elements=["source", "kind"], set_=values)
+    )
+    return record
+
+
+async def set_announced(
+    tx: Transaction, source: SourceName, kind: Kind, *, announced: bool
+) -> bool:
+    """Note that the operator was told of trouble, or of its end; False if it was noted already."""
+    columns = source_states.c
+    noted = await tx.connection.execute(
+        update(source_states)
+        .where(and_(columns.source == source, columns.kind == kind, columns.announced != announced))
+        .values(announced=announced)
+    )
+    return noted.rowcount == 1
+
+
+async def find_state(tx: Transaction, source: SourceName, kind: Kind) -> SourceRecord | None:
+    """How one kind of a source stands."""
+    rows = await list_states(tx)
+    return next((row for row in rows if row.source == source and row.kind is kind), None)
+
+
+async def list_states(tx: Transaction) -> list[SourceRecord]:
+    """How every source stands."""
+    columns = source_states.c
+    query = select(
+        columns.source,
+        columns.kind,
+        columns.state,
+        columns.since,
+        columns.detail,
+        columns.checked_at,
+        columns.announced,
+    ).order_by(columns.source, columns.kind)
+    return [
+        SourceRecord(row[0], Kind(row[1]), SourceState(row[2]), *row[3:])
+        for row in await tx.connection.execute(query)
+    ]
