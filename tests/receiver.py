@@ -6,7 +6,8 @@
         await receiver.wait_for(2)
         assert receiver.requests[1].verified
 
-Paths without a script answer 204. Signatures are verified by the public `standardwebhooks` library.
+Paths without a script answer by the script of `*`, or with 204. Signatures are verified by the
+public `standardwebhooks` library.
 """
 
 import asyncio
@@ -137,7 +138,7 @@ class Receiver:
             self._arrived.notify_all()
 
     def _next_reply(self, path: str) -> Reply:
-        script = self._scripts.get(path)
+        script = self._scripts.get(path) or self._scripts.get("*")
         if not script:
             return Reply()
         return script.pop(0) if len(script) > 1 else script[0]

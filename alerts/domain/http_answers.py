@@ -17,6 +17,7 @@ from alerts.domain.deliveries import (
 from alerts.domain.retries import LONGEST_WAIT
 
 SUCCESS = range(200, 300)
+REDIRECTION = range(300, 400)
 GONE = 410
 TOO_LARGE = 413
 
