@@ -27,10 +27,9 @@ test: $(STAMP) ## run all tests, on SQLite and on a PostgreSQL of the tests' own
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMP) ## format, lint, direction of imports, types
-	@$(BIN)/ruff format --check
-	@$(BIN)/ruff check
-	@$(BIN)/lint-imports
-	@$(BIN)/mypy
+	@failed=; for tool in 'ruff format --check' 'ruff check' lint-imports mypy; do \
+	  echo "-- $$tool"; $(BIN)/$$tool || failed="$$failed, $$tool"; done; \
+	test -z "$$failed" || { echo "failed:$${failed#,}" >&2; exit 1; }
 
 bench: $(STAMP) ## run the measurements in tests/bench and print what they say
 	@$(BIN)/python -m pytest -s -o python_files='bench_*.py' tests/bench $(ARGS)
