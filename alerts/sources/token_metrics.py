@@ -1,6 +1,6 @@
 """Token Metrics: its grades as they are published, and what its refusals mean.
 
-The only file that knows upstream's paths and field names.
+The only file that knows upstream's paths and the fields of its rows.
 Source: https://developers.tokenmetrics.com/reference
 """
 
@@ -28,7 +28,8 @@ from alerts.domain.grades import (
 )
 from alerts.errors import InvalidInput
 from alerts.ports import Clock, FetchedPage, SourceState, Trouble
-from alerts.sources.download import REFUSAL_CAP_BYTES, checked_base_url, download
+from alerts.sources.download import checked_base_url, download
+from alerts.sources.pages import open_page
 from alerts.sources.refusals import describe, one_line, read_refusal
 
 BASE_URL = "https://api.tokenmetrics.com"
@@ -82,15 +83,6 @@ _ROUTES = {
     (Profile.V2_2025_04, Kind.FUNDAMENTAL): _FUNDAMENTAL,
     (Profile.V2_2025_04, Kind.TRADER): _TRADER_GRADES,
 }
-
-
-class _Envelope(msgspec.Struct):
-    """A page's wrapping. Unknown fields are additions and pass; names are exact."""
-
-    data: list[msgspec.Raw]
-    success: object = True
-    message: object = None
-    length: object = None
 
 
 class TokenMetrics:
@@ -161,7 +153,9 @@ class TokenMetrics:
         if answer.status != httpx.codes.OK:
             now = self._clock.now()
             return read_refusal(answer, wanted=wanted, secret=self._api_key, now=now)
-        rows = f"is larger than {self._cap_bytes:,} bytes" if answer.is_cut else _open(answer.body)
+        rows = (
+            f"is larger than {self._cap_bytes:,} bytes" if answer.is_cut else open_page(answer.body)
+        )
         if not isinstance(rows, str) and self._is_repeated(kind, page, rows):
             rows = "repeats the page before it: upstream does not heed `page`"
         if isinstance(rows, str):
@@ -211,23 +205,9 @@ class TokenMetrics:
         return bool(rows) and before == (page - 1, fingerprint)
 
 
-def _open(body: bytes) -> list[msgspec.Raw] | str:
-    """The rows of a page, still packed; or in a few words why it is none."""
-    try:
-        envelope = msgspec.json.decode(body, type=_Envelope)
-    except (ValueError, RecursionError) as error:
-        beginning = body[:REFUSAL_CAP_BYTES].decode("utf-8", "replace")
-        return f"is no page of rows ({error}): {beginning}"
-    if envelope.success is not True:
-        return f"says it did not succeed: {envelope.message}"
-    if envelope.length is not None and str(envelope.length) != str(len(envelope.data)):
-        return f"says it holds {envelope.length} rows and holds {len(envelope.data)}"
-    return envelope.data
-
-
 def _all_rows(pages: Sequence[bytes]) -> Iterator[msgspec.Raw]:
     for number, page in enumerate(pages, start=1):
-        rows = _open(page)
+        rows = open_page(page)
         if isinstance(rows, str):
             raise InvalidInput(f"page {number}", rows)
         yield from rows

@@ -30,7 +30,7 @@ from alerts.sources.sandbox.rows import (
     trader_grades_row,
 )
 
-SANDBOX_KEY = "sandbox"
+SANDBOX_KEY = "tm-sandbox"
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 100
 LARGEST_PAGE = 1_000_000

@@ -13,7 +13,7 @@ import msgspec
 from alerts.errors import InvalidInput, NotFound
 from alerts.sources.sandbox.rows import Row
 
-HUGE_PADDING_BYTES = 16 * 1024 * 1024
+HUGE_PADDING_BYTES = 9 * 1024 * 1024
 HIGHEST_GRADE = 100
 PRIMARY_FIELDS = ("TM_GRADE", "TM_TRADER_GRADE", "FUNDAMENTAL_GRADE")
 

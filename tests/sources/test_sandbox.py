@@ -1,0 +1,372 @@
+"""The sandbox over HTTP, as its upstream's clients see it."""
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from alerts.errors import InvalidInput
+from alerts.ports import Clock
+from alerts.sources.sandbox.clock import VirtualClock
+from alerts.sources.sandbox.faults import Effect
+from alerts.sources.sandbox.generator import Market
+from alerts.sources.sandbox.roster import (
+    BITCOIN,
+    DELISTED,
+    DELISTED_AFTER_DAYS,
+    ETHEREUM,
+    LAST_DAY,
+    NEWCOMER,
+    NEWCOMER_AFTER_DAYS,
+    OPENING,
+    RENAMED,
+    RENAMED_AFTER_DAYS,
+    STABLECOIN,
+    roster,
+)
+from alerts.sources.sandbox.server import open_sandbox, serve_sandbox
+from tests.sources.conftest import MachineClock, RunSandbox, Sandbox
+
+TM_GRADE = "/v2/tm-grade"
+TRADER_GRADES = "/v2/trader-grades"
+FUNDAMENTAL = "/v2/fundamental-grade"
+PATHS = [TM_GRADE, TRADER_GRADES, FUNDAMENTAL]
+UNDATED = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+async def all_rows(sandbox: Sandbox, path: str) -> dict[int, dict[str, object]]:
+    answer = await sandbox.grades(path, limit=100)
+    return {row["TOKEN_ID"]: row for row in answer.json()["data"]}
+
+
+class TestContract:
+    @pytest.mark.parametrize("path", PATHS)
+    async def test_the_same_seed_day_and_faults_give_the_same_bytes(
+        self, sandbox: RunSandbox, path: str
+    ) -> None:
+        twins = [await sandbox(seed=5), await sandbox(seed=5)]
+        for each in twins:
+            await each.switch_on(effect="restate", tokens=[BITCOIN])
+        # One walks there day by day, the other jumps.
+        for _ in range(10):
+            twins[0].clock.advance(1)
+            await twins[0].grades(path)
+        twins[1].clock.today = OPENING + timedelta(days=10)
+
+        bodies = [(await each.grades(path, limit=100)).content for each in twins]
+
+        assert bodies[0] == bodies[1]
+
+    async def test_another_seed_gives_other_grades(self, sandbox: RunSandbox) -> None:
+        bodies = [(await (await sandbox(seed=s)).grades(TM_GRADE)).content for s in (1, 2)]
+
+        assert bodies[0] != bodies[1]
+
+    async def test_tm_grade_writes_numbers_as_texts(self, sandbox: RunSandbox) -> None:
+        running = await sandbox()
+        running.clock.advance(3)
+
+        row = (await all_rows(running, TM_GRADE))[BITCOIN]
+
+        assert row["TOKEN_SYMBOL"] == "BTC"
+        assert all(isinstance(row[f], str) for f in ("TM_GRADE", "QUANT_GRADE"))
+        assert row["TM_GRADE_SIGNAL"] in {"Strong Sell", "Sell", "Neutral", "Buy", "Strong Buy"}
+        assert {"TM_GRADE_24h_PCT_CHANGE", "TM_TRADER_GRADE_24H_CHANGE", "MOMENTUM"} < set(row)
+
+    async def test_a_trader_grade_is_the_measured_mix_of_its_components(
+        self, sandbox: RunSandbox
+    ) -> None:
+        rows = await all_rows(await sandbox(), TRADER_GRADES)
+
+        for row in rows.values():
+            mix = 0.8 * float(str(row["TA_GRADE"])) + 0.2 * float(str(row["QUANT_GRADE"]))
+            assert float(str(row["TM_TRADER_GRADE"])) == pytest.approx(mix, abs=0.00501)
+
+    async def test_components_of_a_fundamental_grade_are_from_1_to_10_or_unknown(
+        self, sandbox: RunSandbox
+    ) -> None:
+        rows = await all_rows(await sandbox(), FUNDAMENTAL)
+        scores = [value for row in rows.values() for f, value in row.items() if "_SCORE" in f]
+
+        assert len(scores) == 5 * len(rows)
+        assert None in scores
+        assert all(1 <= float(str(score)) <= 10 for score in scores if score is not None)
+
+    @pytest.mark.parametrize(("dated", "with_date"), [(True, set(PATHS)), (False, {TRADER_GRADES})])
+    async def test_undated_rows_are_as_documented_and_dated_ones_a_switch(
+        self, sandbox: RunSandbox, dated: bool, with_date: set[str]
+    ) -> None:
+        running = await sandbox(dated=dated)
+        found = {p for p in PATHS if "DATE" in (await all_rows(running, p))[BITCOIN]}
+
+        assert found == with_date
+
+    async def test_numbers_mix_whole_and_broken_as_upstream_does(self, sandbox: RunSandbox) -> None:
+        rows = await all_rows(await sandbox(), FUNDAMENTAL)
+
+        types = {type(row["COMMUNITY_SCORE"]) for row in rows.values()}
+
+        assert types == {int, float}
+
+    @pytest.mark.parametrize("headers", [{}, {"x-api-key": "wrong"}, {"x-api-key": ""}])
+    async def test_without_the_key_there_is_nothing(
+        self, sandbox: RunSandbox, headers: dict[str, str]
+    ) -> None:
+        answer = await (await sandbox()).control.get(TM_GRADE, headers=headers)
+
+        assert answer.status_code == 401
+        assert answer.json()["success"] is False
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("limit", 101), ("limit", 0), ("limit", "30d"), ("page", 0), ("page", -1), ("page", "٣")],
+    )
+    async def test_a_limit_or_page_out_of_range_is_a_400(
+        self, sandbox: RunSandbox, name: str, value: str | int
+    ) -> None:
+        answer = await (await sandbox()).grades(TM_GRADE, **{name: value})
+
+        assert answer.status_code == 400
+        assert name in answer.json()["message"]
+
+    async def test_an_unknown_parameter_is_ignored_with_a_warning(
+        self, sandbox: RunSandbox
+    ) -> None:
+        running = await sandbox()
+
+        plain = await running.grades(TM_GRADE)
+        answer = await running.grades(TM_GRADE, start_date="2026-01-01", **{"ü\n": 1})
+
+        assert answer.content == plain.content
+        assert "start_date" in answer.headers["x-sandbox-warning"]
+        assert "x-sandbox-warning" not in plain.headers
+
+    async def test_every_answer_has_a_request_id_of_its_own(self, sandbox: RunSandbox) -> None:
+        running = await sandbox()
+        await running.switch_on(effect="500", count=1)
+
+        ids = [(await running.grades(TM_GRADE)).headers["x-request-id"] for _ in range(3)]
+
+        assert len(set(ids)) == 3
+
+    async def test_pages_cut_the_rows_without_loss(self, sandbox: RunSandbox) -> None:
+        running = await sandbox(size=60)
+
+        pages = [(await running.grades(TM_GRADE, limit=25, page=n)).json() for n in range(1, 5)]
+
+        assert [page["length"] for page in pages] == [25, 25, 9, 0]
+        rows = [row for page in pages for row in page["data"]]
+        assert rows == (await running.grades(TM_GRADE, limit=100)).json()["data"]
+        ids = [row["TOKEN_ID"] for row in rows]
+        assert ids != sorted(ids)
+
+    async def test_filters_join_their_values_and_meet_each_other(self, sandbox: RunSandbox) -> None:
+        running = await sandbox()
+
+        async def ids(**filters: str) -> set[int]:
+            answer = await running.grades(TM_GRADE, **filters)
+            return {row["TOKEN_ID"] for row in answer.json()["data"]}
+
+        assert await ids(token_id=f"{BITCOIN},{ETHEREUM},12") == {BITCOIN, ETHEREUM}
+        assert len(await ids(symbol="wolf")) == 3
+        assert await ids(symbol="BTC", token_name="Bitcoin") == {BITCOIN}
+        assert len(await ids(symbol="BTC")) == 2
+        assert await ids(token_id=str(ETHEREUM), symbol="BTC") == set()
+
+
+class TestTokens:
+    @pytest.mark.parametrize("size", [1, 3, 60, 1000])
+    def test_there_are_as_many_tokens_as_asked_each_id_once(self, size: int) -> None:
+        tokens = roster(size)
+
+        assert len({token.id for token in tokens}) == size
+
+    @pytest.mark.parametrize("size", [0, -1, 20_001])
+    def test_a_market_without_tokens_or_without_bounds_is_refused(self, size: int) -> None:
+        with pytest.raises(InvalidInput):
+            roster(size)
+
+    def test_symbols_and_even_whole_names_are_shared(self) -> None:
+        names = Counter(token.symbol for token in roster())
+        both = Counter((token.symbol, token.name) for token in roster())
+
+        assert {symbol for symbol, count in names.items() if count > 1} == {
+            "BTC",
+            "NYRO",
+            "SC",
+            "WOLF",
+        }
+        assert [pair for pair, count in both.items() if count > 1] == [("NYRO", "Nyro")]
+
+    async def test_the_newcomer_the_delisted_and_the_renamed_have_their_days(
+        self, sandbox: RunSandbox
+    ) -> None:
+        running = await sandbox()
+
+        async def on_day(number: int) -> dict[int, dict[str, object]]:
+            running.clock.today = OPENING + timedelta(days=number)
+            return await all_rows(running, TM_GRADE)
+
+        assert NEWCOMER not in await on_day(NEWCOMER_AFTER_DAYS - 1)
+        first_row = (await on_day(NEWCOMER_AFTER_DAYS))[NEWCOMER]
+        assert first_row["TM_GRADE_24h_PCT_CHANGE"] is None
+        assert (await on_day(RENAMED_AFTER_DAYS - 1))[RENAMED]["TOKEN_SYMBOL"] == "PMAT"
+        assert (await on_day(RENAMED_AFTER_DAYS))[RENAMED]["TOKEN_SYMBOL"] == "EPOL"
+        assert DELISTED in await on_day(DELISTED_AFTER_DAYS - 1)
+        assert DELISTED not in await on_day(DELISTED_AFTER_DAYS)
+
+    def test_the_stablecoin_never_moves(self) -> None:
+        market = Market()
+        token = next(token for token in market.tokens if token.id == STABLECOIN)
+        days = [OPENING + timedelta(days=number) for number in range(200)]
+
+        assert len({market.trader(token, day) for day in days}) == 1
+        assert len({market.fundamental(token, day) for day in days}) == 1
+
+
+class TestClock:
+    async def test_it_is_shown_set_and_advanced(self, sandbox: RunSandbox) -> None:
+        control = (await sandbox()).control
+
+        await control.put("/_sandbox/clock", json={"today": "2026-02-03"})
+        await control.post("/_sandbox/clock/advance", json={"days": 2})
+        answer = await control.post("/_sandbox/clock/advance")
+
+        assert answer.json() == {"today": "2026-02-06", "opening": "2026-01-01", "day_seconds": 0.0}
+        assert (await control.get("/_sandbox/clock")).json() == answer.json()
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            ("PUT", "/_sandbox/clock", b'{"today": "2025-12-31"}'),
+            ("PUT", "/_sandbox/clock", b'{"today": "2040-01-01"}'),
+            ("PUT", "/_sandbox/clock", b'{"day": "2026-01-05"}'),
+            ("PUT", "/_sandbox/clock", b"tomorrow"),
+            ("PUT", "/_sandbox/clock", b"[" * 100_000),
+            ("POST", "/_sandbox/clock/advance", b'{"days": 0}'),
+            ("POST", "/_sandbox/clock/advance", b'{"days": 99999999999}'),
+        ],
+    )
+    async def test_a_day_that_cannot_be_is_refused(
+        self, sandbox: RunSandbox, method: str, path: str, body: bytes
+    ) -> None:
+        running = await sandbox()
+
+        answer = await running.control.request(method, path, content=body)
+
+        assert answer.status_code == 400
+        assert running.clock.today == OPENING
+
+    def test_days_pass_at_the_speed_asked_for_and_stop_at_the_last(self) -> None:
+        watch = Watch()
+        clock = VirtualClock(clock=watch, day_seconds=10)
+
+        days = []
+        for seconds in (0, 9.9, 10, 35, 1e12):
+            watch.seconds = seconds
+            days.append((clock.today - OPENING).days)
+
+        assert days == [0, 0, 1, 3, (LAST_DAY - OPENING).days]
+
+    def test_a_set_day_begins_when_it_is_set(self) -> None:
+        watch = Watch(seconds=15)
+        clock = VirtualClock(clock=watch, day_seconds=10)
+        clock.today = date(2026, 5, 1)
+        watch.seconds = 24
+
+        assert clock.today == date(2026, 5, 1)
+
+
+class Watch(Clock):
+    """A clock that is turned by hand."""
+
+    def __init__(self, seconds: float = 0) -> None:
+        self.seconds = seconds
+
+    def now(self) -> datetime:
+        return UNDATED
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+class TestFaults:
+    async def test_every_effect_can_be_switched_on_and_answers(self, sandbox: RunSandbox) -> None:
+        running = await sandbox(size=3)
+        for effect in Effect:
+            await running.switch_on(effect=effect.value, count=1)
+            for path in PATHS:
+                answer = await running.grades(path)
+                assert answer.status_code in {200, 302, 401, 402, 403, 404, 429, 500, 502, 503}
+
+    async def test_they_are_listed_counted_and_switched_off(self, sandbox: RunSandbox) -> None:
+        running = await sandbox(size=1)
+        await running.switch_on(effect="500", endpoint="/v2/*-grade")
+        await running.switch_on(effect="empty", endpoint=TRADER_GRADES, count=2)
+
+        statuses = [(await running.grades(path)).status_code for path in PATHS]
+        listed = (await running.control.get("/_sandbox/faults")).json()["data"]
+        await running.control.delete("/_sandbox/faults/1")
+        await running.control.delete("/_sandbox/faults")
+
+        assert statuses == [500, 200, 500]
+        assert [(fault["id"], fault["spoilt"]) for fault in listed] == [(1, 2), (2, 1)]
+        assert (await running.control.get("/_sandbox/faults")).json() == {"data": []}
+        assert (await running.grades(TM_GRADE)).status_code == 200
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"{}", b'{"effect": "none"}', b'{"effect": "500", "cuont": 1}', b"{" * 10**5]
+    )
+    async def test_a_fault_that_is_none_is_refused(self, sandbox: RunSandbox, body: bytes) -> None:
+        running = await sandbox(size=1)
+
+        answer = await running.control.post("/_sandbox/faults", content=body)
+
+        assert answer.status_code == 400
+
+    async def test_switching_off_what_is_not_on_is_a_404(self, sandbox: RunSandbox) -> None:
+        running = await sandbox(size=1)
+
+        assert (await running.control.delete("/_sandbox/faults/7")).status_code == 404
+
+    async def test_usage_counts_requests_by_endpoint_and_status(self, sandbox: RunSandbox) -> None:
+        running = await sandbox(size=1)
+        await running.grades(TM_GRADE)
+        await running.grades(TM_GRADE)
+        await running.grades(TM_GRADE, limit=0)
+
+        usage = (await running.control.get("/_sandbox/usage")).json()
+
+        assert usage == {
+            "requests": 3,
+            "data": [
+                {"endpoint": TM_GRADE, "status": 200, "requests": 2},
+                {"endpoint": TM_GRADE, "status": 400, "requests": 1},
+            ],
+        }
+
+
+class TestServer:
+    async def test_a_port_that_is_taken_is_an_error_that_names_it(
+        self, sandbox: RunSandbox
+    ) -> None:
+        port = httpx.URL((await sandbox(size=1)).url).port
+        assert port is not None
+
+        with pytest.raises(InvalidInput, match=f"port: cannot listen on 127.0.0.1:{port}"):
+            await serve_sandbox(clock=MachineClock(), port=port)
+
+    async def test_a_guest_ends_with_its_context(self) -> None:
+        async with open_sandbox(_hello) as url, httpx.AsyncClient(trust_env=False) as client:
+            assert (await client.get(url)).text == "hello"
+
+        async with httpx.AsyncClient(trust_env=False) as client:
+            with pytest.raises(httpx.ConnectError):
+                await client.get(url)
+
+
+async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse("hello")(scope, receive, send)
