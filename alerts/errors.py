@@ -8,7 +8,8 @@ GradebellError
 ├── Denied                  a key is missing, unknown, or lacks the scope
 ├── CursorExpired           the feed no longer holds what lies after this cursor
 ├── SettingsInvalid         the configuration cannot work; names the setting
-└── Undecryptable           a stored secret cannot be read with the keys we were given
+├── Undecryptable           a stored secret cannot be read with the keys we were given
+└── StorageFailed           the database did not do what we asked; trying again may help
 
 A failed send is not an error but an `Outcome` (domain/deliveries.py), and a source that refuses
 is a `Trouble` (ports.py). Errors know no HTTP: `api/problems.py` gives each its status.
@@ -78,3 +79,7 @@ class SettingsInvalid(GradebellError):
 
 class Undecryptable(GradebellError):
     """A stored secret cannot be read: none of the encryption keys given made it."""
+
+
+class StorageFailed(GradebellError):
+    """The database did not do what we asked; its own error is the cause."""

@@ -198,9 +198,7 @@ def _absent(ratings: Iterable[Rating], cycle: Cycle) -> Iterable[tuple[list[Chan
             continue
         since = before.absent_since or cycle.as_of
         cycles = before.absent_cycles + 1
-        after = replace(
-            before, absent_cycles=cycles, absent_since=since, absent_as_of=cycle.as_of
-        )
+        after = replace(before, absent_cycles=cycles, absent_since=since, absent_as_of=cycle.as_of)
         if cycles >= WITHDRAWN_AFTER_CYCLES and cycle.as_of - since >= WITHDRAWN_AFTER:
             identity = grade_event_id(EventType.WITHDRAWN, cycle, before.token, before.revision)
             change = Change(identity, EventType.WITHDRAWN, before.token, before, None)

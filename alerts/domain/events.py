@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from alerts.domain.deliveries import DisableReason
 from alerts.domain.grades import Cycle, Kind, SourceName, TokenId
 from alerts.domain.ids import event_id
-from alerts.domain.ratings import BandPolicy, Rating
+from alerts.domain.ratings import BandPolicy, HoldReason, Rating
 
 if TYPE_CHECKING:
     from alerts.domain.changes import Change
@@ -130,7 +131,9 @@ def grade_event_id(
     return event_id(cycle.as_of, *parts)
 
 
-def grade_event(change: "Change", *, token: TokenView, cycle: CycleView, policy: BandPolicy) -> Draft:
+def grade_event(
+    change: "Change", *, token: TokenView, cycle: CycleView, policy: BandPolicy
+) -> Draft:
     """The event of one change of one grade."""
     after = change.after
     data: dict[str, object] = {
@@ -159,7 +162,7 @@ def grade_event(change: "Change", *, token: TokenView, cycle: CycleView, policy:
 
 
 def restated_event(
-    corrected: Mapping[str, object],
+    corrected: Mapping[str, Any],
     *,
     token: TokenView,
     cycle: CycleView,
@@ -174,7 +177,6 @@ def restated_event(
     rank: the band it would have led to.
     """
     told = corrected["data"]
-    assert isinstance(told, Mapping)  # noqa: S101 - our own payload, made by `encode`.
     data: dict[str, object] = {
         **_head(token, cycle.kind),
         "from": told["from"],
@@ -227,6 +229,98 @@ def rebased_event(cycle: CycleView, *, old_version: int, policy: BandPolicy, rat
         data=data,
         source=cycle.source,
         kind=cycle.kind,
+    )
+
+
+def cycle_held_event(
+    cycle: CycleView,
+    *,
+    at: datetime,
+    audience: Audience,
+    reason: HoldReason,
+    graded: int,
+    reference: int | None,
+) -> Draft:
+    """The operator is told that a cycle waits for a decision. at: now."""
+    data = {
+        "cycle": {"id": cycle.id, "as_of": rfc3339(cycle.as_of)},
+        "source": cycle.source,
+        "kind": cycle.kind.value,
+        "reason": reason.value,
+        "graded": graded,
+        "reference": reference,
+    }
+    identity = event_id(at, EventType.CYCLE_HELD.value, cycle.id)
+    return Draft(
+        id=identity,
+        type=EventType.CYCLE_HELD,
+        at=at,
+        audience=audience,
+        data=data,
+        source=cycle.source,
+        kind=cycle.kind,
+    )
+
+
+def source_event(
+    event_type: EventType,
+    *,
+    source: SourceName,
+    kind: Kind,
+    at: datetime,
+    audience: Audience,
+    state: str,
+    detail: str | None,
+) -> Draft:
+    """`source.failing` or `source.recovered`. at: since when it is so."""
+    data = {
+        "source": source,
+        "kind": kind.value,
+        "state": state,
+        "since": rfc3339(at),
+        "detail": detail,
+    }
+    identity = event_id(at, event_type.value, source, kind.value, rfc3339(at))
+    return Draft(
+        id=identity,
+        type=event_type,
+        at=at,
+        audience=audience,
+        data=data,
+        source=source,
+        kind=kind,
+    )
+
+
+def endpoint_event(
+    endpoint_id: str, *, at: datetime, audience: Audience, reason: DisableReason
+) -> Draft:
+    """`endpoint.disabled`: we closed an endpoint. at: now."""
+    data = {"endpoint": {"id": endpoint_id}, "reason": reason.value, "since": rfc3339(at)}
+    identity = event_id(at, EventType.ENDPOINT_DISABLED.value, endpoint_id, rfc3339(at))
+    return Draft(id=identity, type=EventType.ENDPOINT_DISABLED, at=at, audience=audience, data=data)
+
+
+def test_event(
+    identity: str, *, at: datetime, audience: Audience, example: Mapping[str, object] | None
+) -> Draft:
+    """A test send. example: the data of a real past change, where there is one."""
+    data: dict[str, object] = {"test": True, **(example or {"message": "It works."})}
+    return Draft(id=identity, type=EventType.ENDPOINT_TEST, at=at, audience=audience, data=data)
+
+
+def rating_told(token: TokenId, payload: Mapping[str, Any]) -> Rating | None:
+    """The rating as it was before an announced change, out of its payload."""
+    seen = payload["data"]["from"]
+    if seen is None:
+        return None
+    return Rating(
+        token=token,
+        rank=seen["band_rank"],
+        since=datetime.fromisoformat(seen["since"]),
+        score=round(seen["score"] * 100),
+        as_of=datetime.fromisoformat(seen["as_of"]),
+        anchor=round(seen["anchor"] * 100),
     )
 
 

@@ -145,6 +145,23 @@ async def disable_endpoint(tx: Transaction, endpoint_id: str, reason: DisableRea
     return closed.rowcount == 1
 
 
+async def move_endpoint(tx: Transaction, endpoint_id: str, address: bytes, hashed: str) -> bool:
+    """Give an endpoint a new address (ciphertext, hash); False if its app has that one already."""
+    taken = endpoints.alias("taken")
+    own = select(endpoints.c.app_id).where(endpoints.c.id == endpoint_id).scalar_subquery()
+    query = select(taken.c.id).where(
+        taken.c.app_id == own, taken.c.address_hash == hashed, taken.c.id != endpoint_id
+    )
+    if (await tx.connection.execute(query)).first() is not None:
+        return False
+    await tx.connection.execute(
+        update(endpoints)
+        .where(endpoints.c.id == endpoint_id)
+        .values(address=address, address_hash=hashed)
+    )
+    return True
+
+
 async def delete_endpoint(tx: Transaction, endpoint_id: str) -> None:
     """Remove an endpoint and all that was its own, its log included.
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,11 +12,11 @@ from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from alerts.domain.ids import make_id
-from alerts.errors import SettingsInvalid
+from alerts.errors import SettingsInvalid, StorageFailed
 from alerts.ports import Clock
 from alerts.store.cipher import Cipher
 from alerts.store.tables import EPOCH
@@ -70,8 +70,9 @@ class Store:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction that only reads; what it sees does not change meanwhile on SQLite."""
-        async with self.engine.connect() as connection, connection.begin():
-            yield Transaction(connection, self._clock)
+        with _storage_errors():
+            async with self.engine.connect() as connection, connection.begin():
+                yield Transaction(connection, self._clock)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -80,14 +81,25 @@ class Store:
         On SQLite one at a time in this process, and begun IMMEDIATE so that it waits for other
         processes instead of failing half-way.
         """
-        if not self._is_sqlite:
-            async with self.engine.connect() as connection, connection.begin():
-                yield Transaction(connection, self._clock)
-            return
-        async with self._writer, self.engine.connect() as plain:
-            connection = await plain.execution_options(**{_WRITES: True})
-            async with connection.begin():
-                yield Transaction(connection, self._clock)
+        with _storage_errors():
+            if not self._is_sqlite:
+                async with self.engine.connect() as connection, connection.begin():
+                    yield Transaction(connection, self._clock)
+                return
+            async with self._writer, self.engine.connect() as plain:
+                connection = await plain.execution_options(**{_WRITES: True})
+                async with connection.begin():
+                    yield Transaction(connection, self._clock)
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        # The statement's parameters may hold what no log should; the driver's own words do not.
+        problem = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StorageFailed(f"the database failed: {problem}") from error
 
 
 def insert_into(tx: Transaction, table: Table) -> PostgresqlInsert | SqliteInsert:
@@ -112,13 +124,15 @@ def create_engine(database_url: str) -> AsyncEngine:
     except ArgumentError:
         raise SettingsInvalid("GRADEBELL_DATABASE_URL is not a database URL") from None
     if url.drivername == "postgresql+asyncpg":
-        return create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+        return create_async_engine(
+            url, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True
+        )
     if url.drivername != "sqlite+aiosqlite":
         problem = (
             "GRADEBELL_DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://"
         )
         raise SettingsInvalid(problem)
-    engine = create_async_engine(url, pool_size=6, max_overflow=4)
+    engine = create_async_engine(url, pool_size=6, max_overflow=4, hide_parameters=True)
     _prepare_sqlite(engine.sync_engine)
     return engine
 

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Row, Select, and_, case, func, insert, or_, select, update
 
 from alerts.domain.events import SUBSCRIBABLE, AudienceKind, Draft, EventType, encode
-from alerts.domain.grades import Kind, TokenId
+from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.subscriptions import EventFacts
 from alerts.store.engine import Transaction
 from alerts.store.tables import counters, endpoints, events
@@ -122,24 +122,21 @@ async def last_band_change(tx: Transaction) -> EventRecord | None:
     return None if row is None else _event(row)
 
 
-async def announced_at(
-    tx: Transaction, token: TokenId, kind: Kind, at: datetime
-) -> EventRecord | None:
-    """The last change of a grade that was told of one token at one `as_of`."""
+async def announced_at(tx: Transaction, cycle: Cycle) -> dict[TokenId, EventRecord]:
+    """The last change of each grade that was told of at a cycle's `as_of`."""
     told = (EventType.UPGRADED, EventType.DOWNGRADED, EventType.MOVED)
     query = (
         _events(None)
         .where(
-            events.c.token == token,
-            events.c.kind == kind,
-            events.c.at == at,
+            events.c.source == cycle.source,
+            events.c.kind == cycle.kind,
+            events.c.at == cycle.as_of,
             events.c.type.in_(told),
         )
-        .order_by(events.c.sequence.desc())
-        .limit(1)
+        .order_by(events.c.sequence)
     )
-    row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else _event(row)
+    found = [_event(row) for row in await tx.connection.execute(query)]
+    return {event.token: event for event in found if event.token is not None}
 
 
 async def _known(tx: Transaction, ids: Sequence[str]) -> set[str]:

@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from alerts.domain.deliveries import Channel, Order, State, Trigger
+from alerts.domain.deliveries import Channel, Order, SkipReason, State, Trigger
 from alerts.store.engine import Transaction
 from alerts.store.tables import attempts, deliveries, endpoints, events, lanes
 
@@ -235,6 +235,20 @@ async def unstart(tx: Transaction, lease_id: str, delivery_ids: Sequence[str]) -
                 deliveries.c.state == State.SENDING,
             )
             .values(state=State.PENDING, attempts=deliveries.c.attempts - 1, lease_id=None)
+        )
+
+
+async def skip_waiting(tx: Transaction, endpoint_ids: Sequence[str], reason: SkipReason) -> None:
+    """End all that waits for endpoints that take nothing now."""
+    if endpoint_ids:
+        await tx.connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.endpoint_id.in_(endpoint_ids),
+                deliveries.c.state == State.PENDING,
+                deliveries.c.lease_id.is_(None),
+            )
+            .values(state=State.SKIPPED, reason=reason, ended_at=await tx.now())
         )
 
 

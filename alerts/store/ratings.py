@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Row, Select, func, insert, or_, select, tuple_
+from sqlalchemy import Row, Select, func, or_, select, tuple_
 
 from alerts.domain.grades import Cycle, Grade, Kind, SourceName, TokenId
 from alerts.domain.ratings import Rating
@@ -16,6 +16,8 @@ from alerts.store.tables import grades, ratings, tokens
 NAMED_TOKENS: Final = 500
 
 Components = tuple[tuple[str, int | None], ...]
+# What a token's grade came to: score in hundredths, label, components.
+Value = tuple[int, str | None, Components]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class Observation:
     components: Components
     cycle_id: str
     recorded_at: datetime
+
+    @property
+    def value(self) -> Value:
+        """What it said."""
+        return self.score, self.label, self.components
 
 
 async def load_ratings(
@@ -172,43 +179,48 @@ async def list_tokens(
 async def insert_history(
     tx: Transaction,
     cycle_id: str,
-    cycle: Cycle,
-    rows: Iterable[tuple[Grade, int]],
-    *,
-    as_of: datetime | None = None,
+    kind: Kind,
+    as_of: datetime,
+    rows: Iterable[tuple[TokenId, int, Value]],
 ) -> None:
-    """Add (grade, revision) to the history, at the cycle's `as_of` or another."""
+    """Add (token, revision, value) to the history; a line that is there already stays."""
     now = await tx.now()
     values = [
         {
-            "token": grade.token,
-            "kind": cycle.kind,
-            "as_of": as_of or cycle.as_of,
+            "token": token,
+            "kind": kind,
+            "as_of": as_of,
             "revision": revision,
-            "score": grade.score,
-            "label": grade.label,
-            "components": grade.components,
+            "score": score,
+            "label": label,
+            "components": components,
             "cycle_id": cycle_id,
             "recorded_at": now,
         }
-        for grade, revision in rows
+        for token, revision, (score, label, components) in rows
     ]
     if values:
-        await tx.connection.execute(insert(grades), values)
+        await tx.connection.execute(insert_into(tx, grades).on_conflict_do_nothing(), values)
 
 
 async def history_at(
-    tx: Transaction, token: TokenId, kind: Kind, as_of: datetime
-) -> Observation | None:
-    """What was known of a token at a moment: the last line at or before it."""
-    query = (
-        _history(token, kind)
-        .where(grades.c.as_of <= as_of)
-        .order_by(grades.c.as_of.desc(), grades.c.revision.desc())
-        .limit(1)
+    tx: Transaction, cycle: Cycle, wanted: Sequence[TokenId]
+) -> dict[TokenId, Observation]:
+    """What was known of these tokens at the cycle's `as_of`: the last line at or before it."""
+    rank = func.row_number().over(
+        partition_by=grades.c.token, order_by=(grades.c.as_of.desc(), grades.c.revision.desc())
     )
-    row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else _observation(row)
+    lines = select(grades, rank.label("place")).where(
+        grades.c.kind == cycle.kind, grades.c.as_of <= cycle.as_of
+    )
+    if len(wanted) <= NAMED_TOKENS:
+        lines = lines.where(grades.c.token.in_(wanted))
+    else:
+        # Every token of the source: its identities lie between "source:" and "source;".
+        lines = lines.where(grades.c.token.between(f"{cycle.source}:", f"{cycle.source};"))
+    newest = lines.subquery()
+    found = await tx.connection.execute(select(newest).where(newest.c.place == 1))
+    return {row.token: _observation(row) for row in found}
 
 
 async def list_history(

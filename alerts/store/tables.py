@@ -248,6 +248,7 @@ events = Table(
     Column("body", LargeBinary, nullable=False),
 )
 Index("ix_events_cycle_id", events.c.cycle_id)
+Index("ix_events_at", events.c.at, events.c.kind)
 Index("ix_events_token", events.c.token, events.c.kind, events.c.sequence)
 
 apps = Table(

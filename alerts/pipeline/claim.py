@@ -1,0 +1,266 @@
+"""Claim: lanes are leased, their due deliveries reserved, consent read, attempts begun."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from alerts.domain.deliveries import (
+    Channel,
+    EndReason,
+    EndpointState,
+    Order,
+    SkipReason,
+    State,
+    Trigger,
+)
+from alerts.domain.events import EventType
+from alerts.domain.grades import Kind, TokenId
+from alerts.domain.ids import LEASE
+from alerts.domain.subscriptions import EventFacts, Subscription, match
+from alerts.pipeline.recover import recover
+from alerts.ports import Destination, Letter, SigningSecret
+from alerts.store.cipher import Cipher
+from alerts.store.endpoints import EndpointRecord, find_endpoints, live_secrets, subscriptions_for
+from alerts.store.engine import Transaction
+from alerts.store.lanes import (
+    Decision,
+    Waiting,
+    apply_decisions,
+    lease_lanes,
+    reserve,
+    skip_waiting,
+    start,
+    supersede,
+    take_slots,
+)
+
+# Rounds of reserving in one transaction when all that was reserved turned out not to be wanted.
+ROUNDS: Final = 20
+ROUND_SIZE: Final = 100
+
+_headers = msgspec.json.Decoder(tuple[tuple[str, str], ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One delivery ready to go. number: of the attempt, 1 the first."""
+
+    waiting: Waiting
+    letter: Letter
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedLane:
+    """A lane we hold, with its first parcels. rate_limit: sends per second, or None."""
+
+    endpoint_id: str
+    lease_id: str
+    destination: Destination
+    order: Order
+    rate_limit: float | None
+    parcels: tuple[Parcel, ...]
+
+
+class Vault:
+    """Reads destinations; what it has decrypted it remembers, 4,096 secrets at most."""
+
+    def __init__(self, cipher: Cipher) -> None:
+        self._decrypt = lru_cache(maxsize=4096)(cipher.decrypt)
+
+    def destination(
+        self, endpoint: EndpointRecord, secrets: Sequence[SigningSecret]
+    ) -> Destination:
+        """An endpoint as a sender needs it."""
+        headers = () if endpoint.headers is None else self.headers(endpoint.headers)
+        return Destination(
+            endpoint_id=endpoint.id,
+            channel=endpoint.channel,
+            address=self._decrypt(endpoint.address).decode(),
+            headers=headers,
+            secrets=tuple(secrets),
+        )
+
+    def headers(self, ciphertext: bytes) -> tuple[tuple[str, str], ...]:
+        """An endpoint's own headers."""
+        return _headers.decode(self._decrypt(ciphertext))
+
+    def secret(self, secret_id: str, ciphertext: bytes) -> SigningSecret:
+        """A signing secret, ready to sign."""
+        return SigningSecret(secret_id, self._decrypt(ciphertext))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a claim needs to know. repeatable: channels where a repeated send does no harm.
+
+    width: sends in flight on one lane at most; as many again are kept ready.
+    """
+
+    vault: Vault
+    repeatable: frozenset[Channel]
+    worker: str
+    lease: timedelta
+    width: int
+
+
+async def claim(tx: Transaction, rules: Rules, *, limit: int) -> list[ClaimedLane]:
+    """Lease up to `limit` due lanes and begin their first deliveries."""
+    lease_id = await tx.new_id(LEASE)
+    leased = await lease_lanes(tx, lease_id, limit=limit, lease=rules.lease)
+    if not leased:
+        return []
+    lost = [(lane.endpoint_id, lane.lost_lease) for lane in leased if lane.lost_lease is not None]
+    if lost:
+        await recover(tx, lost, repeatable=rules.repeatable, worker=rules.worker)
+    ids = [lane.endpoint_id for lane in leased]
+    endpoints = await find_endpoints(tx, ids)
+    await skip_waiting(
+        tx, [e.id for e in endpoints.values() if e.state is EndpointState.PAUSED], SkipReason.PAUSED
+    )
+    await skip_waiting(
+        tx,
+        [e.id for e in endpoints.values() if e.state is EndpointState.DISABLED],
+        SkipReason.DISABLED,
+    )
+    quotas = {
+        lane.endpoint_id: quota_of(lane.order, lane.rate_limit, rules.width) for lane in leased
+    }
+    parcels = await take(tx, lease_id, quotas, endpoints, rules)
+    secrets: dict[str, list[SigningSecret]] = {}
+    for record in await live_secrets(tx, ids):
+        signing = rules.vault.secret(record.id, record.secret)
+        secrets.setdefault(record.endpoint_id, []).append(signing)
+    return [
+        ClaimedLane(
+            endpoint_id=lane.endpoint_id,
+            lease_id=lease_id,
+            destination=rules.vault.destination(
+                endpoints[lane.endpoint_id], secrets.get(lane.endpoint_id, [])
+            ),
+            order=lane.order,
+            rate_limit=lane.rate_limit,
+            parcels=tuple(parcels.get(lane.endpoint_id, ())),
+        )
+        for lane in leased
+    ]
+
+
+def quota_of(order: Order, rate_limit: float | None, width: int) -> int:
+    """How many deliveries of a lane may be begun at once."""
+    return 1 if order is Order.STRICT or rate_limit is not None else 2 * width
+
+
+async def take(
+    tx: Transaction,
+    lease_id: str,
+    quotas: Mapping[str, int],
+    endpoints: Mapping[str, EndpointRecord],
+    rules: Rules,
+) -> dict[str, list[Parcel]]:
+    """Reserve and begin up to `quotas` deliveries of lanes we hold, by endpoint.
+
+    What is expired or no longer wanted ends here, and the next is looked at instead.
+    """
+    latest = [e.id for e in endpoints.values() if e.order is Order.LATEST and e.id in quotas]
+    await supersede(tx, latest)
+    strict = {e.id for e in endpoints.values() if e.order is Order.STRICT}
+    now = await tx.now()
+    wanted = dict(quotas)
+    taken: dict[str, list[Parcel]] = {}
+    for _ in range(ROUNDS):
+        found = await reserve(tx, lease_id, list(wanted.items()), strict=strict)
+        kept, ended = await _consent(tx, found, endpoints, now)
+        await apply_decisions(tx, lease_id, ended)
+        for waiting in kept:
+            letter = Letter(waiting.id, waiting.event_id, waiting.body)
+            parcel = Parcel(waiting, letter, waiting.attempts + 1)
+            taken.setdefault(waiting.endpoint_id, []).append(parcel)
+        short = {decision.delivery_id for decision in ended}
+        wanted = {
+            waiting.endpoint_id: quotas[waiting.endpoint_id]
+            for waiting in found
+            if waiting.id in short and waiting.endpoint_id not in taken
+        }
+        if not wanted:
+            break
+    await _begin(tx, taken, endpoints, rules)
+    return taken
+
+
+async def _begin(
+    tx: Transaction,
+    taken: Mapping[str, Sequence[Parcel]],
+    endpoints: Mapping[str, EndpointRecord],
+    rules: Rules,
+) -> None:
+    """Start what may be repeated, all at once; space out what is limited."""
+    begun = [
+        parcel.waiting.id
+        for endpoint_id, parcels in taken.items()
+        if endpoints[endpoint_id].channel in rules.repeatable
+        for parcel in parcels
+    ]
+    await start(tx, begun)
+    gaps = [
+        (endpoint_id, timedelta(seconds=1 / rate))
+        for endpoint_id in taken
+        if (rate := endpoints[endpoint_id].rate_limit) is not None
+    ]
+    await take_slots(tx, gaps)
+
+
+async def _consent(
+    tx: Transaction,
+    found: Sequence[Waiting],
+    endpoints: Mapping[str, EndpointRecord],
+    now: datetime,
+) -> tuple[list[Waiting], list[Decision]]:
+    """Whether each is still wanted, read at the last moment."""
+    asked = [w for w in found if w.is_matched and w.trigger is Trigger.SCHEDULE]
+    subscribed: dict[str, list[Subscription]] = {}
+    if asked:
+        ids = sorted({waiting.endpoint_id for waiting in asked})
+        subscribed = await subscriptions_for(tx, ids, {waiting.token for waiting in asked})
+    kept, ended = [], []
+    for waiting in found:
+        decision = None
+        if waiting.expires_at <= now:
+            decision = _expired(waiting)
+        elif waiting.is_matched and waiting.trigger is Trigger.SCHEDULE:
+            rows = subscribed.get(waiting.endpoint_id, ())
+            if match(_facts(waiting), rows) is not None:
+                decision = _ended(waiting, State.SKIPPED, SkipReason.UNSUBSCRIBED)
+        if decision is None:
+            kept.append(waiting)
+        else:
+            ended.append(decision)
+    return kept, ended
+
+
+def _expired(waiting: Waiting) -> Decision:
+    """Too old: skipped if it was never tried, dead if it was."""
+    if waiting.attempts:
+        return _ended(waiting, State.DEAD, EndReason.EXPIRED)
+    return _ended(waiting, State.SKIPPED, SkipReason.EXPIRED)
+
+
+def _ended(waiting: Waiting, state: State, reason: SkipReason | EndReason) -> Decision:
+    return Decision(
+        waiting.id, state, reason, waiting.position, waiting.interruptions, waiting.due_at
+    )
+
+
+def _facts(waiting: Waiting) -> EventFacts:
+    return EventFacts(
+        sequence=waiting.sequence,
+        type=EventType(waiting.event_type),
+        token=None if waiting.token is None else TokenId(waiting.token),
+        kind=None if waiting.kind is None else Kind(waiting.kind),
+        notches=waiting.notches,
+        size=waiting.size,
+    )

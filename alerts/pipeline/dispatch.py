@@ -1,0 +1,334 @@
+"""Dispatch: claim lanes, send with no transaction open, settle with an attempt each.
+
+One `Dispatcher` runs in a worker. While one settling transaction commits, the answers that arrive
+gather for the next; it also takes more work for their lanes and gives back those whose turn is
+over. So a burst costs few transactions, and a single delivery waits for nobody.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from alerts.domain.deliveries import Channel, Order
+from alerts.domain.ids import SEND
+from alerts.errors import StorageFailed
+from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, claim, quota_of, take
+from alerts.pipeline.settle import Sent, Terms, log_sent, settle
+from alerts.ports import Clock, Destination, Sender, Waker
+from alerts.store.endpoints import find_endpoints
+from alerts.store.engine import Store, Transaction
+from alerts.store.lanes import extend_leases, next_due, release_lanes, start, unstart
+from alerts.telemetry import Step, fail
+
+# Lanes one worker holds at a time, and sends in flight on one of them.
+LANES: Final = 256
+IN_FLIGHT: Final = 4
+# A lane's turn: after so many deliveries, or so long, it goes to the back.
+TURN_DELIVERIES: Final = 100
+TURN_SECONDS: Final = 5.0
+# The longest sleep, for a wake-up may be lost.
+LONGEST_SLEEP_SECONDS: Final = 0.25
+# How long a worker lets the database be when it does not answer.
+STORAGE_PAUSE_SECONDS: Final = 0.5
+
+
+@dataclass(slots=True)
+class Turn:
+    """One lane while we hold it. began, lease_ends: seconds of the monotonic clock."""
+
+    endpoint_id: str
+    lease_id: str
+    destination: Destination
+    order: Order
+    rate_limit: float | None
+    began: float
+    lease_ends: float
+    waiting: deque[Parcel] = field(default_factory=deque)
+    in_flight: int = 0
+    taken: int = 0
+    is_lost: bool = False
+
+    @property
+    def width(self) -> int:
+        """Sends in flight at most."""
+        return 1 if self.order is Order.STRICT else IN_FLIGHT
+
+    @property
+    def open(self) -> int:
+        """Parcels that are not answered yet."""
+        return len(self.waiting) + self.in_flight
+
+
+class Dispatcher:
+    """The dispatch loop of one worker; `run` until `stop`, then everything is given back."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        senders: Mapping[Channel, Sender],
+        clock: Clock,
+        waker: Waker,
+        rules: Rules,
+        terms: Terms,
+        deadline: timedelta,
+        new_id: Callable[[str], str],
+    ) -> None:
+        self._store = store
+        self._senders = senders
+        self._clock = clock
+        self._waker = waker
+        self._rules = rules
+        self._terms = terms
+        self._deadline = deadline.total_seconds()
+        self._new_id = new_id
+        self._turns: dict[str, Turn] = {}
+        self._sent: list[Sent] = []
+        self._answered = asyncio.Event()
+        self._look = asyncio.Event()
+        self._stopping = False
+        self._sends: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Dispatch until `stop`; then finish what is in flight and free the rest."""
+        helpers = [
+            asyncio.create_task(work)
+            for work in (self._settle_answers(), self._keep_leases(), self._listen())
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                pause = await self._claim_due()
+                looking = asyncio.create_task(self._look.wait())
+                await asyncio.wait(
+                    {looking, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED
+                )
+                looking.cancel()
+                self._look.clear()
+        finally:
+            await self._drain()
+            for helper in (*helpers, stopping):
+                helper.cancel()
+            await asyncio.gather(*helpers, stopping, return_exceptions=True)
+
+    async def run_until_idle(self) -> None:
+        """Dispatch until nothing is due and nothing is in flight."""
+        stop = asyncio.Event()
+        running = asyncio.create_task(self.run(stop))
+        try:
+            while not running.done():
+                await asyncio.sleep(0.02)
+                if self._turns:
+                    continue
+                async with self._store.read() as tx:
+                    due = await next_due(tx)
+                    now = await tx.now()
+                if (due is None or due > now) and not self._turns:
+                    break
+        finally:
+            stop.set()
+            await running
+
+    async def _claim_due(self) -> float:
+        """Claim what is due; returns how long there is nothing more to do, in seconds."""
+        room = self._rules_room()
+        if not room:
+            return LONGEST_SLEEP_SECONDS
+        try:
+            async with self._store.read() as tx:
+                due = await next_due(tx)
+                now = await tx.now()
+            if due is None or due > now:
+                wait = LONGEST_SLEEP_SECONDS if due is None else (due - now).total_seconds()
+                return min(wait, LONGEST_SLEEP_SECONDS)
+            asked = self._clock.monotonic()
+            async with self._store.write() as tx:
+                claimed = await claim(tx, self._rules, limit=room)
+        except StorageFailed as error:
+            fail(Step.JOB_FAILED, error, job="claim")
+            return STORAGE_PAUSE_SECONDS
+        for lane in claimed:
+            self._begin(lane, asked)
+        # Lanes that are due and not to be had are held by others: no use in asking at once.
+        return 0.0 if len(claimed) == room else (0.005 if claimed else LONGEST_SLEEP_SECONDS / 5)
+
+    def _rules_room(self) -> int:
+        return LANES - len(self._turns)
+
+    def _begin(self, lane: ClaimedLane, asked: float) -> None:
+        turn = Turn(
+            endpoint_id=lane.endpoint_id,
+            lease_id=lane.lease_id,
+            destination=lane.destination,
+            order=lane.order,
+            rate_limit=lane.rate_limit,
+            began=asked,
+            lease_ends=asked + self._rules.lease.total_seconds(),
+            waiting=deque(lane.parcels),
+            taken=len(lane.parcels),
+        )
+        self._turns[turn.endpoint_id] = turn
+        self._pump(turn)
+        if not turn.open:
+            self._answered.set()
+
+    def _pump(self, turn: Turn) -> None:
+        """Put on the wire what may go; never with less than a deadline of lease left."""
+        while turn.waiting and turn.in_flight < turn.width and not turn.is_lost:
+            if self._stopping or self._clock.monotonic() + self._deadline > turn.lease_ends:
+                return
+            turn.in_flight += 1
+            task = asyncio.create_task(self._send(turn, turn.waiting.popleft()))
+            self._sends.add(task)
+            task.add_done_callback(self._sends.discard)
+
+    async def _send(self, turn: Turn, parcel: Parcel) -> None:
+        sender = self._senders[turn.destination.channel]
+        if not sender.repeatable:
+            async with self._store.write() as tx:
+                await start(tx, [parcel.waiting.id])
+        started = self._clock.now()
+        answer = await sender.send(turn.destination, (parcel.letter,))
+        turn.in_flight -= 1
+        sent = Sent(
+            endpoint_id=turn.endpoint_id,
+            lease_id=turn.lease_id,
+            send_id=self._new_id(SEND),
+            parcel=parcel,
+            answer=answer,
+            started_at=started,
+            ended_at=self._clock.now(),
+        )
+        self._sent.append(sent)
+        self._answered.set()
+        self._pump(turn)
+
+    async def _settle_answers(self) -> None:
+        while True:
+            await self._answered.wait()
+            self._answered.clear()
+            sent, self._sent = self._sent, []
+            try:
+                await self._settle(sent)
+            except StorageFailed as error:
+                fail(Step.JOB_FAILED, error, job="settle", answers=len(sent))
+                self._sent = sent + self._sent
+                self._answered.set()
+                await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+
+    async def _settle(self, sent: Sequence[Sent]) -> None:
+        touched = {one.endpoint_id for one in sent}
+        turns = [
+            turn
+            for turn in self._turns.values()
+            if turn.endpoint_id in touched or (not turn.open and not turn.is_lost)
+        ]
+        async with self._store.write() as tx:
+            await settle(tx, sent, self._terms, also_lock=[turn.endpoint_id for turn in turns])
+            fresh = await self._refill(tx, turns)
+            ended = [
+                turn
+                for turn in turns
+                if not turn.is_lost and not turn.open and turn.endpoint_id not in fresh
+            ]
+            await self._release(tx, ended)
+        for turn in ended:
+            self._turns.pop(turn.endpoint_id, None)
+        for endpoint_id, parcels in fresh.items():
+            turn = self._turns[endpoint_id]
+            turn.waiting.extend(parcels)
+            turn.taken += len(parcels)
+            self._pump(turn)
+        for turn in turns:
+            if turn.is_lost and not turn.open:
+                self._turns.pop(turn.endpoint_id, None)
+        for one in sent:
+            log_sent(one)
+        if ended:
+            self._look.set()
+
+    async def _refill(self, tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[Parcel]]:
+        """More work for lanes whose turn goes on."""
+        quotas: dict[str, dict[str, int]] = {}
+        for turn in turns:
+            if turn.open >= turn.width or self._is_over(turn):
+                continue
+            quota = quota_of(turn.order, turn.rate_limit, IN_FLIGHT) - turn.open
+            left = min(quota, TURN_DELIVERIES - turn.taken)
+            if left > 0:
+                quotas.setdefault(turn.lease_id, {})[turn.endpoint_id] = left
+        fresh: dict[str, list[Parcel]] = {}
+        for lease_id, wanted in quotas.items():
+            endpoints = await find_endpoints(tx, wanted)
+            going = {key: quota for key, quota in wanted.items() if key in endpoints}
+            fresh |= await take(tx, lease_id, going, endpoints, self._rules)
+        return fresh
+
+    def _is_over(self, turn: Turn) -> bool:
+        age = self._clock.monotonic() - turn.began
+        return (
+            self._stopping
+            or turn.is_lost
+            or turn.rate_limit is not None
+            or turn.taken >= TURN_DELIVERIES
+            or age >= TURN_SECONDS
+        )
+
+    async def _release(self, tx: Transaction, turns: Sequence[Turn]) -> None:
+        by_lease: dict[str, list[str]] = {}
+        for turn in turns:
+            by_lease.setdefault(turn.lease_id, []).append(turn.endpoint_id)
+        for lease_id, endpoint_ids in by_lease.items():
+            await release_lanes(tx, lease_id, endpoint_ids)
+
+    async def _keep_leases(self) -> None:
+        """Heartbeat: hold on to our lanes, and notice those we have lost."""
+        lease = self._rules.lease
+        while True:
+            await asyncio.sleep(lease.total_seconds() / 3)
+            if not self._turns:
+                continue
+            asked = self._clock.monotonic()
+            lease_ids = sorted({turn.lease_id for turn in self._turns.values()})
+            held = list(self._turns.values())
+            try:
+                async with self._store.write() as tx:
+                    kept = await extend_leases(tx, lease_ids, lease)
+            except StorageFailed as error:
+                fail(Step.JOB_FAILED, error, job="heartbeat")
+                continue
+            for turn in held:
+                if turn.endpoint_id in kept:
+                    turn.lease_ends = asked + lease.total_seconds()
+                    self._pump(turn)
+                elif self._turns.get(turn.endpoint_id) is turn:
+                    turn.is_lost = True
+                    turn.waiting.clear()
+                    self._answered.set()
+
+    async def _listen(self) -> None:
+        while True:
+            await self._waker.wait(LONGEST_SLEEP_SECONDS)
+            self._look.set()
+
+    async def _drain(self) -> None:
+        """Let what is on the wire end, settle it, and free what was not sent."""
+        self._stopping = True
+        if self._sends:
+            await asyncio.wait(self._sends, timeout=self._deadline + 1)
+        turns = list(self._turns.values())
+        with suppress(StorageFailed):
+            async with self._store.write() as tx:
+                sent, self._sent = self._sent, []
+                await settle(tx, sent, self._terms, also_lock=[turn.endpoint_id for turn in turns])
+                for turn in turns:
+                    unsent = [parcel.waiting.id for parcel in turn.waiting]
+                    await unstart(tx, turn.lease_id, unsent)
+                await self._release(tx, turns)
+            for one in sent:
+                log_sent(one)
+        self._turns.clear()

@@ -1,0 +1,44 @@
+"""Fan out: each event of a diffed cycle becomes one delivery for every endpoint that wants it."""
+
+from alerts.ports import Waker
+from alerts.store.cycles import CycleState, find_cycle, open_cycles
+from alerts.store.deliveries import FAN_OUT_CHUNK, fan_out_chunk
+from alerts.store.engine import Store
+from alerts.telemetry import Step, emit
+
+
+async def fan_out_cycles(*, store: Store, waker: Waker, chunk_size: int = FAN_OUT_CHUNK) -> int:
+    """Fan out all cycles that wait for it; how many deliveries were written.
+
+    One transaction for each chunk; a restart, or another worker, goes on at the next.
+    """
+    async with store.read() as tx:
+        waiting = await open_cycles(tx, CycleState.DIFFED)
+    written = 0
+    for cycle_id in waiting:
+        written += await _fan_out(cycle_id, store=store, waker=waker, chunk_size=chunk_size)
+    return written
+
+
+async def _fan_out(cycle_id: str, *, store: Store, waker: Waker, chunk_size: int) -> int:
+    written = 0
+    while True:
+        async with store.write() as tx:
+            record = await find_cycle(tx, cycle_id)
+            if record is None or record.state is not CycleState.DIFFED:
+                return written
+            chunk = await fan_out_chunk(tx, record, size=chunk_size)
+        if chunk is None:
+            return written
+        written += chunk.deliveries
+        if chunk.deliveries:
+            await waker.wake()
+        emit(
+            Step.CYCLE_FANNED_OUT,
+            cycle=cycle_id,
+            endpoints=chunk.endpoints,
+            deliveries=chunk.deliveries,
+            done=chunk.is_last,
+        )
+        if chunk.is_last:
+            return written

@@ -1,0 +1,229 @@
+"""Settle: outcomes become attempts, states and due times, in batches."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from alerts.domain.deliveries import (
+    Answer,
+    Deferred,
+    Delivered,
+    Disable,
+    DisableReason,
+    Effect,
+    Keep,
+    MoveTo,
+    Outcome,
+    Rejected,
+    Unknown,
+    next_state,
+)
+from alerts.domain.events import endpoint_event
+from alerts.domain.ids import ATTEMPT
+from alerts.domain.retries import RetrySchedule
+from alerts.pipeline.claim import Parcel
+from alerts.pipeline.tell import tell, to_app
+from alerts.store.endpoints import (
+    disable_endpoint,
+    find_endpoints,
+    move_endpoint,
+    webhook_endpoint_ids,
+)
+from alerts.store.engine import Transaction
+from alerts.store.lanes import (
+    Decision,
+    apply_decisions,
+    deliver_late,
+    hold,
+    insert_attempts,
+    lock_held,
+)
+from alerts.telemetry import Step, emit
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A parcel with what came of it. started_at, ended_at: by this worker's clock."""
+
+    endpoint_id: str
+    lease_id: str
+    send_id: str
+    parcel: Parcel
+    answer: Answer
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How outcomes are judged. jitter: a number from 0 up to 1, new at each call.
+
+    seal_address: an address as it is stored, (ciphertext, hash).
+    """
+
+    worker: str
+    schedule: RetrySchedule
+    jitter: Callable[[], float]
+    seal_address: Callable[[str], tuple[bytes, str]]
+
+
+async def settle(
+    tx: Transaction, sent: Sequence[Sent], terms: Terms, *, also_lock: Sequence[str] = ()
+) -> None:
+    """Log every attempt; decide on what our leases still hold; let effects take effect.
+
+    also_lock: further lanes this transaction will change.
+    """
+    told = await _told_of_effects(tx, sent)
+    others = {endpoint_id for ids in told.values() for endpoint_id in ids}
+    lanes = sorted({one.endpoint_id for one in sent} | set(also_lock) | others)
+    holders = await lock_held(tx, lanes)
+    await insert_attempts(tx, [await _attempt(tx, one, terms.worker) for one in sent])
+    late = [
+        one.parcel.waiting.id
+        for one in sent
+        if holders.get(one.endpoint_id) != one.lease_id
+        and isinstance(one.answer.outcome, Delivered)
+    ]
+    await deliver_late(tx, late)
+    await _decide(tx, [one for one in sent if holders.get(one.endpoint_id) == one.lease_id], terms)
+    for endpoint_id, effect in _effects(sent).items():
+        await _apply(tx, endpoint_id, effect, told.get(endpoint_id, ()), terms)
+
+
+async def _decide(tx: Transaction, ours: Sequence[Sent], terms: Terms) -> None:
+    now = await tx.now()
+    by_lease: dict[str, list[Decision]] = {}
+    holds: dict[str, datetime] = {}
+    for one in ours:
+        waiting = one.parcel.waiting
+        verdict = next_state(
+            one.answer.outcome,
+            position=waiting.position,
+            now=now,
+            expires_at=waiting.expires_at,
+            schedule=terms.schedule,
+            jitter=terms.jitter(),
+        )
+        decision = Decision(
+            waiting.id, verdict.state, verdict.reason, verdict.position, 0, verdict.due_at
+        )
+        by_lease.setdefault(one.lease_id, []).append(decision)
+        if verdict.hold_until is not None:
+            known = holds.get(one.endpoint_id, verdict.hold_until)
+            holds[one.endpoint_id] = max(known, verdict.hold_until)
+    for lease_id, decisions in by_lease.items():
+        await apply_decisions(tx, lease_id, decisions)
+    for endpoint_id, until in holds.items():
+        await hold(tx, endpoint_id, until)
+
+
+async def _told_of_effects(tx: Transaction, sent: Sequence[Sent]) -> dict[str, list[str]]:
+    """Who hears that an endpoint is closed: the app's other webhook endpoints."""
+    told: dict[str, list[str]] = {}
+    closing = [one.endpoint_id for one in sent if isinstance(one.answer.effect, Disable)]
+    for endpoint in (await find_endpoints(tx, closing)).values() if closing else ():
+        ids = await webhook_endpoint_ids(tx, endpoint.app_id)
+        told[endpoint.id] = [endpoint_id for endpoint_id in ids if endpoint_id != endpoint.id]
+    return told
+
+
+def _effects(sent: Sequence[Sent]) -> Mapping[str, Effect]:
+    return {
+        one.endpoint_id: one.answer.effect
+        for one in sent
+        if not isinstance(one.answer.effect, Keep)
+    }
+
+
+async def _apply(
+    tx: Transaction, endpoint_id: str, effect: Effect, told: Sequence[str], terms: Terms
+) -> None:
+    match effect:
+        case Keep():
+            return
+        case Disable(reason):
+            await _disable(tx, endpoint_id, reason, told)
+        case MoveTo(address):
+            ciphertext, address_hash = terms.seal_address(address)
+            if not await move_endpoint(tx, endpoint_id, ciphertext, address_hash):
+                await _disable(tx, endpoint_id, DisableReason.GONE, told)
+        case _:
+            assert_never(effect)
+
+
+async def _disable(
+    tx: Transaction, endpoint_id: str, reason: DisableReason, told: Sequence[str]
+) -> None:
+    if not await disable_endpoint(tx, endpoint_id, reason):
+        return
+    endpoint = (await find_endpoints(tx, [endpoint_id]))[endpoint_id]
+    draft = endpoint_event(
+        endpoint_id, at=await tx.now(), audience=to_app(endpoint.app_id), reason=reason
+    )
+    await tell(tx, [(draft, told)])
+    emit(Step.ENDPOINT_DISABLED, endpoint=endpoint_id, reason=reason.value)
+
+
+async def _attempt(tx: Transaction, one: Sent, worker: str) -> dict[str, object]:
+    waiting, answer, trace = one.parcel.waiting, one.answer, one.answer.trace
+    outcome, reason, provider_id = _words(answer.outcome)
+    detail = None if trace.detail is None else trace.detail.replace("\0", "")
+    return {
+        "id": await tx.new_id(ATTEMPT),
+        "delivery_id": waiting.id,
+        "send_id": one.send_id,
+        "number": one.parcel.number,
+        "trigger": waiting.trigger,
+        "position": waiting.position,
+        "scheduled_for": waiting.due_at,
+        "started_at": one.started_at,
+        "ended_at": one.ended_at,
+        "outcome": outcome,
+        "reason": reason,
+        "status_code": trace.status_code,
+        "response_body": trace.response_body or None,
+        "truncated": trace.truncated,
+        "remote_address": trace.remote_address,
+        "timings_ms": trace.timings_ms,
+        "secret_ids": trace.secret_ids,
+        "provider_id": provider_id,
+        "effect": None if isinstance(answer.effect, Keep) else type(answer.effect).__name__.lower(),
+        "detail": detail,
+        "worker": worker,
+    }
+
+
+def _words(outcome: Outcome) -> tuple[str, str | None, str | None]:
+    """(outcome, reason, provider's id) as the log writes them."""
+    match outcome:
+        case Delivered(provider_id):
+            return "delivered", None, provider_id
+        case Deferred(reason):
+            return "deferred", reason.value, None
+        case Rejected(reason):
+            return "rejected", reason.value, None
+        case Unknown(reason):
+            return "unknown", reason.value, None
+        case _:
+            assert_never(outcome)
+
+
+def log_sent(one: Sent) -> None:
+    """The wide event of one attempt."""
+    waiting, trace = one.parcel.waiting, one.answer.trace
+    outcome, reason, _ = _words(one.answer.outcome)
+    emit(
+        Step.DELIVERY_ATTEMPTED,
+        delivery=waiting.id,
+        event_id=waiting.event_id,
+        type=waiting.event_type,
+        endpoint=one.endpoint_id,
+        attempt=one.parcel.number,
+        outcome=outcome,
+        reason=reason,
+        status=trace.status_code,
+        late_ms=round((one.started_at - waiting.due_at).total_seconds() * 1000),
+        duration_ms=round((one.ended_at - one.started_at).total_seconds() * 1000),
+    )

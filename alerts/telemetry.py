@@ -1,0 +1,99 @@
+"""What Gradebell says of itself: one wide event a step.
+
+Names are `noun.verb_past`; ids always, durations in `_ms`; never a secret, an address or a body.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+
+Facts = MutableMapping[str, Any]
+
+# Whatever a caller does by mistake, these never reach a log line.
+_SECRET_NAMES: Final = ("secret", "authorization", "api_key", "token_header", "password", "address")
+
+
+class Step(StrEnum):
+    """The wide events."""
+
+    SOURCE_POLLED = "source.polled"
+    SOURCE_TROUBLED = "source.troubled"
+    CYCLE_DIFFED = "cycle.diffed"
+    CYCLE_FANNED_OUT = "cycle.fanned_out"
+    DELIVERY_ATTEMPTED = "delivery.attempted"
+    ENDPOINT_DISABLED = "endpoint.disabled"
+    LANES_RECOVERED = "lanes.recovered"
+    LANES_REPAIRED = "lanes.repaired"
+    JOB_FAILED = "job.failed"
+    WORKER_STARTED = "worker.started"
+    WORKER_STOPPED = "worker.stopped"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+def emit(step: Step, **facts: object) -> None:
+    """Log one wide event."""
+    structlog.get_logger("gradebell").info(step.value, **facts)
+
+
+def fail(step: Step, error: BaseException, **facts: object) -> None:
+    """Log that something broke that should not, with its traceback."""
+    structlog.get_logger("gradebell").error(step.value, exc_info=error, **facts)
+
+
+def configure(
+    log_format: LogFormat, level: str, *, tell: Callable[[Mapping[str, Any]], None] | None = None
+) -> None:
+    """Set up logging for this process, to standard error.
+
+    tell: takes the wide events instead of standard error, for a terminal that tells a story.
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if log_format is LogFormat.JSON
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _redact,
+    ]
+    if tell is not None:
+        processors.append(_divert(tell))
+    if log_format is LogFormat.JSON:
+        processors.append(structlog.processors.format_exc_info)
+    structlog.configure(
+        processors=[*processors, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
+
+
+def _redact(_logger: object, _method: str, facts: Facts) -> Facts:
+    for name in facts:
+        if any(secret in name.lower() for secret in _SECRET_NAMES):
+            facts[name] = "[redacted]"
+    return facts
+
+
+def _divert(tell: Callable[[Mapping[str, Any]], None]) -> Callable[[object, str, Facts], Facts]:
+    def processor(_logger: object, method: str, facts: Facts) -> Facts:
+        if method != "info":
+            return facts
+        tell(facts)
+        raise structlog.DropEvent
+
+    return processor
