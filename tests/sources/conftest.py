@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 import httpx
 import pytest
@@ -77,6 +78,12 @@ class Sandbox:
         (await self.control.post("/_sandbox/faults", json=fault)).raise_for_status()
 
 
+@cache
+def market_of(seed: int, size: int) -> Market:
+    """A market remembers what it worked out and nothing else, so tests can share it."""
+    return Market(seed=seed, size=size)
+
+
 RunUpstream = Callable[..., Awaitable[Upstream]]
 RunSandbox = Callable[..., Awaitable[Sandbox]]
 ReadFrom = Callable[..., TokenMetrics]
@@ -105,7 +112,7 @@ async def sandbox(resources: AsyncExitStack) -> RunSandbox:
     async def run(
         *, seed: int = 1, size: int = 60, dated: bool = True, day_seconds: float = 0
     ) -> Sandbox:
-        market = Market(seed=seed, size=size)
+        market = market_of(seed, size)
         clock = VirtualClock(clock=MachineClock(), day_seconds=day_seconds)
         app = create_sandbox(market=market, clock=clock, dated=dated)
         url = await resources.enter_async_context(open_sandbox(app))

@@ -1,5 +1,8 @@
 """The sandbox over HTTP, as its upstream's clients see it."""
 
+import asyncio
+import signal
+import sys
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
@@ -33,6 +36,15 @@ from tests.sources.conftest import MachineClock, RunSandbox, Sandbox
 TM_GRADE = "/v2/tm-grade"
 TRADER_GRADES = "/v2/trader-grades"
 FUNDAMENTAL = "/v2/fundamental-grade"
+SERVING = """
+import asyncio, datetime, functools
+from alerts.sources.sandbox.server import serve_sandbox
+from tests.sources.conftest import MachineClock
+asyncio.run(serve_sandbox(
+    clock=MachineClock(), port=0, tokens=3, today=datetime.date(2026, 3, 1),
+    on_ready=functools.partial(print, flush=True),
+))
+"""
 PATHS = [TM_GRADE, TRADER_GRADES, FUNDAMENTAL]
 UNDATED = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -111,26 +123,31 @@ class TestContract:
 
         assert types == {int, float}
 
-    @pytest.mark.parametrize("headers", [{}, {"x-api-key": "wrong"}, {"x-api-key": ""}])
-    async def test_without_the_key_there_is_nothing(
-        self, sandbox: RunSandbox, headers: dict[str, str]
-    ) -> None:
-        answer = await (await sandbox()).control.get(TM_GRADE, headers=headers)
+    async def test_without_the_key_there_is_nothing(self, sandbox: RunSandbox) -> None:
+        control = (await sandbox()).control
 
-        assert answer.status_code == 401
-        assert answer.json()["success"] is False
+        for headers in ({}, {"x-api-key": "wrong"}, {"x-api-key": ""}):
+            answer = await control.get(TM_GRADE, headers=headers)
 
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [("limit", 101), ("limit", 0), ("limit", "30d"), ("page", 0), ("page", -1), ("page", "٣")],
-    )
-    async def test_a_limit_or_page_out_of_range_is_a_400(
-        self, sandbox: RunSandbox, name: str, value: str | int
-    ) -> None:
-        answer = await (await sandbox()).grades(TM_GRADE, **{name: value})
+            assert answer.status_code == 401, headers
+            assert answer.json()["success"] is False
 
-        assert answer.status_code == 400
-        assert name in answer.json()["message"]
+    async def test_a_limit_or_page_out_of_range_is_a_400(self, sandbox: RunSandbox) -> None:
+        running = await sandbox()
+
+        for name, value in [
+            ("limit", "101"),
+            ("limit", "0"),
+            ("limit", "30d"),
+            ("page", "0"),
+            ("page", "-1"),
+            ("page", "٣"),
+            ("page", "9" * 5000),
+        ]:
+            answer = await running.grades(TM_GRADE, **{name: value})
+
+            assert answer.status_code == 400, (name, value)
+            assert name in answer.json()["message"]
 
     async def test_an_unknown_parameter_is_ignored_with_a_warning(
         self, sandbox: RunSandbox
@@ -238,9 +255,10 @@ class TestClock:
         assert answer.json() == {"today": "2026-02-06", "opening": "2026-01-01", "day_seconds": 0.0}
         assert (await control.get("/_sandbox/clock")).json() == answer.json()
 
-    @pytest.mark.parametrize(
-        ("method", "path", "body"),
-        [
+    async def test_a_day_that_cannot_be_is_refused(self, sandbox: RunSandbox) -> None:
+        running = await sandbox()
+
+        for method, path, body in [
             ("PUT", "/_sandbox/clock", b'{"today": "2025-12-31"}'),
             ("PUT", "/_sandbox/clock", b'{"today": "2040-01-01"}'),
             ("PUT", "/_sandbox/clock", b'{"day": "2026-01-05"}'),
@@ -248,16 +266,10 @@ class TestClock:
             ("PUT", "/_sandbox/clock", b"[" * 100_000),
             ("POST", "/_sandbox/clock/advance", b'{"days": 0}'),
             ("POST", "/_sandbox/clock/advance", b'{"days": 99999999999}'),
-        ],
-    )
-    async def test_a_day_that_cannot_be_is_refused(
-        self, sandbox: RunSandbox, method: str, path: str, body: bytes
-    ) -> None:
-        running = await sandbox()
+        ]:
+            answer = await running.control.request(method, path, content=body)
 
-        answer = await running.control.request(method, path, content=body)
-
-        assert answer.status_code == 400
+            assert answer.status_code == 400, body[:40]
         assert running.clock.today == OPENING
 
     def test_days_pass_at_the_speed_asked_for_and_stop_at_the_last(self) -> None:
@@ -317,15 +329,13 @@ class TestFaults:
         assert (await running.control.get("/_sandbox/faults")).json() == {"data": []}
         assert (await running.grades(TM_GRADE)).status_code == 200
 
-    @pytest.mark.parametrize(
-        "body", [b"", b"{}", b'{"effect": "none"}', b'{"effect": "500", "cuont": 1}', b"{" * 10**5]
-    )
-    async def test_a_fault_that_is_none_is_refused(self, sandbox: RunSandbox, body: bytes) -> None:
+    async def test_a_fault_that_is_none_is_refused(self, sandbox: RunSandbox) -> None:
         running = await sandbox(size=1)
 
-        answer = await running.control.post("/_sandbox/faults", content=body)
+        for body in (b"", b"{}", b'{"effect": "none"}', b'{"effect": "500", "cuont": 1}'):
+            answer = await running.control.post("/_sandbox/faults", content=body)
 
-        assert answer.status_code == 400
+            assert answer.status_code == 400, body
 
     async def test_switching_off_what_is_not_on_is_a_404(self, sandbox: RunSandbox) -> None:
         running = await sandbox(size=1)
@@ -358,6 +368,20 @@ class TestServer:
 
         with pytest.raises(InvalidInput, match=f"port: cannot listen on 127.0.0.1:{port}"):
             await serve_sandbox(clock=MachineClock(), port=port)
+
+    async def test_a_server_of_its_own_ends_with_a_signal(self) -> None:
+        server = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", SERVING, stdout=asyncio.subprocess.PIPE
+        )
+        assert server.stdout is not None
+        url = (await server.stdout.readline()).decode().strip()
+        async with httpx.AsyncClient(trust_env=False) as client:
+            today = (await client.get(f"{url}/_sandbox/clock")).json()["today"]
+
+        server.send_signal(signal.SIGTERM)
+
+        assert today == "2026-03-01"
+        assert await server.wait() == -signal.SIGTERM
 
     async def test_a_guest_ends_with_its_context(self) -> None:
         async with open_sandbox(_hello) as url, httpx.AsyncClient(trust_env=False) as client:

@@ -5,21 +5,21 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from alerts.domain.grades import Kind, Reading
-from alerts.ports import FetchedPage, SourceState, Trouble
+from alerts.ports import FetchedPage, GradeSource, SourceState, Trouble
 from alerts.sources.sandbox.app import SANDBOX_KEY
 from alerts.sources.sandbox.roster import (
     BITCOIN,
     ETHEREUM,
     OPENING,
 )
-from alerts.sources.token_metrics import Profile, TokenMetrics
+from alerts.sources.token_metrics import Profile
 from tests.sources.conftest import ReadFrom, RunSandbox
 
 TM_GRADE = "/v2/tm-grade"
 UNDATED = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-async def sweep(source: TokenMetrics, kind: Kind) -> Reading:
+async def sweep(source: GradeSource, kind: Kind) -> Reading:
     pages = []
     for number in range(1, 10):
         page = await source.fetch(kind, number)

@@ -5,7 +5,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts.domain.grades import Kind, SourceName
 from alerts.errors import InvalidInput
@@ -543,6 +546,36 @@ class TestReading:
         first = source.read(Kind.TRADER, pages, undated=UNDATED)
 
         assert source.read(Kind.TRADER, pages, undated=UNDATED) == first
+
+    @given(
+        st.lists(
+            st.dictionaries(
+                st.sampled_from(["TOKEN_ID", "TM_GRADE", "DATE", "TOKEN_NAME", "QUANT_GRADE"]),
+                st.none()
+                | st.text()
+                | st.integers()
+                | st.floats()
+                | st.booleans()
+                | st.lists(st.none()),
+            )
+            | st.none()
+            | st.text()
+        )
+    )
+    def test_no_row_raises_and_none_is_lost(self, rows: list[object]) -> None:
+        source = TokenMetrics(
+            name=SourceName("token_metrics"),
+            client=httpx.AsyncClient(),
+            api_key=API_KEY,
+            clock=MachineClock(),
+        )
+        body = msgspec.json.encode({"data": rows})
+
+        reading = source.read(Kind.TRADER, [body], undated=UNDATED)
+
+        kept = sum(len(grades) for grades in reading.grades.values())
+        assert kept + len(reading.rejected) <= len(rows)
+        assert (kept > 0 or len(reading.rejected) > 0) is bool(rows)
 
     async def test_a_page_that_fetch_would_not_give_is_refused(self, source: TokenMetrics) -> None:
         with pytest.raises(InvalidInput, match="page 2"):

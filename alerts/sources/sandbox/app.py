@@ -199,7 +199,7 @@ def _guarded(handler: _Handler) -> _Handler:
 async def _body(request: Request, shape: type[_Shape]) -> _Shape:
     try:
         return msgspec.json.decode(await request.body() or b"{}", type=shape)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("body", str(error)) from None
 
 
