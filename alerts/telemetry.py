@@ -28,6 +28,7 @@ class Step(StrEnum):
     ENDPOINT_DISABLED = "endpoint.disabled"
     LANES_RECOVERED = "lanes.recovered"
     LANES_REPAIRED = "lanes.repaired"
+    REDIS_LOST = "redis.lost"
     JOB_FAILED = "job.failed"
     WORKER_STARTED = "worker.started"
     WORKER_STOPPED = "worker.stopped"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from sqlalchemy import Row, delete, insert, select, update
 
 from alerts.store.engine import Transaction, insert_into
+from alerts.store.rows import record_of
 from alerts.store.tables import apps, keys
 
 
@@ -119,5 +119,4 @@ async def revoke_key(tx: Transaction, key_id: str) -> bool:
 
 
 def _key(row: Row[tuple[object, ...]]) -> KeyRecord:
-    values = {name: value for name, value in row._mapping.items() if name != "hash"}  # noqa: SLF001
-    return msgspec.convert(values, KeyRecord)
+    return record_of(row, KeyRecord)

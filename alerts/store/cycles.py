@@ -13,6 +13,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from alerts.domain.grades import Cycle, Grade, Kind, RejectedRow, SourceName
 from alerts.domain.ratings import HoldReason, graded_count
 from alerts.store.engine import Transaction, insert_into
+from alerts.store.rows import record_of
 from alerts.store.tables import cycle_rows, cycles, rejected_rows, watermarks
 
 # Rejected rows kept one by one; past that they are only counted.
@@ -299,4 +300,4 @@ async def next_cycle_as_of(
 
 
 def _record(row: Row[tuple[object, ...]]) -> CycleRecord:
-    return msgspec.convert(dict(row._mapping), CycleRecord)  # noqa: SLF001 - Row's public mapping.
+    return record_of(row, CycleRecord)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
@@ -27,6 +26,7 @@ from alerts.store.cycles import CycleRecord, advance_fan_out
 from alerts.store.endpoints import EndpointRecord, find_endpoints, wants
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import EventRecord
+from alerts.store.rows import record_of
 from alerts.store.tables import attempts, deliveries, endpoints, events, lanes, subscriptions
 
 # Endpoints whose deliveries of a cycle are written in one transaction.
@@ -306,7 +306,7 @@ async def list_attempts(tx: Transaction, delivery_id: str) -> list[AttemptRecord
         .order_by(attempts.c.number, attempts.c.id)
     )
     rows = await tx.connection.execute(query)
-    return [msgspec.convert(dict(row._mapping), AttemptRecord) for row in rows]  # noqa: SLF001
+    return [record_of(row, AttemptRecord) for row in rows]  # noqa: SLF001
 
 
 async def count_by_state(tx: Transaction) -> dict[str, int]:
@@ -354,8 +354,7 @@ async def _cycle_events(tx: Transaction, record: CycleRecord) -> dict[str, Event
     ).where(events.c.cycle_id == record.id)
     found = {}
     for row in await tx.connection.execute(query):
-        values = {**row._mapping, "body": b""}  # noqa: SLF001 - public, by its docs.
-        found[row.id] = msgspec.convert(values, EventRecord)
+        found[row.id] = record_of(row, EventRecord, body=b"")
     return found
 
 
@@ -377,4 +376,4 @@ def _log(app_id: str | None) -> Select[tuple[object, ...]]:
 
 
 def _delivery(row: Row[tuple[object, ...]]) -> DeliveryRecord:
-    return msgspec.convert(dict(row._mapping), DeliveryRecord)  # noqa: SLF001 - public, by its docs.
+    return record_of(row, DeliveryRecord)

@@ -35,6 +35,7 @@ from alerts.ports import SigningSecret
 from alerts.store.cipher import Cipher, keyed_hash
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import current_sequence
+from alerts.store.rows import record_of
 from alerts.store.tables import (
     attempts,
     deliveries,
@@ -364,7 +365,7 @@ def _values(record: EndpointRecord) -> dict[str, object]:
 
 
 def _endpoint(row: Row[tuple[object, ...]]) -> EndpointRecord:
-    return msgspec.convert(dict(row._mapping), EndpointRecord)  # noqa: SLF001 - public, by its docs.
+    return record_of(row, EndpointRecord)
 
 
 def _subscription(row: Row[tuple[object, ...]]) -> Subscription:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import msgspec
-from sqlalchemy import Row, Select, and_, case, func, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, case, func, insert, literal, or_, select, update
 
 from alerts.domain.events import SUBSCRIBABLE, AudienceKind, Draft, EventType, encode
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.subscriptions import EventFacts
 from alerts.store.engine import Transaction
+from alerts.store.rows import record_of
 from alerts.store.tables import counters, endpoints, events
 
 COUNTER: Final = "events"
@@ -59,7 +59,7 @@ async def append(
         .where(counters.c.name == COUNTER)
         .values(
             value=counters.c.value + len(fresh),
-            recorded_at=case((last > now, last), else_=now),
+            recorded_at=case((last > now, last), else_=literal(now, last.type)),
         )
         .returning(counters.c.value, counters.c.recorded_at)
     )
@@ -176,7 +176,7 @@ def _events(app_id: str | None) -> Select[tuple[object, ...]]:
 
 
 def _event(row: Row[tuple[object, ...]]) -> EventRecord:
-    return msgspec.convert(dict(row._mapping), EventRecord)  # noqa: SLF001 - public, by its docs.
+    return record_of(row, EventRecord)
 
 
 def _record_of(

@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from alerts.domain.deliveries import Channel, Order, SkipReason, State, Trigger
 from alerts.store.engine import Transaction
+from alerts.store.rows import record_of
 from alerts.store.tables import attempts, deliveries, endpoints, events, lanes
 
 _OPEN: Final = (State.PENDING, State.SENDING)
@@ -554,4 +555,4 @@ def _greatest(
 
 
 def _waiting(row: Row[tuple[object, ...]]) -> Waiting:
-    return Waiting(**row._mapping)  # noqa: SLF001 - public, by its docs.
+    return record_of(row, Waiting)

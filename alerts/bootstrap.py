@@ -1,0 +1,199 @@
+"""The composition root: from settings to services, opened and closed together."""
+
+import os
+import random
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from alerts.channels.addresses import vet_headers, vet_url
+from alerts.channels.networks import Trusted
+from alerts.channels.webhook import open_webhook_sender
+from alerts.domain.deliveries import Channel
+from alerts.domain.grades import Kind, SourceName, TokenId
+from alerts.domain.ids import make_id
+from alerts.domain.ratings import default_policies
+from alerts.domain.tokens import token_page
+from alerts.pipeline.claim import Rules, Vault
+from alerts.pipeline.diff import Ladder
+from alerts.pipeline.dispatch import IN_FLIGHT, Dispatcher
+from alerts.pipeline.endpoints import Desk
+from alerts.pipeline.poll import Plan
+from alerts.pipeline.settle import Terms
+from alerts.ports import Clock, GradeSource, Sender, Waker
+from alerts.settings import Settings
+from alerts.sources.download import open_client
+from alerts.sources.sandbox.app import SANDBOX_KEY
+from alerts.sources.sandbox.server import DEFAULT_PORT
+from alerts.sources.token_metrics import Profile, TokenMetrics
+from alerts.store.cipher import Cipher
+from alerts.store.endpoints import ensure_lookup_key
+from alerts.store.engine import Store, open_store
+from alerts.wakers import open_waker
+
+# Where `gradebell sandbox` listens, unless it is told otherwise.
+SANDBOX_URL: Final = f"http://127.0.0.1:{DEFAULT_PORT}"
+LOOKUP_KEY_BYTES: Final = 32
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never jumps."""
+        return time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a process works with. plan: how the source is polled, None where there is none."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    waker: Waker
+    senders: Mapping[Channel, Sender]
+    ladder: Ladder
+    desk: Desk
+    rules: Rules
+    terms: Terms
+    plan: Plan | None
+
+    def dispatcher(self) -> Dispatcher:
+        """A dispatch loop of this process."""
+        return Dispatcher(
+            store=self.store,
+            senders=self.senders,
+            clock=self.clock,
+            waker=self.waker,
+            rules=self.rules,
+            terms=self.terms,
+            deadline=self.settings.deadline,
+            new_id=lambda prefix: make_id(prefix, self.clock.now(), os.urandom(10)),
+        )
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, clock: Clock | None = None, sandbox_url: str = SANDBOX_URL
+) -> AsyncIterator[Services]:
+    """Everything a process needs, on a database that is migrated already.
+
+    sandbox_url: where the sandbox answers, if that is the source.
+    Raises SettingsInvalid, StorageFailed.
+    """
+    settings.require_keys()
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(
+            open_store(settings.database_url, clock=clock, cipher=Cipher(settings.keys))
+        )
+        trusted = Trusted.parse(settings.trusted_destinations)
+        webhook = await stack.enter_async_context(
+            open_webhook_sender(
+                clock=clock,
+                https_only=settings.https_only,
+                trusted=trusted,
+                deadline_seconds=settings.send_deadline_seconds,
+                connect_seconds=min(5.0, settings.send_deadline_seconds),
+            )
+        )
+        waker = await stack.enter_async_context(open_waker(settings.redis_url))
+        desk = await _desk(store, settings, trusted)
+        senders: dict[Channel, Sender] = {Channel.WEBHOOK: webhook}
+        yield Services(
+            settings=settings,
+            clock=clock,
+            store=store,
+            waker=waker,
+            senders=senders,
+            ladder=_ladder(settings),
+            desk=desk,
+            rules=_rules(store, senders, settings),
+            terms=_terms(desk, settings),
+            plan=await _plan(stack, settings, clock, sandbox_url),
+        )
+
+
+async def _desk(store: Store, settings: Settings, trusted: Trusted) -> Desk:
+    async with store.write() as tx:
+        fresh = secrets.token_bytes(LOOKUP_KEY_BYTES)
+        lookup_key = await ensure_lookup_key(tx, store.cipher, fresh)
+    return Desk(
+        store=store,
+        lookup_key=lookup_key,
+        vet_url=partial(vet_url, https_only=settings.https_only, trusted=trusted),
+        vet_headers=vet_headers,
+        fresh_secret=secrets.token_bytes,
+    )
+
+
+def _ladder(settings: Settings) -> Ladder:
+    def page(token: TokenId, symbol: str, name: str) -> str | None:
+        return token_page(settings.token_page_url, token, symbol=symbol, name=name)
+
+    return Ladder(default_policies(round(settings.move_step * 100)), page)
+
+
+def _rules(store: Store, senders: Mapping[Channel, Sender], settings: Settings) -> Rules:
+    return Rules(
+        vault=Vault(store.cipher),
+        repeatable=frozenset(channel for channel, sender in senders.items() if sender.repeatable),
+        worker=worker_name(),
+        lease=settings.lease,
+        width=IN_FLIGHT,
+    )
+
+
+def _terms(desk: Desk, settings: Settings) -> Terms:
+    return Terms(
+        worker=worker_name(),
+        schedule=settings.schedule,
+        jitter=random.random,
+        seal_address=desk.seal_address,
+    )
+
+
+def worker_name() -> str:
+    """This process, as attempts name it."""
+    return f"{socket.gethostname()}:{os.getpid()}"[:64]
+
+
+async def _plan(
+    stack: AsyncExitStack, settings: Settings, clock: Clock, sandbox_url: str
+) -> Plan | None:
+    name = settings.polled_source
+    if name == "none":
+        return None
+    is_sandbox = name == "sandbox"
+    key = settings.token_metrics_api_key.get_secret_value()
+    source = TokenMetrics(
+        name=SourceName(name),
+        client=await stack.enter_async_context(open_client()),
+        api_key=SANDBOX_KEY if is_sandbox else key,
+        clock=clock,
+        base_url=sandbox_url if is_sandbox else settings.token_metrics_url,
+        profile=Profile(settings.token_metrics_profile),
+        tokens=settings.token_metrics_tokens,
+        trusts_dates=is_sandbox,
+    )
+    return Plan(
+        source=source,
+        intervals={
+            Kind.TRADER: timedelta(seconds=settings.trader_interval_seconds),
+            Kind.FUNDAMENTAL: timedelta(seconds=settings.fundamental_interval_seconds),
+        },
+        per_minute=None if is_sandbox else settings.token_metrics_requests_per_minute,
+        per_month=None if is_sandbox else settings.token_metrics_requests_per_month,
+        jitter=random.random,
+    )

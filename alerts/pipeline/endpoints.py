@@ -1,0 +1,239 @@
+"""Endpoints: made, changed, tested and ended on behalf of an app."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from alerts.domain.deliveries import Channel, EndpointState, Order
+from alerts.domain.grades import TokenId, is_token_identity
+from alerts.domain.ids import ENDPOINT
+from alerts.domain.subscriptions import Filter
+from alerts.domain.tokens import NEAREST_SHOWN, nearest_symbols
+from alerts.errors import Conflict, InvalidInput, NotFound
+from alerts.store.cipher import Cipher
+from alerts.store.endpoints import (
+    EndpointRecord,
+    add_secret,
+    address_hash,
+    delete_endpoint,
+    find_endpoint,
+    insert_endpoint,
+    update_endpoint,
+)
+from alerts.store.engine import Store, Transaction
+from alerts.store.ratings import all_symbols, find_token, tokens_by_symbol
+
+# How long a webhook may be tried for before what it says is old news.
+WEBHOOK_TIME_TO_LIVE: Final = timedelta(hours=72)
+# 32 bytes, as Standard Webhooks asks for 24 to 64.
+SECRET_BYTES: Final = 32
+LONGEST_OVERLAP: Final = timedelta(days=7)
+MOST_TOKENS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What making endpoints takes. vet_url and vet_headers raise InvalidInput.
+
+    lookup_key: addresses are found by a hash under it. fresh_secret: raw bytes, new each time.
+    """
+
+    store: Store
+    lookup_key: bytes
+    vet_url: Callable[[str], str]
+    vet_headers: Callable[[Mapping[str, str]], tuple[tuple[str, str], ...]]
+    fresh_secret: Callable[[int], bytes]
+
+    def seal_address(self, address: str) -> tuple[bytes, str]:
+        """An address as it is stored: ciphertext and hash."""
+        return self.store.cipher.encrypt(address.encode()), address_hash(self.lookup_key, address)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an owner asks for. tokens: identities or symbols, None for all.
+
+    rate_limit: sends per second. time_to_live: how long news stays news.
+    """
+
+    description: str = ""
+    wanted: Filter = Filter()
+    tokens: Sequence[str] | None = None
+    digest: Mapping[str, object] | None = None
+    rate_limit: float | None = None
+    order: Order = Order.NONE
+    time_to_live: timedelta = WEBHOOK_TIME_TO_LIVE
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new endpoint and its signing secret, which is shown this once."""
+
+    endpoint: EndpointRecord
+    secret: bytes
+
+
+async def create_webhook(app_id: str, url: str, wish: Wish, *, desk: Desk) -> Made:
+    """A webhook endpoint of an app. Raises InvalidInput, or Conflict if the app has that URL."""
+    address = desk.vet_url(url)
+    headers = desk.vet_headers(wish.headers)
+    secret = desk.fresh_secret(SECRET_BYTES)
+    ciphertext, hashed = desk.seal_address(address)
+    async with desk.store.write() as tx:
+        now = await tx.now()
+        record = EndpointRecord(
+            id=await tx.new_id(ENDPOINT),
+            app_id=app_id,
+            channel=Channel.WEBHOOK,
+            address=ciphertext,
+            description=wish.description,
+            state=EndpointState.ACTIVE,
+            disabled_reason=None,
+            state_since=now,
+            filter=replace(wish.wanted, tokens=await resolve_tokens(tx, wish.tokens)),
+            digest=wish.digest,
+            rate_limit=wish.rate_limit,
+            order=wish.order,
+            time_to_live_seconds=int(wish.time_to_live.total_seconds()),
+            headers=seal_headers(desk.store.cipher, headers),
+            created_at=now,
+        )
+        if not await insert_endpoint(tx, record, address_hash=hashed):
+            raise Conflict("this app has an endpoint with this URL already", field="url")
+        sealed = desk.store.cipher.encrypt(secret)
+        await add_secret(tx, record.id, sealed, older_expire_at=None)
+    return Made(record, secret)
+
+
+async def change_endpoint(
+    endpoint_id: str,
+    change: Callable[[EndpointRecord], EndpointRecord],
+    *,
+    app_id: str | None,
+    desk: Desk,
+    tokens: Sequence[str] | None = (),
+) -> EndpointRecord:
+    """Apply a change to an endpoint. tokens: new ones to resolve, None for all, () to keep.
+
+    Raises NotFound, InvalidInput.
+    """
+    async with desk.store.write() as tx:
+        old = await _own(tx, endpoint_id, app_id)
+        new = change(old)
+        if tokens is None or tokens:
+            resolved = await resolve_tokens(tx, tokens)
+            new = replace(new, filter=replace(new.filter, tokens=resolved))
+        if new.state is not old.state:
+            new = replace(new, state_since=await tx.now())
+        is_resumed = new.state is EndpointState.ACTIVE and old.state is not EndpointState.ACTIVE
+        await update_endpoint(tx, new, is_resumed=is_resumed)
+    return new
+
+
+async def pause(endpoint_id: str, *, app_id: str | None, desk: Desk) -> EndpointRecord:
+    """Send nothing until it is enabled again; what comes meanwhile is logged as skipped.
+
+    Raises NotFound, or Conflict for an endpoint that we disabled.
+    """
+
+    def change(old: EndpointRecord) -> EndpointRecord:
+        if old.state is EndpointState.DISABLED:
+            raise Conflict("this endpoint is disabled; enable it before pausing it")
+        return replace(old, state=EndpointState.PAUSED)
+
+    return await change_endpoint(endpoint_id, change, app_id=app_id, desk=desk)
+
+
+async def enable(endpoint_id: str, *, app_id: str | None, desk: Desk) -> EndpointRecord:
+    """Take a paused or disabled endpoint back into service, from the present event on."""
+
+    def change(old: EndpointRecord) -> EndpointRecord:
+        return replace(old, state=EndpointState.ACTIVE, disabled_reason=None)
+
+    return await change_endpoint(endpoint_id, change, app_id=app_id, desk=desk)
+
+
+async def rotate_secret(
+    endpoint_id: str, overlap: timedelta, *, app_id: str | None, desk: Desk
+) -> bytes:
+    """A new signing secret; the old ones go on signing beside it for `overlap` (0 to 7 days).
+
+    Raises NotFound, InvalidInput.
+    """
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise InvalidInput("overlap_seconds", "must be from 0 to 604800 (7 days)")
+    secret = desk.fresh_secret(SECRET_BYTES)
+    async with desk.store.write() as tx:
+        endpoint = await _own(tx, endpoint_id, app_id)
+        if endpoint.channel is not Channel.WEBHOOK:
+            raise Conflict("only webhook endpoints have a signing secret")
+        sealed = desk.store.cipher.encrypt(secret)
+        await add_secret(tx, endpoint_id, sealed, older_expire_at=await tx.now() + overlap)
+    return secret
+
+
+async def remove(endpoint_id: str, *, app_id: str | None, desk: Desk) -> None:
+    """Delete an endpoint with its subscriptions, secrets and log. Raises NotFound."""
+    async with desk.store.write() as tx:
+        await _own(tx, endpoint_id, app_id)
+        await delete_endpoint(tx, endpoint_id)
+
+
+async def resolve_tokens(
+    tx: Transaction, wanted: Sequence[str] | None, *, field: str = "filter.tokens"
+) -> tuple[TokenId, ...] | None:
+    """Identities of what was named by identity or symbol, each once; None stays None (all).
+
+    Raises InvalidInput with candidates for a symbol that several tokens bear, or none does.
+    """
+    if wanted is None:
+        return None
+    if not wanted:
+        raise InvalidInput(field, "must name at least one token, or be null for all")
+    if len(wanted) > MOST_TOKENS:
+        raise InvalidInput(field, f"names {len(wanted)} tokens; at most {MOST_TOKENS}")
+    found = {
+        await resolve_token(tx, name, field=f"{field}[{place}]")
+        for place, name in enumerate(wanted)
+    }
+    return tuple(sorted(found))
+
+
+async def resolve_token(tx: Transaction, name: str, *, field: str = "token") -> TokenId:
+    """The identity of one token named by identity or symbol. Raises InvalidInput."""
+    if is_token_identity(name):
+        return TokenId(name)
+    bearers = await tokens_by_symbol(tx, name)
+    if len(bearers) == 1:
+        return bearers[0].id
+    if bearers:
+        shown = tuple(f"{token.id} ({token.name})" for token in bearers[:NEAREST_SHOWN])
+        problem = f"{len(bearers)} tokens bear the symbol {name!r}; name one by its id"
+        raise InvalidInput(field, problem, shown)
+    nearest = nearest_symbols(name, await all_symbols(tx))
+    raise InvalidInput(field, f"no token bears the symbol {name!r}", nearest)
+
+
+async def known_token(tx: Transaction, name: str) -> TokenId:
+    """As `resolve_token`, and it must have been seen. Raises NotFound."""
+    token = await resolve_token(tx, name)
+    if await find_token(tx, token) is None:
+        raise NotFound("token", name)
+    return token
+
+
+def seal_headers(cipher: Cipher, headers: Sequence[tuple[str, str]]) -> bytes | None:
+    """An endpoint's own headers as they are stored."""
+    return cipher.encrypt(msgspec.json.encode(tuple(headers))) if headers else None
+
+
+async def _own(tx: Transaction, endpoint_id: str, app_id: str | None) -> EndpointRecord:
+    endpoint = await find_endpoint(tx, endpoint_id, app_id=app_id, locked=True)
+    if endpoint is None:
+        raise NotFound("endpoint", endpoint_id)
+    return endpoint

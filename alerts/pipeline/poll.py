@@ -1,0 +1,211 @@
+"""Poll: one page of one sweep a run, as far as the budget goes; the last page makes cycles."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from alerts.domain.events import EventType, source_event
+from alerts.domain.grades import Kind, Reading
+from alerts.domain.ids import HOUSE_APP, SWEEP
+from alerts.pipeline.receive import receive
+from alerts.pipeline.tell import tell_app, to_app
+from alerts.ports import FetchedPage, GradeSource, SourceState, Trouble
+from alerts.store.cycles import Origin
+from alerts.store.engine import Store, Transaction
+from alerts.store.sweeps import (
+    Period,
+    SourceRecord,
+    SweepRecord,
+    SweepState,
+    begin_sweep,
+    end_sweep,
+    keep_page,
+    last_sweep_as_of,
+    lease_sweep,
+    load_pages,
+    open_sweep,
+    postpone_sweep,
+    set_announced,
+    set_state,
+    spend,
+)
+from alerts.telemetry import Step, emit
+
+# A page whose fetcher was lost is fetched again after this long.
+PAGE_LEASE: Final = timedelta(minutes=2)
+# Waits after failures in a row: doubling from the first to the last.
+FIRST_BACKOFF: Final = timedelta(seconds=5)
+LAST_BACKOFF: Final = timedelta(minutes=30)
+# Failures in a row before the operator is told; other troubles are told at once.
+TOLD_AFTER: Final = 3
+MINUTE: Final = timedelta(minutes=1)
+MONTH: Final = timedelta(days=30)
+_ENDURING: Final = frozenset({SourceState.GONE, SourceState.FORBIDDEN, SourceState.QUOTA})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one source is polled. intervals: between the sweeps of each kind.
+
+    per_minute, per_month: requests; None is no limit. jitter: 0 up to 1, new at each call.
+    """
+
+    source: GradeSource
+    intervals: dict[Kind, timedelta]
+    per_minute: int | None
+    per_month: int | None
+    jitter: Callable[[], float]
+
+    @property
+    def limits(self) -> list[tuple[Period, timedelta, int]]:
+        """The budgets there are: (period, its length, requests)."""
+        both = ((Period.MINUTE, MINUTE, self.per_minute), (Period.MONTH, MONTH, self.per_month))
+        return [(period, length, limit) for period, length, limit in both if limit is not None]
+
+
+async def poll(kind: Kind, *, store: Store, plan: Plan) -> list[str]:
+    """Fetch the next page of this kind, if one is due and there is budget for it.
+
+    Returns the ids of the cycles that a last page made, newest date first, for `diff_cycle`.
+    A restart goes on at the next page.
+    """
+    async with store.write() as tx:
+        sweep = await _due_sweep(tx, kind, plan)
+        if sweep is None or not await lease_sweep(tx, sweep.id, PAGE_LEASE):
+            return []
+        again_at = await spend(tx, plan.source.name, plan.limits)
+        if again_at is not None:
+            await _out_of_budget(tx, sweep, again_at)
+            return []
+    fetched = await plan.source.fetch(kind, sweep.next_page)
+    if isinstance(fetched, Trouble):
+        async with store.write() as tx:
+            await _troubled(tx, sweep, fetched, plan)
+        return []
+    return await _kept(sweep, fetched, store=store, plan=plan)
+
+
+async def _due_sweep(tx: Transaction, kind: Kind, plan: Plan) -> SweepRecord | None:
+    """The sweep to go on with; a new one when its slot has come.
+
+    A sweep in trouble gives way when the next slot comes: what it has read is told as a part.
+    """
+    name = plan.source.name
+    slot = slot_of(await tx.now(), plan.intervals[kind])
+    sweep = await open_sweep(tx, name, kind)
+    if sweep is not None and sweep.failures and slot > sweep.as_of:
+        pages = await load_pages(tx, sweep.id)
+        if await end_sweep(tx, sweep.id, SweepState.FAILED) and pages:
+            reading = plan.source.read(kind, pages, undated=sweep.as_of)
+            await _receive(tx, sweep, reading, complete=False)
+        sweep = None
+    if sweep is not None:
+        return sweep
+    last = await last_sweep_as_of(tx, name, kind)
+    if last is not None and slot <= last:
+        return None
+    await begin_sweep(tx, await tx.new_id(SWEEP), name, kind, slot)
+    return await open_sweep(tx, name, kind)
+
+
+def slot_of(now: datetime, interval: timedelta) -> datetime:
+    """A moment rounded down to its poll slot; slots are counted from 1970."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return now - (now - epoch) % interval
+
+
+async def _kept(sweep: SweepRecord, page: FetchedPage, *, store: Store, plan: Plan) -> list[str]:
+    reading: Reading | None = None
+    if page.is_last:
+        async with store.read() as tx:
+            earlier = await load_pages(tx, sweep.id)
+        pages = [*earlier, page.body]
+        reading = await asyncio.to_thread(plan.source.read, sweep.kind, pages, undated=sweep.as_of)
+    async with store.write() as tx:
+        if not await keep_page(tx, sweep, page.body):
+            return []
+        await _recovered(tx, sweep)
+        cycles: list[str] = []
+        if reading is not None and await end_sweep(tx, sweep.id, SweepState.DONE):
+            cycles = await _receive(tx, sweep, reading, complete=True)
+    emit(
+        Step.SOURCE_POLLED,
+        source=sweep.source,
+        kind=sweep.kind.value,
+        page=sweep.next_page,
+        rows=page.rows,
+        last=page.is_last,
+    )
+    return cycles
+
+
+async def _receive(
+    tx: Transaction, sweep: SweepRecord, reading: Reading, *, complete: bool
+) -> list[str]:
+    """A sweep that brought nothing at all is an empty cycle: seen, held, and not believed."""
+    if complete and not reading.grades:
+        reading = Reading({sweep.as_of: ()}, reading.rejected)
+    return await receive(
+        tx,
+        reading,
+        source=sweep.source,
+        kind=sweep.kind,
+        complete=complete,
+        origin=Origin.POLL,
+    )
+
+
+async def _out_of_budget(tx: Transaction, sweep: SweepRecord, again_at: datetime) -> None:
+    await postpone_sweep(tx, sweep.id, failures=sweep.failures, not_before=again_at)
+    if again_at - await tx.now() > MINUTE:
+        detail = f"this month's requests are spent; the next one is at {again_at:%Y-%m-%d %H:%M}Z"
+        record = await set_state(tx, sweep.source, sweep.kind, SourceState.QUOTA, detail)
+        await _announce(tx, record, EventType.SOURCE_FAILING)
+
+
+async def _troubled(tx: Transaction, sweep: SweepRecord, trouble: Trouble, plan: Plan) -> None:
+    failures = sweep.failures + 1
+    now = await tx.now()
+    wait = min(FIRST_BACKOFF * 2 ** min(failures - 1, 12), LAST_BACKOFF) * (1 + plan.jitter() / 2)
+    if trouble.state in _ENDURING:
+        wait = max(wait, LAST_BACKOFF)
+    wait = max(wait, trouble.retry_after or wait)
+    await postpone_sweep(tx, sweep.id, failures=failures, not_before=now + wait)
+    record = await set_state(tx, sweep.source, sweep.kind, trouble.state, trouble.detail)
+    if trouble.state in _ENDURING or failures >= TOLD_AFTER:
+        await _announce(tx, record, EventType.SOURCE_FAILING)
+    emit(
+        Step.SOURCE_TROUBLED,
+        source=sweep.source,
+        kind=sweep.kind.value,
+        page=sweep.next_page,
+        state=trouble.state.value,
+        detail=trouble.detail,
+        wait_seconds=round(wait.total_seconds()),
+    )
+
+
+async def _recovered(tx: Transaction, sweep: SweepRecord) -> None:
+    record = await set_state(tx, sweep.source, sweep.kind, SourceState.OK, None)
+    await _announce(tx, record, EventType.SOURCE_RECOVERED)
+
+
+async def _announce(tx: Transaction, record: SourceRecord, event_type: EventType) -> None:
+    """Tell the operator of a trouble once, and of its end once."""
+    is_failing = event_type is EventType.SOURCE_FAILING
+    if not await set_announced(tx, record.source, record.kind, announced=is_failing):
+        return
+    await tell_app(
+        tx,
+        source_event(
+            event_type,
+            source=record.source,
+            kind=record.kind,
+            at=record.since,
+            audience=to_app(HOUSE_APP),
+            state=record.state.value,
+            detail=record.detail,
+        ),
+    )

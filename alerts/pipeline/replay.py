@@ -1,0 +1,151 @@
+"""Replay: what was sent, or was not, is sent again because somebody asks; and test sends."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from alerts.domain.deliveries import EndpointState
+from alerts.domain.events import EventType, test_event
+from alerts.domain.ids import EVENT
+from alerts.domain.subscriptions import Miss, Subscription, match
+from alerts.errors import Conflict, InvalidInput, NotFound
+from alerts.pipeline.tell import tell, to_endpoint
+from alerts.ports import Waker
+from alerts.store.deliveries import (
+    DeliveryRecord,
+    count_deliveries,
+    ended_delivery,
+    find_delivery,
+    find_delivery_of,
+    reopen,
+    replayable,
+)
+from alerts.store.endpoints import EndpointRecord, find_endpoint, load_subscriptions
+from alerts.store.engine import Store, Transaction
+from alerts.store.events import EventRecord, find_event, last_band_change
+
+REPLAY_ONLY: Final = ("failed", "missing")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an endpoint was, or was not, told an event.
+
+    delivery: where there is one. miss: what its subscriptions failed on, where there is none.
+    """
+
+    event: EventRecord
+    endpoint: EndpointRecord
+    delivery: DeliveryRecord | None
+    miss: Miss | None
+
+
+async def resend(
+    delivery_id: str, *, app_id: str | None, store: Store, waker: Waker
+) -> DeliveryRecord:
+    """Send one ended delivery again, under the same webhook id.
+
+    Raises NotFound, or Conflict if it is on its way or its endpoint takes nothing.
+    """
+    async with store.write() as tx:
+        delivery = await find_delivery(tx, delivery_id, app_id=app_id)
+        if delivery is None:
+            raise NotFound("delivery", delivery_id)
+        endpoint = await _active(tx, delivery.endpoint_id, app_id)
+        if not await reopen(tx, endpoint, ended_delivery(delivery_id)):
+            raise Conflict("this delivery is on its way already")
+        again = await find_delivery(tx, delivery_id, app_id=app_id)
+    await waker.wake()
+    return again or delivery
+
+
+async def replay(
+    endpoint_id: str,
+    *,
+    since: datetime,
+    until: datetime | None,
+    only: str | None,
+    dry_run: bool,
+    app_id: str | None,
+    store: Store,
+    waker: Waker,
+) -> int:
+    """Send again what an endpoint missed or failed to take from `since` up to `until`; how many.
+
+    only: `failed` (dead, unknown), `missing` (skipped), None for both. dry_run: count, no more.
+    Raises NotFound, InvalidInput, Conflict.
+    """
+    if only is not None and only not in REPLAY_ONLY:
+        raise InvalidInput("only", 'must be "failed" or "missing", or left out for both')
+    if until is not None and until <= since:
+        raise InvalidInput("until", "must be later than since")
+    condition = replayable(only=only, since=since, until=until)
+    if dry_run:
+        async with store.read() as tx:
+            if await find_endpoint(tx, endpoint_id, app_id=app_id) is None:
+                raise NotFound("endpoint", endpoint_id)
+            return await count_deliveries(tx, endpoint_id, condition)
+    async with store.write() as tx:
+        endpoint = await _active(tx, endpoint_id, app_id)
+        count = await reopen(tx, endpoint, condition)
+    await waker.wake()
+    return count
+
+
+async def send_test(
+    endpoint_id: str, *, app_id: str | None, store: Store, waker: Waker
+) -> DeliveryRecord:
+    """Send an `endpoint.test` that carries the data of a real past change, where there is one.
+
+    Raises NotFound, or Conflict if the endpoint takes nothing.
+    """
+    async with store.write() as tx:
+        endpoint = await _active(tx, endpoint_id, app_id)
+        past = await last_band_change(tx)
+        example = None if past is None else json.loads(past.body)["data"]
+        identity = await tx.new_id(EVENT)
+        audience = to_endpoint(endpoint.id)
+        draft = test_event(identity, at=await tx.now(), audience=audience, example=example)
+        await tell(tx, [(draft, [endpoint.id])])
+        delivery = await find_delivery_of(tx, identity, endpoint.id)
+    await waker.wake()
+    if delivery is None:
+        raise NotFound("delivery", identity)
+    return delivery
+
+
+async def explain(
+    endpoint_id: str, event_id: str, *, app_id: str | None, store: Store
+) -> Explanation:
+    """Why (not): the delivery there is, or what the subscriptions of today fail on.
+
+    Raises NotFound for an endpoint or event that is not there, or not the app's to see.
+    """
+    async with store.read() as tx:
+        endpoint = await find_endpoint(tx, endpoint_id, app_id=app_id)
+        if endpoint is None:
+            raise NotFound("endpoint", endpoint_id)
+        event = await find_event(tx, event_id, app_id=endpoint.app_id)
+        if event is None:
+            raise NotFound("event", event_id)
+        delivery = await find_delivery_of(tx, event_id, endpoint_id)
+        miss = None
+        if delivery is None:
+            miss = _miss(event, await load_subscriptions(tx, endpoint_id))
+    return Explanation(event, endpoint, delivery, miss)
+
+
+def _miss(event: EventRecord, subscriptions: list[Subscription]) -> Miss | None:
+    if event.type is EventType.ENDPOINT_TEST:
+        return Miss.TYPE
+    return match(event.facts, subscriptions)
+
+
+async def _active(tx: Transaction, endpoint_id: str, app_id: str | None) -> EndpointRecord:
+    endpoint = await find_endpoint(tx, endpoint_id, app_id=app_id)
+    if endpoint is None:
+        raise NotFound("endpoint", endpoint_id)
+    if endpoint.state is not EndpointState.ACTIVE:
+        raise Conflict(f"this endpoint is {endpoint.state}; enable it first")
+    return endpoint

@@ -1,0 +1,188 @@
+"""Every knob: environment or `.env`, prefix GRADEBELL_, described in `.env.example`."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from alerts.domain.retries import STANDARD_SCHEDULE, RetrySchedule
+from alerts.errors import SettingsInvalid
+from alerts.telemetry import LogFormat
+
+PREFIX: Final = "GRADEBELL_"
+ENV_FILE: Final = Path(".env")
+MOST_TOKENS: Final = 100
+_SOURCES: Final = ("sandbox", "token_metrics", "none")
+_PROFILES: Final = ("v2-2025-08", "v2-2025-04")
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """The configuration of one process. Units are in the names; empty text is not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", env_ignore_empty=True, frozen=True
+    )
+
+    database_url: str = "sqlite+aiosqlite:///./gradebell.db"
+    redis_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65_535)
+    public_url: str = ""
+    token_page_url: str = ""
+    log_format: LogFormat = LogFormat.JSON
+    log_level: str = "INFO"
+
+    admin_key: SecretStr = SecretStr("")
+    encryption_keys: SecretStr = SecretStr("")
+    metrics_token: SecretStr = SecretStr("")
+
+    source: str = "sandbox"
+    token_metrics_api_key: SecretStr = SecretStr("")
+    token_metrics_url: str = "https://api.tokenmetrics.com"
+    token_metrics_profile: str = "v2-2025-08"
+    token_metrics_tokens: CommaList = ()
+    token_metrics_requests_per_minute: int = Field(default=1, ge=1)
+    token_metrics_requests_per_month: int = Field(default=5000, ge=1)
+    trader_interval_seconds: int = Field(default=3600, ge=1)
+    fundamental_interval_seconds: int = Field(default=86_400, ge=1)
+    move_step: float = Field(default=5, gt=0, le=100)
+
+    https_only: bool = True
+    trusted_destinations: str = ""
+    send_deadline_seconds: float = Field(default=15, gt=0, le=300)
+    lease_seconds: float = Field(default=45, gt=0, le=3600)
+    retry_schedule_seconds: CommaList = tuple(
+        str(int(delay.total_seconds())) for delay in STANDARD_SCHEDULE.delays
+    )
+
+    telegram_bot_token: SecretStr = SecretStr("")
+    telegram_webhook_secret: SecretStr = SecretStr("")
+    telegram_api_url: str = "https://api.telegram.org"
+    discord_bot_token: SecretStr = SecretStr("")
+    discord_public_key: str = ""
+    discord_api_url: str = "https://discord.com/api/v10"
+
+    @field_validator("token_metrics_tokens", "retry_schedule_seconds", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in _LEVELS:
+            raise ValueError(f"must be one of {', '.join(_LEVELS)}")
+        return value.upper()
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, value: str) -> str:
+        if value not in _SOURCES:
+            raise ValueError(f"must be one of {', '.join(_SOURCES)}")
+        return value
+
+    @field_validator("token_metrics_profile")
+    @classmethod
+    def _known_profile(cls, value: str) -> str:
+        if value not in _PROFILES:
+            raise ValueError(f"must be one of {', '.join(_PROFILES)}")
+        return value
+
+    @field_validator("token_metrics_tokens")
+    @classmethod
+    def _few_tokens(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) > MOST_TOKENS:
+            raise ValueError(f"names {len(value)} tokens; at most {MOST_TOKENS} fit one request")
+        return value
+
+    @field_validator("retry_schedule_seconds")
+    @classmethod
+    def _numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(part.replace(".", "", 1).isdigit() for part in value):
+            raise ValueError("must be seconds separated by commas, such as 0,5,300")
+        return value
+
+    @model_validator(mode="after")
+    def _lease_outlasts_send(self) -> Self:
+        if self.lease_seconds < 2 * self.send_deadline_seconds:
+            raise ValueError(
+                "GRADEBELL_LEASE_SECONDS must be at least twice GRADEBELL_SEND_DEADLINE_SECONDS"
+            )
+        return self
+
+    @property
+    def polled_source(self) -> str:
+        """The source that is polled: a Token Metrics key says so, unless SOURCE says otherwise."""
+        has_key = bool(self.token_metrics_api_key.get_secret_value())
+        return "token_metrics" if has_key and "source" not in self.model_fields_set else self.source
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a worker holds a lane without saying so again."""
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def deadline(self) -> timedelta:
+        """The longest a send takes, from look-up to last byte."""
+        return timedelta(seconds=self.send_deadline_seconds)
+
+    @property
+    def schedule(self) -> RetrySchedule:
+        """When a failed delivery is tried again."""
+        return RetrySchedule(
+            tuple(timedelta(seconds=float(part)) for part in self.retry_schedule_seconds)
+        )
+
+    @property
+    def keys(self) -> list[str]:
+        """The encryption keys, the first one encrypts."""
+        listed = self.encryption_keys.get_secret_value().split(",")
+        return [key.strip() for key in listed if key.strip()]
+
+    def require_keys(self) -> None:
+        """Raises SettingsInvalid naming what must be set before anything can start."""
+        for name, value in (
+            ("ADMIN_KEY", self.admin_key),
+            ("ENCRYPTION_KEYS", self.encryption_keys),
+        ):
+            if not value.get_secret_value():
+                problem = f"{PREFIX}{name} is not set; `gradebell up` writes one to .env"
+                raise SettingsInvalid(problem)
+        if self.source == "token_metrics" and not self.token_metrics_api_key.get_secret_value():
+            problem = (
+                f"{PREFIX}SOURCE is token_metrics, and {PREFIX}TOKEN_METRICS_API_KEY is not set"
+            )
+            raise SettingsInvalid(problem)
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises SettingsInvalid, one line naming what is wrong."""
+    _refuse_unknown()
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = "".join(str(part) for part in first["loc"][:1]).upper()
+        message = str(first["msg"]).removeprefix("Value error, ")
+        problem = f"{PREFIX}{place}: {message}" if place else message
+        raise SettingsInvalid(problem) from None
+
+
+def _refuse_unknown() -> None:
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    given = {name.upper() for name in os.environ} | {
+        name.upper() for name in dotenv_values(ENV_FILE)
+    }
+    unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        problem = f"{unknown[0]} is not a setting; .env.example lists those there are"
+        raise SettingsInvalid(problem)

@@ -1,0 +1,92 @@
+"""Wake-up calls: after a commit, somebody else may have something to do.
+
+A call may be lost; whoever waits looks for himself every quarter of a second.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from alerts.errors import SettingsInvalid
+from alerts.telemetry import Step, emit
+
+CHANNEL: Final = "gradebell:wake"
+# How long a lost Redis is left alone before it is tried again.
+RECONNECT_SECONDS: Final = 1.0
+
+
+class LocalWaker:
+    """Wakes whoever waits in this process."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    async def wake(self) -> None:
+        """Wake everybody."""
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return at the next call, or after the timeout."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await self._next.wait()
+
+
+class RedisWaker:
+    """Wakes whoever waits, in any process, through a Redis PUBLISH."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._local = LocalWaker()
+
+    async def wake(self) -> None:
+        """Wake everybody; a Redis that is away costs the others a quarter of a second."""
+        await self._local.wake()
+        with suppress(RedisError, OSError):
+            await self._redis.publish(CHANNEL, b"")
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return at the next call, or after the timeout."""
+        await self._local.wait(timeout_seconds)
+
+    async def listen(self) -> None:
+        """Pass calls from Redis on, for ever; it may come and go."""
+        is_away = False
+        while True:
+            try:
+                async with self._redis.pubsub() as subscription:
+                    await subscription.subscribe(CHANNEL)
+                    is_away = False
+                    async for _ in subscription.listen():
+                        await self._local.wake()
+            except (RedisError, OSError) as error:
+                if not is_away:
+                    emit(Step.REDIS_LOST, problem=type(error).__name__)
+                is_away = True
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+
+@asynccontextmanager
+async def open_waker(redis_url: str) -> AsyncIterator[LocalWaker | RedisWaker]:
+    """A waker through Redis, or within this process where no URL is given."""
+    if not redis_url:
+        yield LocalWaker()
+        return
+    try:
+        redis = Redis.from_url(redis_url, socket_connect_timeout=5)
+    except ValueError:
+        raise SettingsInvalid("GRADEBELL_REDIS_URL must start with redis:// or rediss://") from None
+    waker = RedisWaker(redis)
+    listening = asyncio.create_task(waker.listen())
+    try:
+        yield waker
+    finally:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+        await redis.aclose()

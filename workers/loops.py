@@ -1,0 +1,42 @@
+"""The two loops of a worker: events are fanned out, lanes are dispatched."""
+
+import asyncio
+
+from alerts.bootstrap import Services
+from alerts.errors import StorageFailed
+from alerts.pipeline.dispatch import LONGEST_SLEEP_SECONDS, STORAGE_PAUSE_SECONDS
+from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.telemetry import Step, emit, fail
+
+
+class Loops:
+    """Started when a worker starts, drained when it stops."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin, and return at once."""
+        self._tasks = [
+            asyncio.create_task(self._services.dispatcher().run(self._stop)),
+            asyncio.create_task(self._fan_out()),
+        ]
+        emit(Step.WORKER_STARTED, worker=self._services.rules.worker)
+
+    async def stop(self) -> None:
+        """Finish what is in flight, free the rest, and return when that is done."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks)
+        emit(Step.WORKER_STOPPED, worker=self._services.rules.worker)
+
+    async def _fan_out(self) -> None:
+        services = self._services
+        while not self._stop.is_set():
+            try:
+                await fan_out_cycles(store=services.store, waker=services.waker)
+            except StorageFailed as error:
+                fail(Step.JOB_FAILED, error, job="fan_out")
+                await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+            await services.waker.wait(LONGEST_SLEEP_SECONDS)
