@@ -10,8 +10,8 @@ import msgspec
 
 from alerts.domain.deliveries import (
     Channel,
-    EndReason,
     EndpointState,
+    EndReason,
     Order,
     SkipReason,
     State,
@@ -24,19 +24,19 @@ from alerts.domain.subscriptions import EventFacts, Subscription, match
 from alerts.pipeline.recover import recover
 from alerts.ports import Destination, Letter, SigningSecret
 from alerts.store.cipher import Cipher
-from alerts.store.endpoints import EndpointRecord, find_endpoints, live_secrets, subscriptions_for
+from alerts.store.endpoints import EndpointRecord, find_endpoints, live_secrets
 from alerts.store.engine import Transaction
-from alerts.store.lanes import (
+from alerts.store.lanes import lease_lanes, take_slots
+from alerts.store.outbox import (
     Decision,
     Waiting,
     apply_decisions,
-    lease_lanes,
     reserve,
     skip_waiting,
     start,
     supersede,
-    take_slots,
 )
+from alerts.store.subscriptions import subscriptions_for
 
 # Rounds of reserving in one transaction when all that was reserved turned out not to be wanted.
 ROUNDS: Final = 20

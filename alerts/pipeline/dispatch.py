@@ -21,7 +21,8 @@ from alerts.pipeline.settle import Sent, Terms, log_sent, settle
 from alerts.ports import Clock, Destination, Sender, Waker
 from alerts.store.endpoints import find_endpoints
 from alerts.store.engine import Store, Transaction
-from alerts.store.lanes import extend_leases, next_due, release_lanes, start, unstart
+from alerts.store.lanes import extend_leases, next_due, release_lanes
+from alerts.store.outbox import start, unstart
 from alerts.telemetry import Step, fail
 
 # Lanes one worker holds at a time, and sends in flight on one of them.

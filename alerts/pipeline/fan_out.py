@@ -2,8 +2,8 @@
 
 from alerts.ports import Waker
 from alerts.store.cycles import CycleState, find_cycle, open_cycles
-from alerts.store.deliveries import FAN_OUT_CHUNK, fan_out_chunk
 from alerts.store.engine import Store
+from alerts.store.fan_out import FAN_OUT_CHUNK, fan_out_chunk
 from alerts.telemetry import Step, emit
 
 

@@ -8,16 +8,14 @@ from alerts.domain.deliveries import Channel, Reason, after_interruption
 from alerts.domain.ids import ATTEMPT, SEND
 from alerts.store.counters import add_to_counter
 from alerts.store.engine import Store, Transaction
-from alerts.store.lanes import (
+from alerts.store.lanes import expired_lanes, free_lanes, repair_lanes
+from alerts.store.outbox import (
     Decision,
     Interrupted,
     apply_decisions,
-    expired_lanes,
-    free_lanes,
     free_reserved,
     insert_attempts,
     lost_deliveries,
-    repair_lanes,
 )
 from alerts.telemetry import Step, emit
 

@@ -21,9 +21,10 @@ from alerts.store.deliveries import (
     reopen,
     replayable,
 )
-from alerts.store.endpoints import EndpointRecord, find_endpoint, load_subscriptions
+from alerts.store.endpoints import EndpointRecord, find_endpoint
 from alerts.store.engine import Store, Transaction
 from alerts.store.events import EventRecord, find_event, last_band_change
+from alerts.store.subscriptions import load_subscriptions
 
 REPLAY_ONLY: Final = ("failed", "missing")
 

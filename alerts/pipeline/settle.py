@@ -31,14 +31,8 @@ from alerts.store.endpoints import (
     webhook_endpoint_ids,
 )
 from alerts.store.engine import Transaction
-from alerts.store.lanes import (
-    Decision,
-    apply_decisions,
-    deliver_late,
-    hold,
-    insert_attempts,
-    lock_held,
-)
+from alerts.store.lanes import hold, lock_held
+from alerts.store.outbox import Decision, apply_decisions, deliver_late, insert_attempts
 from alerts.telemetry import Step, emit
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from alerts.domain.events import Audience, AudienceKind, Draft
-from alerts.store.deliveries import lock_lanes, owe
 from alerts.store.endpoints import find_endpoints, webhook_endpoint_ids
 from alerts.store.engine import Transaction
 from alerts.store.events import EventRecord, append
+from alerts.store.fan_out import lock_lanes, owe
 
 
 async def tell(

@@ -9,11 +9,9 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Row,
-    and_,
     delete,
     func,
     insert,
-    literal,
     or_,
     select,
     true,
@@ -21,21 +19,18 @@ from sqlalchemy import (
 )
 
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
-from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import SECRET
 from alerts.domain.subscriptions import (
     Filter,
-    Subscription,
     carried_over,
     rows_of,
-    type_mask,
-    types_of_mask,
 )
 from alerts.ports import SigningSecret
 from alerts.store.cipher import Cipher, keyed_hash
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import current_sequence
 from alerts.store.rows import record_of
+from alerts.store.subscriptions import load_subscriptions, write_subscriptions
 from alerts.store.tables import (
     attempts,
     deliveries,
@@ -115,7 +110,7 @@ async def insert_endpoint(
         return False
     await tx.connection.execute(insert(lanes), [{"endpoint_id": record.id, "pool": pool}])
     since = await current_sequence(tx)
-    await _write_subscriptions(tx, record.id, rows_of(record.filter, since))
+    await write_subscriptions(tx, record.id, rows_of(record.filter, since))
     return True
 
 
@@ -133,7 +128,7 @@ async def update_endpoint(tx: Transaction, record: EndpointRecord, *, is_resumed
     await tx.connection.execute(
         delete(subscriptions).where(subscriptions.c.endpoint_id == record.id)
     )
-    await _write_subscriptions(tx, record.id, rows)
+    await write_subscriptions(tx, record.id, rows)
 
 
 async def disable_endpoint(tx: Transaction, endpoint_id: str, reason: DisableReason) -> bool:
@@ -271,45 +266,6 @@ async def live_secrets(tx: Transaction, endpoint_ids: Sequence[str]) -> list[Sec
     return [SecretRecord(*row) for row in await tx.connection.execute(query)]
 
 
-async def load_subscriptions(tx: Transaction, endpoint_id: str) -> list[Subscription]:
-    """All subscriptions of one endpoint."""
-    query = select(subscriptions).where(subscriptions.c.endpoint_id == endpoint_id)
-    return [_subscription(row) for row in await tx.connection.execute(query)]
-
-
-async def subscriptions_for(
-    tx: Transaction, endpoint_ids: Sequence[str], wanted: Iterable[str | None]
-) -> dict[str, list[Subscription]]:
-    """Subscriptions of some endpoints that could match events about these tokens."""
-    named = sorted({token for token in wanted if token is not None})
-    query = select(subscriptions).where(subscriptions.c.endpoint_id.in_(endpoint_ids))
-    if None not in set(wanted):
-        query = query.where(or_(subscriptions.c.token.is_(None), subscriptions.c.token.in_(named)))
-    found: dict[str, list[Subscription]] = {}
-    for row in await tx.connection.execute(query):
-        found.setdefault(row.endpoint_id, []).append(_subscription(row))
-    return found
-
-
-def wants(*, is_token: bool) -> ColumnElement[bool]:
-    """The condition under which a subscription matches an event: `domain` `match`, in SQL.
-
-    is_token: whether the two name the same token; else one of them names none.
-    """
-    if is_token:
-        same_token = subscriptions.c.token == events.c.token
-    else:
-        same_token = or_(subscriptions.c.token.is_(None), events.c.token.is_(None))
-    return and_(
-        same_token,
-        or_(events.c.kind.is_(None), subscriptions.c.kind == events.c.kind),
-        subscriptions.c.types.op("&")(events.c.type_bit) != literal(0),
-        or_(events.c.notches.is_(None), events.c.notches >= subscriptions.c.min_notches),
-        or_(events.c.size.is_(None), events.c.size >= subscriptions.c.min_delta),
-        events.c.sequence > subscriptions.c.since_sequence,
-    )
-
-
 def signing_secrets(cipher: Cipher, records: Iterable[SecretRecord]) -> tuple[SigningSecret, ...]:
     """Secrets ready to sign with."""
     return tuple(SigningSecret(record.id, cipher.decrypt(record.secret)) for record in records)
@@ -324,25 +280,6 @@ async def count_endpoints(tx: Transaction, state: EndpointState) -> int:
     """How many endpoints are in a state."""
     query = select(func.count()).select_from(endpoints).where(endpoints.c.state == state)
     return (await tx.connection.execute(query)).scalar_one()
-
-
-async def _write_subscriptions(
-    tx: Transaction, endpoint_id: str, rows: Sequence[Subscription]
-) -> None:
-    values = [
-        {
-            "endpoint_id": endpoint_id,
-            "token": row.token,
-            "kind": row.kind,
-            "types": type_mask(row.types),
-            "min_notches": row.min_notches,
-            "min_delta": row.min_delta,
-            "since_sequence": row.since_sequence,
-        }
-        for row in rows
-    ]
-    if values:
-        await tx.connection.execute(insert(subscriptions), values)
 
 
 def _of_app(app_id: str | None) -> ColumnElement[bool]:
@@ -366,14 +303,3 @@ def _values(record: EndpointRecord) -> dict[str, object]:
 
 def _endpoint(row: Row[tuple[object, ...]]) -> EndpointRecord:
     return record_of(row, EndpointRecord)
-
-
-def _subscription(row: Row[tuple[object, ...]]) -> Subscription:
-    return Subscription(
-        token=None if row.token is None else TokenId(row.token),
-        kind=Kind(row.kind),
-        types=types_of_mask(row.types),
-        min_notches=row.min_notches,
-        min_delta=row.min_delta,
-        since_sequence=row.since_sequence,
-    )

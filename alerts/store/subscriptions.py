@@ -1,0 +1,94 @@
+"""Subscriptions: which events each endpoint wants, and the match in SQL."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    insert,
+    literal,
+    or_,
+    select,
+)
+
+from alerts.domain.grades import Kind, TokenId
+from alerts.domain.subscriptions import (
+    Subscription,
+    type_mask,
+    types_of_mask,
+)
+from alerts.store.engine import Transaction
+from alerts.store.tables import (
+    events,
+    subscriptions,
+)
+
+
+async def load_subscriptions(tx: Transaction, endpoint_id: str) -> list[Subscription]:
+    """All subscriptions of one endpoint."""
+    query = select(subscriptions).where(subscriptions.c.endpoint_id == endpoint_id)
+    return [_subscription(row) for row in await tx.connection.execute(query)]
+
+
+async def subscriptions_for(
+    tx: Transaction, endpoint_ids: Sequence[str], wanted: Iterable[str | None]
+) -> dict[str, list[Subscription]]:
+    """Subscriptions of some endpoints that could match events about these tokens."""
+    named = sorted({token for token in wanted if token is not None})
+    query = select(subscriptions).where(subscriptions.c.endpoint_id.in_(endpoint_ids))
+    if None not in set(wanted):
+        query = query.where(or_(subscriptions.c.token.is_(None), subscriptions.c.token.in_(named)))
+    found: dict[str, list[Subscription]] = {}
+    for row in await tx.connection.execute(query):
+        found.setdefault(row.endpoint_id, []).append(_subscription(row))
+    return found
+
+
+def wants(*, is_token: bool) -> ColumnElement[bool]:
+    """The condition under which a subscription matches an event: `domain` `match`, in SQL.
+
+    is_token: whether the two name the same token; else one of them names none.
+    """
+    if is_token:
+        same_token = subscriptions.c.token == events.c.token
+    else:
+        same_token = or_(subscriptions.c.token.is_(None), events.c.token.is_(None))
+    return and_(
+        same_token,
+        or_(events.c.kind.is_(None), subscriptions.c.kind == events.c.kind),
+        subscriptions.c.types.op("&")(events.c.type_bit) != literal(0),
+        or_(events.c.notches.is_(None), events.c.notches >= subscriptions.c.min_notches),
+        or_(events.c.size.is_(None), events.c.size >= subscriptions.c.min_delta),
+        events.c.sequence > subscriptions.c.since_sequence,
+    )
+
+
+async def write_subscriptions(
+    tx: Transaction, endpoint_id: str, rows: Sequence[Subscription]
+) -> None:
+    values = [
+        {
+            "endpoint_id": endpoint_id,
+            "token": row.token,
+            "kind": row.kind,
+            "types": type_mask(row.types),
+            "min_notches": row.min_notches,
+            "min_delta": row.min_delta,
+            "since_sequence": row.since_sequence,
+        }
+        for row in rows
+    ]
+    if values:
+        await tx.connection.execute(insert(subscriptions), values)
+
+
+def _subscription(row: Row[tuple[object, ...]]) -> Subscription:
+    return Subscription(
+        token=None if row.token is None else TokenId(row.token),
+        kind=Kind(row.kind),
+        types=types_of_mask(row.types),
+        min_notches=row.min_notches,
+        min_delta=row.min_delta,
+        since_sequence=row.since_sequence,
+    )

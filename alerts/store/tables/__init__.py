@@ -1,0 +1,58 @@
+"""The schema, one for both databases.
+
+Times are microseconds since 1970 UTC, scores hundredths of a point, secrets ciphertext.
+"""
+
+from alerts.store.tables.access import apps, counters, keyring, keys
+from alerts.store.tables.base import EPOCH, MICROSECOND, Instant, metadata
+from alerts.store.tables.deliveries import (
+    attempts,
+    deliveries,
+    endpoint_secrets,
+    endpoints,
+    events,
+    lanes,
+    subscriptions,
+)
+from alerts.store.tables.grades import (
+    budgets,
+    cycle_rows,
+    cycles,
+    grades,
+    ratings,
+    rejected_rows,
+    source_states,
+    sweep_pages,
+    sweeps,
+    tokens,
+    watermarks,
+)
+
+__all__ = [
+    "EPOCH",
+    "Instant",
+    "MICROSECOND",
+    "apps",
+    "attempts",
+    "budgets",
+    "counters",
+    "cycle_rows",
+    "cycles",
+    "deliveries",
+    "endpoint_secrets",
+    "endpoints",
+    "events",
+    "grades",
+    "keyring",
+    "keys",
+    "lanes",
+    "metadata",
+    "ratings",
+    "rejected_rows",
+    "source_states",
+    "subscriptions",
+    "sweep_pages",
+    "sweeps",
+    "tokens",
+    "watermarks",
+]

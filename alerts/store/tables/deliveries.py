@@ -1,0 +1,219 @@
+"""Events, endpoints, lanes, deliveries and attempts."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+
+from alerts.store.tables.base import Instant, metadata
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("sequence", BigInteger, nullable=False, unique=True),
+    Column("type", String(32), nullable=False),
+    Column("type_bit", Integer, nullable=False),
+    Column("audience", String(16), nullable=False),
+    Column("audience_id", String(40)),
+    Column("source", String(32)),
+    Column("kind", String(16)),
+    Column("token", String(100)),
+    Column("cycle_id", String(40)),
+    Column("notches", Integer),
+    Column("size", Integer),
+    Column("at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+
+Index("ix_events_cycle_id", events.c.cycle_id)
+
+
+Index("ix_events_at", events.c.at, events.c.kind)
+
+
+Index("ix_events_token", events.c.token, events.c.kind, events.c.sequence)
+
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("app_id", String(40), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("address", LargeBinary, nullable=False),
+    Column("address_hash", String(64), nullable=False),
+    Column("description", String(200), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("disabled_reason", String(32)),
+    Column("state_since", Instant, nullable=False),
+    Column("filter", JSON, nullable=False),
+    Column("digest", JSON(none_as_null=True)),
+    Column("rate_limit", Float),
+    Column("order", String(16), nullable=False),
+    Column("time_to_live_seconds", Integer, nullable=False),
+    Column("headers", LargeBinary),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("app_id", "channel", "address_hash"),
+)
+
+
+Index("ix_endpoints_app_id", endpoints.c.app_id, endpoints.c.id)
+
+
+endpoint_secrets = Table(
+    "endpoint_secrets",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("endpoint_id", String(40), nullable=False, index=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+)
+
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("endpoint_id", String(40), nullable=False),
+    Column("token", String(100)),
+    Column("kind", String(16), nullable=False),
+    Column("types", Integer, nullable=False),
+    Column("min_notches", Integer, nullable=False),
+    Column("min_delta", Integer, nullable=False),
+    Column("since_sequence", BigInteger, nullable=False),
+)
+
+
+Index(
+    "ix_subscriptions_token",
+    subscriptions.c.token,
+    subscriptions.c.kind,
+    subscriptions.c.endpoint_id,
+)
+
+
+Index(
+    "uq_subscriptions_endpoint",
+    subscriptions.c.endpoint_id,
+    func.coalesce(subscriptions.c.token, ""),
+    subscriptions.c.kind,
+    unique=True,
+)
+
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("endpoint_id", String(40), primary_key=True),
+    Column("pool", String(64)),
+    Column("due_at", Instant),
+    Column("lease_id", String(40)),
+    Column("lease_until", Instant),
+    Column("next_slot_at", Instant),
+    Column("held_until", Instant),
+)
+
+
+Index(
+    "ix_lanes_due_at",
+    lanes.c.due_at,
+    sqlite_where=lanes.c.due_at.is_not(None),
+    postgresql_where=lanes.c.due_at.is_not(None),
+)
+
+
+Index(
+    "ix_lanes_lease_until",
+    lanes.c.lease_until,
+    sqlite_where=lanes.c.lease_id.is_not(None),
+    postgresql_where=lanes.c.lease_id.is_not(None),
+)
+
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("event_id", String(40), nullable=False),
+    Column("endpoint_id", String(40), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("token", String(100)),
+    Column("kind", String(16)),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("deferred_reason", String(32)),
+    Column("trigger", String(16), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("interruptions", Integer, nullable=False),
+    Column("lease_id", String(40)),
+    Column("started_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    UniqueConstraint("event_id", "endpoint_id"),
+)
+
+
+Index("ix_deliveries_endpoint_id", deliveries.c.endpoint_id, deliveries.c.id)
+
+
+Index(
+    "ix_deliveries_waiting",
+    deliveries.c.endpoint_id,
+    deliveries.c.position,
+    deliveries.c.sequence,
+    sqlite_where=deliveries.c.state == "pending",
+    postgresql_where=deliveries.c.state == "pending",
+)
+
+
+Index(
+    "ix_deliveries_leased",
+    deliveries.c.lease_id,
+    sqlite_where=deliveries.c.lease_id.is_not(None),
+    postgresql_where=deliveries.c.lease_id.is_not(None),
+)
+
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("delivery_id", String(40), nullable=False, index=True),
+    Column("send_id", String(40), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("trigger", String(16), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("scheduled_for", Instant, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("status_code", Integer),
+    Column("response_body", LargeBinary),
+    Column("truncated", Boolean, nullable=False),
+    Column("remote_address", String(64)),
+    Column("timings_ms", JSON, nullable=False),
+    Column("secret_ids", JSON, nullable=False),
+    Column("provider_id", String(120)),
+    Column("effect", String(32)),
+    Column("detail", Text),
+    Column("worker", String(64), nullable=False),
+)
