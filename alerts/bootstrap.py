@@ -22,11 +22,12 @@ from alerts.domain.ratings import default_policies
 from alerts.domain.tokens import token_page
 from alerts.pipeline.claim import Rules, Vault
 from alerts.pipeline.diff import Ladder
-from alerts.pipeline.dispatch import IN_FLIGHT, Dispatcher
+from alerts.pipeline.dispatch import Dispatcher
 from alerts.pipeline.endpoints import Desk
 from alerts.pipeline.poll import Plan
 from alerts.pipeline.settle import Terms
-from alerts.ports import Clock, GradeSource, Sender, Waker
+from alerts.pipeline.turn import IN_FLIGHT
+from alerts.ports import Clock, Sender, Waker
 from alerts.settings import Settings
 from alerts.sources.download import open_client
 from alerts.sources.sandbox.app import SANDBOX_KEY
@@ -121,7 +122,7 @@ async def open_services(
             desk=desk,
             rules=_rules(store, senders, settings),
             terms=_terms(desk, settings),
-            plan=await _plan(stack, settings, clock, sandbox_url),
+            plan=await _plan(stack, settings, clock=clock, sandbox_url=sandbox_url),
         )
 
 
@@ -170,7 +171,7 @@ def worker_name() -> str:
 
 
 async def _plan(
-    stack: AsyncExitStack, settings: Settings, clock: Clock, sandbox_url: str
+    stack: AsyncExitStack, settings: Settings, *, clock: Clock, sandbox_url: str
 ) -> Plan | None:
     name = settings.polled_source
     if name == "none":

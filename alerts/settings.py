@@ -45,8 +45,8 @@ class Settings(BaseSettings):
 
     source: str = "sandbox"
     token_metrics_api_key: SecretStr = SecretStr("")
-    token_metrics_url: str = "https://api.tokenmetrics.com"
-    token_metrics_profile: str = "v2-2025-08"
+    token_metrics_url: str = "https://api.tokenmetrics.com"  # noqa: S105 - an address.
+    token_metrics_profile: str = "v2-2025-08"  # noqa: S105 - a version.
     token_metrics_tokens: CommaList = ()
     token_metrics_requests_per_minute: int = Field(default=1, ge=1)
     token_metrics_requests_per_month: int = Field(default=5000, ge=1)

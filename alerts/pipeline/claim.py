@@ -24,7 +24,7 @@ from alerts.domain.subscriptions import EventFacts, Subscription, match
 from alerts.pipeline.recover import recover
 from alerts.ports import Destination, Letter, SigningSecret
 from alerts.store.cipher import Cipher
-from alerts.store.endpoints import EndpointRecord, find_endpoints, live_secrets
+from alerts.store.endpoints import EndpointRecord, find_endpoints
 from alerts.store.engine import Transaction
 from alerts.store.lanes import lease_lanes, take_slots
 from alerts.store.outbox import (
@@ -36,6 +36,7 @@ from alerts.store.outbox import (
     start,
     supersede,
 )
+from alerts.store.secrets import live_secrets
 from alerts.store.subscriptions import subscriptions_for
 
 # Rounds of reserving in one transaction when all that was reserved turned out not to be wanted.
@@ -130,7 +131,7 @@ async def claim(tx: Transaction, rules: Rules, *, limit: int) -> list[ClaimedLan
     quotas = {
         lane.endpoint_id: quota_of(lane.order, lane.rate_limit, rules.width) for lane in leased
     }
-    parcels = await take(tx, lease_id, quotas, endpoints, rules)
+    parcels = await take(tx, lease_id, quotas, endpoints=endpoints, rules=rules)
     secrets: dict[str, list[SigningSecret]] = {}
     for record in await live_secrets(tx, ids):
         signing = rules.vault.secret(record.id, record.secret)
@@ -159,6 +160,7 @@ async def take(
     tx: Transaction,
     lease_id: str,
     quotas: Mapping[str, int],
+    *,
     endpoints: Mapping[str, EndpointRecord],
     rules: Rules,
 ) -> dict[str, list[Parcel]]:
@@ -174,7 +176,7 @@ async def take(
     taken: dict[str, list[Parcel]] = {}
     for _ in range(ROUNDS):
         found = await reserve(tx, lease_id, list(wanted.items()), strict=strict)
-        kept, ended = await _consent(tx, found, endpoints, now)
+        kept, ended = await _consent(tx, found, now)
         await apply_decisions(tx, lease_id, ended)
         for waiting in kept:
             letter = Letter(waiting.id, waiting.event_id, waiting.body)
@@ -188,13 +190,14 @@ async def take(
         }
         if not wanted:
             break
-    await _begin(tx, taken, endpoints, rules)
+    await _begin(tx, taken, endpoints=endpoints, rules=rules)
     return taken
 
 
 async def _begin(
     tx: Transaction,
     taken: Mapping[str, Sequence[Parcel]],
+    *,
     endpoints: Mapping[str, EndpointRecord],
     rules: Rules,
 ) -> None:
@@ -217,7 +220,6 @@ async def _begin(
 async def _consent(
     tx: Transaction,
     found: Sequence[Waiting],
-    endpoints: Mapping[str, EndpointRecord],
     now: datetime,
 ) -> tuple[list[Waiting], list[Decision]]:
     """Whether each is still wanted, read at the last moment."""

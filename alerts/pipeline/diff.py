@@ -1,8 +1,7 @@
 """Diff: a received cycle is sealed and compared, and what changed is durable, in transaction 1."""
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
@@ -12,57 +11,47 @@ from alerts.domain.changes import Diff
 from alerts.domain.events import (
     CycleView,
     Draft,
-    TokenView,
     cycle_held_event,
     grade_event,
-    rating_told,
     rebased_event,
-    restated_event,
     rfc3339,
 )
-from alerts.domain.grades import Cycle, Grade, Kind, TokenId
+from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.ratings import BandPolicy, HoldReason, Rating, graded_count, seal
 from alerts.errors import Conflict, NotFound
+from alerts.pipeline.restate import Case, Letters, TokenPage, restate, value
 from alerts.pipeline.tell import tell, tell_app, to_app
 from alerts.store.cycles import (
     CycleRecord,
     CycleState,
-    Watermark,
     drop_rows,
     find_cycle,
     finish_diff,
     hold_cycle,
     load_cycle,
     move_cycle,
-    next_cycle_as_of,
-    read_watermark,
-    take_watermark,
-    write_watermark,
 )
-from alerts.store.deliveries import delivered_endpoints
 from alerts.store.engine import Store, Transaction
-from alerts.store.events import EventRecord, announced_at
 from alerts.store.ratings import (
-    Observation,
-    Value,
-    history_at,
     insert_history,
     load_labels,
     load_ratings,
     save_ratings,
     save_tokens,
 )
+from alerts.store.watermarks import Watermark, read_watermark, take_watermark, write_watermark
 from alerts.telemetry import Step, emit
 
 # Above this many rows the comparison leaves the event loop alone.
 THREAD_ROWS: Final = 2000
+
+
 # Writers of one source and kind that meet try again; so many in a row is a bug, not traffic.
 MEETINGS: Final = 200
 
-TokenPage = Callable[[TokenId, str, str], str | None]
+
 T = TypeVar("T")
-Letters = list[tuple[Draft, Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,44 +77,28 @@ async def diff_cycle(cycle_id: str, *, store: Store, ladder: Ladder) -> CycleRec
         async with store.read() as tx:
             version = (await read_watermark(tx, cycle.source, cycle.kind)).version
         async with store.write() as tx:
-            if not await take_watermark(tx, cycle.source, cycle.kind, version):
+            if not await take_watermark(tx, cycle.source, cycle.kind, version=version):
                 continue
             expected = (record.state,)
             if await move_cycle(tx, cycle_id, expected=expected, to=CycleState.SEALED):
-                await _transaction_one(tx, record, cycle, ladder)
+                await _transaction_one(tx, record, cycle, ladder=ladder)
             done = _found(await find_cycle(tx, cycle_id), cycle_id)
         _log(done)
         return done
     raise RuntimeError(f"cycle {cycle_id} met other writers {MEETINGS} times in a row")
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One cycle before its judges. is_history: released too late to move any rating."""
-
-    record: CycleRecord
-    cycle: Cycle
-    view: CycleView
-    mark: Watermark
-    policy: BandPolicy
-    token_page: TokenPage
-    is_history: bool
-
-    def token(self, token: TokenId, symbol: str, name: str) -> TokenView:
-        return TokenView(token, symbol, name, self.token_page(token, symbol, name))
-
-
 async def _transaction_one(
-    tx: Transaction, record: CycleRecord, cycle: Cycle, ladder: Ladder
+    tx: Transaction, record: CycleRecord, cycle: Cycle, *, ladder: Ladder
 ) -> None:
     mark = await read_watermark(tx, cycle.source, cycle.kind)
     is_released = record.state is CycleState.SEALED
     held = None if is_released else seal(cycle, reference=mark.reference)
     if held is not None:
         await hold_cycle(tx, record.id, held)
-        await _tell_held(tx, record, held, mark)
+        await _tell_held(tx, record, held, mark=mark)
         return
-    case = _Case(
+    case = Case(
         record=record,
         cycle=cycle,
         view=CycleView(record.id, cycle.source, cycle.kind, cycle.as_of),
@@ -138,23 +111,23 @@ async def _transaction_one(
     rebased = dict(ratings) if letters else {}
     found = await _off_loop(case, len(ratings), partial(_diff, case, ratings))
     letters += [(draft, ()) for draft in await _draft(tx, case, found)]
-    letters += await _restate(tx, case, found.late)
+    letters += await restate(tx, case, found.late)
     await save_tokens(tx, cycle.source, cycle.grades)
     held_now = rebased | {rating.token: rating for rating in found.ratings}
-    await save_ratings(tx, cycle.source, cycle.kind, held_now.values())
+    await save_ratings(tx, held_now.values(), source=cycle.source, kind=cycle.kind)
     await _write_observed(tx, case, found)
-    await write_watermark(tx, record.id, cycle, _moved(case, is_released=is_released))
+    await write_watermark(tx, record.id, cycle, mark=_moved(case, is_released=is_released))
     events = await tell(tx, letters, cycle_id=record.id)
     await finish_diff(tx, record.id, events=len(events))
 
 
-async def _ratings_on_ladder(tx: Transaction, case: _Case) -> tuple[dict[TokenId, Rating], Letters]:
+async def _ratings_on_ladder(tx: Transaction, case: Case) -> tuple[dict[TokenId, Rating], Letters]:
     """The ratings to compare with; all of them put on a new ladder, if it is new, and that told."""
     cycle, policy, old_version = case.cycle, case.policy, case.mark.band_version
     if old_version in (None, policy.version):
         wanted = None if cycle.complete else [grade.token for grade in cycle.grades]
-        return await load_ratings(tx, cycle.source, cycle.kind, wanted), []
-    held = await load_ratings(tx, cycle.source, cycle.kind, None)
+        return await load_ratings(tx, cycle.source, cycle.kind, wanted=wanted), []
+    held = await load_ratings(tx, cycle.source, cycle.kind, wanted=None)
     ratings = {rating.token: rating for rating in changes.rebase(held.values(), policy)}
     draft = rebased_event(
         case.view, old_version=old_version or 0, policy=policy, ratings=len(ratings)
@@ -162,7 +135,7 @@ async def _ratings_on_ladder(tx: Transaction, case: _Case) -> tuple[dict[TokenId
     return ratings, [(draft, ())]
 
 
-def _diff(case: _Case, ratings: Mapping[TokenId, Rating]) -> Diff:
+def _diff(case: Case, ratings: Mapping[TokenId, Rating]) -> Diff:
     return changes.diff(
         ratings,
         case.cycle,
@@ -173,11 +146,11 @@ def _diff(case: _Case, ratings: Mapping[TokenId, Rating]) -> Diff:
     )
 
 
-async def _draft(tx: Transaction, case: _Case, found: Diff) -> list[Draft]:
+async def _draft(tx: Transaction, case: Case, found: Diff) -> list[Draft]:
     labels = {grade.token: (grade.symbol, grade.name) for grade in case.cycle.grades}
     absent = [change.token for change in found.changes if change.token not in labels]
     if absent:
-        labels |= await load_labels(tx, case.cycle.source, absent)
+        labels |= await load_labels(tx, case.cycle.source, wanted=absent)
 
     def work() -> list[Draft]:
         return [
@@ -193,67 +166,22 @@ async def _draft(tx: Transaction, case: _Case, found: Diff) -> list[Draft]:
     return await _off_loop(case, len(found.changes), work)
 
 
-async def _off_loop(case: _Case, size: int, work: Callable[[], T]) -> T:
+async def _off_loop(case: Case, size: int, work: Callable[[], T]) -> T:
     """Do what may take long in a thread, what may not right here."""
     if max(len(case.cycle.grades), size) > THREAD_ROWS:
         return await asyncio.to_thread(work)
     return work()
 
 
-async def _restate(tx: Transaction, case: _Case, late: Sequence[Grade]) -> Letters:
-    """Put late grades into the history; correct what was told, to those it was told to."""
-    if not late:
-        return []
-    cycle = case.cycle
-    tokens = [grade.token for grade in late]
-    known = await history_at(tx, cycle, tokens)
-    fresh = [grade for grade in late if not _is_known(known.get(grade.token), grade)]
-    lines = [
-        (grade.token, _revision(known.get(grade.token), cycle), _value(grade)) for grade in fresh
-    ]
-    await insert_history(tx, case.record.id, cycle.kind, cycle.as_of, lines)
-    following = await next_cycle_as_of(tx, cycle.source, cycle.kind, cycle.as_of)
-    if following is not None:
-        # The history keeps changes only: what held before holds again from the next cycle on.
-        again = [(token, 0, seen.value) for token, seen in known.items() if token in set(tokens)]
-        await insert_history(tx, case.record.id, cycle.kind, following, again)
-    announced = await announced_at(tx, cycle) if fresh else {}
-    letters: Letters = []
-    for grade, (_, revision, _value_now) in zip(fresh, lines, strict=True):
-        told = announced.get(grade.token)
-        draft = None if told is None else _correction(case, grade, told, revision)
-        if told is not None and draft is not None:
-            letters.append((draft, await delivered_endpoints(tx, told.id)))
-    return letters
-
-
-def _correction(case: _Case, grade: Grade, told: EventRecord, revision: int) -> Draft | None:
-    """The event that corrects another, if it would have been a different one."""
-    payload = json.loads(told.body)
-    before = rating_told(grade.token, payload)
-    if before is None or grade.score is None:
-        return None
-    event_type, rank = changes.verdict(before, grade.score, case.policy)
-    if (event_type, rank) == (told.type, payload["data"]["to"]["band_rank"]):
-        return None
-    return restated_event(
-        payload,
-        token=case.token(grade.token, grade.symbol, grade.name),
-        cycle=case.view,
-        policy=case.policy,
-        score=grade.score,
-        rank=rank,
-        revision=revision,
+async def _write_observed(tx: Transaction, case: Case, found: Diff) -> None:
+    revisions = {rating.token: rating.revision for rating in found.ratings}
+    lines = [(grade.token, revisions[grade.token], value(grade)) for grade in found.observed]
+    await insert_history(
+        tx, lines, cycle_id=case.record.id, kind=case.cycle.kind, as_of=case.cycle.as_of
     )
 
 
-async def _write_observed(tx: Transaction, case: _Case, found: Diff) -> None:
-    revisions = {rating.token: rating.revision for rating in found.ratings}
-    lines = [(grade.token, revisions[grade.token], _value(grade)) for grade in found.observed]
-    await insert_history(tx, case.record.id, case.cycle.kind, case.cycle.as_of, lines)
-
-
-def _moved(case: _Case, *, is_released: bool) -> Watermark:
+def _moved(case: Case, *, is_released: bool) -> Watermark:
     """The watermark once this cycle is accepted."""
     cycle, mark = case.cycle, case.mark
     graded = graded_count(cycle)
@@ -269,7 +197,7 @@ def _moved(case: _Case, *, is_released: bool) -> Watermark:
 
 
 async def _tell_held(
-    tx: Transaction, record: CycleRecord, reason: HoldReason, mark: Watermark
+    tx: Transaction, record: CycleRecord, reason: HoldReason, *, mark: Watermark
 ) -> None:
     draft = cycle_held_event(
         CycleView(record.id, record.source, record.kind, record.as_of),
@@ -280,20 +208,6 @@ async def _tell_held(
         reference=mark.reference,
     )
     await tell_app(tx, draft)
-
-
-def _is_known(seen: Observation | None, grade: Grade) -> bool:
-    return seen is not None and seen.value == _value(grade)
-
-
-def _revision(seen: Observation | None, cycle: Cycle) -> int:
-    return seen.revision + 1 if seen is not None and seen.as_of == cycle.as_of else 0
-
-
-def _value(grade: Grade) -> Value:
-    if grade.score is None:
-        raise ValueError("a grade without a score is no observation")
-    return grade.score, grade.label, grade.components
 
 
 def _found(record: CycleRecord | None, cycle_id: str) -> CycleRecord:

@@ -9,59 +9,31 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from alerts.domain.deliveries import Channel, Order
+from alerts.domain.deliveries import Channel
 from alerts.domain.ids import SEND
 from alerts.errors import StorageFailed
 from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, claim, quota_of, take
 from alerts.pipeline.settle import Sent, Terms, log_sent, settle
-from alerts.ports import Clock, Destination, Sender, Waker
+from alerts.pipeline.turn import IN_FLIGHT, TURN_DELIVERIES, Turn
+from alerts.ports import Clock, Sender, Waker
 from alerts.store.endpoints import find_endpoints
 from alerts.store.engine import Store, Transaction
 from alerts.store.lanes import extend_leases, next_due, release_lanes
 from alerts.store.outbox import start, unstart
 from alerts.telemetry import Step, fail
 
-# Lanes one worker holds at a time, and sends in flight on one of them.
+# Lanes one worker holds at a time.
 LANES: Final = 256
-IN_FLIGHT: Final = 4
-# A lane's turn: after so many deliveries, or so long, it goes to the back.
-TURN_DELIVERIES: Final = 100
-TURN_SECONDS: Final = 5.0
 # The longest sleep, for a wake-up may be lost.
 LONGEST_SLEEP_SECONDS: Final = 0.25
+LONGEST_SLEEP: Final = timedelta(seconds=LONGEST_SLEEP_SECONDS)
+
+
 # How long a worker lets the database be when it does not answer.
 STORAGE_PAUSE_SECONDS: Final = 0.5
-
-
-@dataclass(slots=True)
-class Turn:
-    """One lane while we hold it. began, lease_ends: seconds of the monotonic clock."""
-
-    endpoint_id: str
-    lease_id: str
-    destination: Destination
-    order: Order
-    rate_limit: float | None
-    began: float
-    lease_ends: float
-    waiting: deque[Parcel] = field(default_factory=deque)
-    in_flight: int = 0
-    taken: int = 0
-    is_lost: bool = False
-
-    @property
-    def width(self) -> int:
-        """Sends in flight at most."""
-        return 1 if self.order is Order.STRICT else IN_FLIGHT
-
-    @property
-    def open(self) -> int:
-        """Parcels that are not answered yet."""
-        return len(self.waiting) + self.in_flight
 
 
 class Dispatcher:
@@ -126,7 +98,7 @@ class Dispatcher:
                 if self._turns:
                     continue
                 async with self._store.read() as tx:
-                    due = await next_due(tx)
+                    due = await next_due(tx, within=LONGEST_SLEEP)
                     now = await tx.now()
                 if (due is None or due > now) and not self._turns:
                     break
@@ -136,12 +108,12 @@ class Dispatcher:
 
     async def _claim_due(self) -> float:
         """Claim what is due; returns how long there is nothing more to do, in seconds."""
-        room = self._rules_room()
+        room = LANES - len(self._turns)
         if not room:
             return LONGEST_SLEEP_SECONDS
         try:
             async with self._store.read() as tx:
-                due = await next_due(tx)
+                due = await next_due(tx, within=LONGEST_SLEEP)
                 now = await tx.now()
             if due is None or due > now:
                 wait = LONGEST_SLEEP_SECONDS if due is None else (due - now).total_seconds()
@@ -156,9 +128,6 @@ class Dispatcher:
             self._begin(lane, asked)
         # Lanes that are due and not to be had are held by others: no use in asking at once.
         return 0.0 if len(claimed) == room else (0.005 if claimed else LONGEST_SLEEP_SECONDS / 5)
-
-    def _rules_room(self) -> int:
-        return LANES - len(self._turns)
 
     def _begin(self, lane: ClaimedLane, asked: float) -> None:
         turn = Turn(
@@ -254,9 +223,10 @@ class Dispatcher:
 
     async def _refill(self, tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[Parcel]]:
         """More work for lanes whose turn goes on."""
+        now = self._clock.monotonic()
         quotas: dict[str, dict[str, int]] = {}
         for turn in turns:
-            if turn.open >= turn.width or self._is_over(turn):
+            if self._stopping or turn.open >= turn.width or turn.is_over(now):
                 continue
             quota = quota_of(turn.order, turn.rate_limit, IN_FLIGHT) - turn.open
             left = min(quota, TURN_DELIVERIES - turn.taken)
@@ -266,18 +236,8 @@ class Dispatcher:
         for lease_id, wanted in quotas.items():
             endpoints = await find_endpoints(tx, wanted)
             going = {key: quota for key, quota in wanted.items() if key in endpoints}
-            fresh |= await take(tx, lease_id, going, endpoints, self._rules)
+            fresh |= await take(tx, lease_id, going, endpoints=endpoints, rules=self._rules)
         return fresh
-
-    def _is_over(self, turn: Turn) -> bool:
-        age = self._clock.monotonic() - turn.began
-        return (
-            self._stopping
-            or turn.is_lost
-            or turn.rate_limit is not None
-            or turn.taken >= TURN_DELIVERIES
-            or age >= TURN_SECONDS
-        )
 
     async def _release(self, tx: Transaction, turns: Sequence[Turn]) -> None:
         by_lease: dict[str, list[str]] = {}

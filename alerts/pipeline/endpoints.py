@@ -17,7 +17,6 @@ from alerts.errors import Conflict, InvalidInput, NotFound
 from alerts.store.cipher import Cipher
 from alerts.store.endpoints import (
     EndpointRecord,
-    add_secret,
     address_hash,
     delete_endpoint,
     find_endpoint,
@@ -26,6 +25,7 @@ from alerts.store.endpoints import (
 )
 from alerts.store.engine import Store, Transaction
 from alerts.store.ratings import all_symbols, find_token, tokens_by_symbol
+from alerts.store.secrets import add_secret
 
 # How long a webhook may be tried for before what it says is old news.
 WEBHOOK_TIME_TO_LIVE: Final = timedelta(hours=72)
@@ -61,7 +61,7 @@ class Wish:
     """
 
     description: str = ""
-    wanted: Filter = Filter()
+    wanted: Filter = dataclasses.field(default_factory=Filter)
     tokens: Sequence[str] | None = None
     digest: Mapping[str, object] | None = None
     rate_limit: float | None = None

@@ -82,7 +82,7 @@ async def poll(kind: Kind, *, store: Store, plan: Plan) -> list[str]:
     fetched = await plan.source.fetch(kind, sweep.next_page)
     if isinstance(fetched, Trouble):
         async with store.write() as tx:
-            await _troubled(tx, sweep, fetched, plan)
+            await _troubled(tx, sweep, fetched, plan=plan)
         return []
     return await _kept(sweep, fetched, store=store, plan=plan)
 
@@ -106,7 +106,7 @@ async def _due_sweep(tx: Transaction, kind: Kind, plan: Plan) -> SweepRecord | N
     last = await last_sweep_as_of(tx, name, kind)
     if last is not None and slot <= last:
         return None
-    await begin_sweep(tx, await tx.new_id(SWEEP), name, kind, slot)
+    await begin_sweep(tx, await tx.new_id(SWEEP), source=name, kind=kind, as_of=slot)
     return await open_sweep(tx, name, kind)
 
 
@@ -161,11 +161,13 @@ async def _out_of_budget(tx: Transaction, sweep: SweepRecord, again_at: datetime
     await postpone_sweep(tx, sweep.id, failures=sweep.failures, not_before=again_at)
     if again_at - await tx.now() > MINUTE:
         detail = f"this month's requests are spent; the next one is at {again_at:%Y-%m-%d %H:%M}Z"
-        record = await set_state(tx, sweep.source, sweep.kind, SourceState.QUOTA, detail)
+        record = await set_state(
+            tx, sweep.source, sweep.kind, state=SourceState.QUOTA, detail=detail
+        )
         await _announce(tx, record, EventType.SOURCE_FAILING)
 
 
-async def _troubled(tx: Transaction, sweep: SweepRecord, trouble: Trouble, plan: Plan) -> None:
+async def _troubled(tx: Transaction, sweep: SweepRecord, trouble: Trouble, *, plan: Plan) -> None:
     failures = sweep.failures + 1
     now = await tx.now()
     wait = min(FIRST_BACKOFF * 2 ** min(failures - 1, 12), LAST_BACKOFF) * (1 + plan.jitter() / 2)
@@ -173,7 +175,9 @@ async def _troubled(tx: Transaction, sweep: SweepRecord, trouble: Trouble, plan:
         wait = max(wait, LAST_BACKOFF)
     wait = max(wait, trouble.retry_after or wait)
     await postpone_sweep(tx, sweep.id, failures=failures, not_before=now + wait)
-    record = await set_state(tx, sweep.source, sweep.kind, trouble.state, trouble.detail)
+    record = await set_state(
+        tx, sweep.source, sweep.kind, state=trouble.state, detail=trouble.detail
+    )
     if trouble.state in _ENDURING or failures >= TOLD_AFTER:
         await _announce(tx, record, EventType.SOURCE_FAILING)
     emit(
@@ -188,7 +192,7 @@ async def _troubled(tx: Transaction, sweep: SweepRecord, trouble: Trouble, plan:
 
 
 async def _recovered(tx: Transaction, sweep: SweepRecord) -> None:
-    record = await set_state(tx, sweep.source, sweep.kind, SourceState.OK, None)
+    record = await set_state(tx, sweep.source, sweep.kind, state=SourceState.OK, detail=None)
     await _announce(tx, record, EventType.SOURCE_RECOVERED)
 
 

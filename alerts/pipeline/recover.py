@@ -9,14 +9,8 @@ from alerts.domain.ids import ATTEMPT, SEND
 from alerts.store.counters import add_to_counter
 from alerts.store.engine import Store, Transaction
 from alerts.store.lanes import expired_lanes, free_lanes, repair_lanes
-from alerts.store.outbox import (
-    Decision,
-    Interrupted,
-    apply_decisions,
-    free_reserved,
-    insert_attempts,
-    lost_deliveries,
-)
+from alerts.store.lost import Interrupted, free_reserved, lost_deliveries
+from alerts.store.outbox import Decision, apply_decisions, insert_attempts
 from alerts.telemetry import Step, emit
 
 # Lanes looked at in one transaction.
@@ -40,7 +34,7 @@ async def recover(
     lease_ids = sorted({lease_id for _, lease_id in lost})
     now = await tx.now()
     cut_off = await lost_deliveries(tx, lease_ids, endpoint_ids)
-    await insert_attempts(tx, [await _attempt(tx, one, now, worker) for one in cut_off])
+    await insert_attempts(tx, [await _attempt(tx, one, now=now, worker=worker) for one in cut_off])
     lease_of = dict(lost)
     for lease_id in lease_ids:
         decisions = [
@@ -93,7 +87,7 @@ def _decision(one: Interrupted, now: datetime, repeatable: frozenset[Channel]) -
 
 
 async def _attempt(
-    tx: Transaction, one: Interrupted, now: datetime, worker: str
+    tx: Transaction, one: Interrupted, *, now: datetime, worker: str
 ) -> dict[str, object]:
     return {
         "id": await tx.new_id(ATTEMPT),

@@ -83,7 +83,7 @@ async def settle(
     await deliver_late(tx, late)
     await _decide(tx, [one for one in sent if holders.get(one.endpoint_id) == one.lease_id], terms)
     for endpoint_id, effect in _effects(sent).items():
-        await _apply(tx, endpoint_id, effect, told.get(endpoint_id, ()), terms)
+        await _apply(tx, endpoint_id, effect, told=told.get(endpoint_id, ()), terms=terms)
 
 
 async def _decide(tx: Transaction, ours: Sequence[Sent], terms: Terms) -> None:
@@ -132,23 +132,23 @@ def _effects(sent: Sequence[Sent]) -> Mapping[str, Effect]:
 
 
 async def _apply(
-    tx: Transaction, endpoint_id: str, effect: Effect, told: Sequence[str], terms: Terms
+    tx: Transaction, endpoint_id: str, effect: Effect, *, told: Sequence[str], terms: Terms
 ) -> None:
     match effect:
         case Keep():
             return
         case Disable(reason):
-            await _disable(tx, endpoint_id, reason, told)
+            await _disable(tx, endpoint_id, reason, told=told)
         case MoveTo(address):
             ciphertext, address_hash = terms.seal_address(address)
-            if not await move_endpoint(tx, endpoint_id, ciphertext, address_hash):
-                await _disable(tx, endpoint_id, DisableReason.GONE, told)
+            if not await move_endpoint(tx, endpoint_id, ciphertext, hashed=address_hash):
+                await _disable(tx, endpoint_id, DisableReason.GONE, told=told)
         case _:
             assert_never(effect)
 
 
 async def _disable(
-    tx: Transaction, endpoint_id: str, reason: DisableReason, told: Sequence[str]
+    tx: Transaction, endpoint_id: str, reason: DisableReason, *, told: Sequence[str]
 ) -> None:
     if not await disable_endpoint(tx, endpoint_id, reason):
         return

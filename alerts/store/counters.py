@@ -1,7 +1,5 @@
 """Durable counters, the same from every process."""
 
-from datetime import datetime
-
 from sqlalchemy import select
 
 from alerts.store.engine import Transaction, insert_into
@@ -10,7 +8,7 @@ from alerts.store.tables import counters
 
 async def add_to_counter(tx: Transaction, name: str, amount: int) -> None:
     """Count."""
-    now: datetime = await tx.now()
+    now = await tx.now()
     statement = insert_into(tx, counters).values(name=name, value=amount, recorded_at=now)
     await tx.connection.execute(
         statement.on_conflict_do_update(

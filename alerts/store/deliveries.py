@@ -47,7 +47,10 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One try, as the log shows it. outcome: delivered, deferred, rejected, unknown, interrupted."""
+    """One try, as the log shows it.
+
+    outcome: delivered, deferred, rejected, unknown or interrupted.
+    """
 
     id: str
     delivery_id: str
@@ -190,7 +193,7 @@ async def list_attempts(tx: Transaction, delivery_id: str) -> list[AttemptRecord
         .order_by(attempts.c.number, attempts.c.id)
     )
     rows = await tx.connection.execute(query)
-    return [record_of(row, AttemptRecord) for row in rows]  # noqa: SLF001
+    return [record_of(row, AttemptRecord) for row in rows]
 
 
 async def count_by_state(tx: Transaction) -> dict[str, int]:

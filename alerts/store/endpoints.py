@@ -1,6 +1,6 @@
 """Endpoints, their secrets and their subscriptions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,20 +12,17 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     true,
     update,
 )
 
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
-from alerts.domain.ids import SECRET
 from alerts.domain.subscriptions import (
     Filter,
     carried_over,
     rows_of,
 )
-from alerts.ports import SigningSecret
 from alerts.store.cipher import Cipher, keyed_hash
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import current_sequence
@@ -67,17 +64,6 @@ class EndpointRecord:
     time_to_live_seconds: int
     headers: bytes | None
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SecretRecord:
-    """A signing secret. expires_at: None while it is the newest."""
-
-    id: str
-    endpoint_id: str
-    secret: bytes
-    created_at: datetime
-    expires_at: datetime | None
 
 
 async def ensure_lookup_key(tx: Transaction, cipher: Cipher, fresh: bytes) -> bytes:
@@ -141,7 +127,7 @@ async def disable_endpoint(tx: Transaction, endpoint_id: str, reason: DisableRea
     return closed.rowcount == 1
 
 
-async def move_endpoint(tx: Transaction, endpoint_id: str, address: bytes, hashed: str) -> bool:
+async def move_endpoint(tx: Transaction, endpoint_id: str, address: bytes, *, hashed: str) -> bool:
     """Give an endpoint a new address (ciphertext, hash); False if its app has that one already."""
     taken = endpoints.alias("taken")
     own = select(endpoints.c.app_id).where(endpoints.c.id == endpoint_id).scalar_subquery()
@@ -222,53 +208,6 @@ async def webhook_endpoint_ids(tx: Transaction, app_id: str) -> list[str]:
         .order_by(endpoints.c.id)
     )
     return list((await tx.connection.execute(query)).scalars())
-
-
-async def add_secret(
-    tx: Transaction, endpoint_id: str, secret: bytes, *, older_expire_at: datetime | None
-) -> str:
-    """Give an endpoint a new signing secret (ciphertext); older ones end at `older_expire_at`.
-
-    Returns the new secret's id.
-    """
-    if older_expire_at is not None:
-        columns = endpoint_secrets.c
-        await tx.connection.execute(
-            update(endpoint_secrets)
-            .where(
-                columns.endpoint_id == endpoint_id,
-                or_(columns.expires_at.is_(None), columns.expires_at > older_expire_at),
-            )
-            .values(expires_at=older_expire_at)
-        )
-    secret_id = await tx.new_id(SECRET)
-    row = {
-        "id": secret_id,
-        "endpoint_id": endpoint_id,
-        "secret": secret,
-        "created_at": await tx.now(),
-    }
-    await tx.connection.execute(insert(endpoint_secrets), [row])
-    return secret_id
-
-
-async def live_secrets(tx: Transaction, endpoint_ids: Sequence[str]) -> list[SecretRecord]:
-    """The secrets that sign now, newest first within an endpoint."""
-    columns = endpoint_secrets.c
-    query = (
-        select(endpoint_secrets)
-        .where(
-            columns.endpoint_id.in_(endpoint_ids),
-            or_(columns.expires_at.is_(None), columns.expires_at > await tx.now()),
-        )
-        .order_by(columns.endpoint_id, columns.id.desc())
-    )
-    return [SecretRecord(*row) for row in await tx.connection.execute(query)]
-
-
-def signing_secrets(cipher: Cipher, records: Iterable[SecretRecord]) -> tuple[SigningSecret, ...]:
-    """Secrets ready to sign with."""
-    return tuple(SigningSecret(record.id, cipher.decrypt(record.secret)) for record in records)
 
 
 def address_hash(lookup_key: bytes, address: str) -> str:

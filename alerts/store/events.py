@@ -65,7 +65,7 @@ async def append(
     )
     value, recorded_at = numbered.one()
     records = [
-        _record_of(draft, sequence, recorded_at, cycle_id)
+        _record_of(draft, sequence, recorded_at, cycle_id=cycle_id)
         for sequence, draft in enumerate(fresh, start=value - len(fresh) + 1)
     ]
     rows = [_row_of(record, draft) for record, draft in zip(records, fresh, strict=True)]
@@ -76,7 +76,8 @@ async def append(
 async def current_sequence(tx: Transaction) -> int:
     """The number of the last committed event, 0 before the first."""
     query = select(counters.c.value).where(counters.c.name == COUNTER)
-    return (await tx.connection.execute(query)).scalar_one()
+    value: int = (await tx.connection.execute(query)).scalar_one()
+    return value
 
 
 async def find_event(tx: Transaction, event_id: str, *, app_id: str | None) -> EventRecord | None:
@@ -107,7 +108,9 @@ async def list_events(
 
 async def oldest_sequence(tx: Transaction) -> int | None:
     """The lowest number still kept."""
-    return (await tx.connection.execute(select(func.min(events.c.sequence)))).scalar_one()
+    query = select(func.min(events.c.sequence))
+    oldest: int | None = (await tx.connection.execute(query)).scalar_one()
+    return oldest
 
 
 async def last_band_change(tx: Transaction) -> EventRecord | None:
@@ -180,7 +183,7 @@ def _event(row: Row[tuple[object, ...]]) -> EventRecord:
 
 
 def _record_of(
-    draft: Draft, sequence: int, recorded_at: datetime, cycle_id: str | None
+    draft: Draft, sequence: int, recorded_at: datetime, *, cycle_id: str | None
 ) -> EventRecord:
     return EventRecord(
         id=draft.id,

@@ -12,7 +12,6 @@ from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
-    case,
     exists,
     func,
     or_,
@@ -36,15 +35,23 @@ class LeasedLane:
     order: Order
 
 
-async def next_due(tx: Transaction) -> datetime | None:
-    """When the next lane wants a worker; a lost worker's lanes when their lease ends."""
-    freed = case((lanes.c.lease_id.is_(None), lanes.c.due_at), else_=lanes.c.lease_until)
-    wake = _greatest(tx, freed, func.coalesce(lanes.c.held_until, 0))
-    wake = _greatest(tx, wake, func.coalesce(lanes.c.next_slot_at, 0))
-    query = select(func.min(wake, type_=lanes.c.due_at.type)).where(
-        lanes.c.due_at.is_not(None), lanes.c.pool.is_(None)
-    )
-    return (await tx.connection.execute(query)).scalar_one_or_none()
+async def next_due(tx: Transaction, *, within: timedelta) -> datetime | None:
+    """When a lane next wants a worker, if that is at most `within` from now; else None.
+
+    A time not after now says that there is a lane to be had at once.
+    """
+    now = await tx.now()
+    free = select(lanes.c.endpoint_id).where(*_is_free(now)).limit(1)
+    if (await tx.connection.execute(free)).first() is not None:
+        return now
+    # What is in the way of a lane that is due: somebody's lease, a hold, its next slot.
+    blocks = (lanes.c.due_at, lanes.c.lease_until, lanes.c.held_until, lanes.c.next_slot_at)
+    query = select(*blocks).where(lanes.c.due_at <= now + within, lanes.c.pool.is_(None))
+    wakes = [
+        max(moment for moment in row if moment is not None)
+        for row in await tx.connection.execute(query)
+    ]
+    return min(wakes, default=None)
 
 
 async def lease_lanes(
@@ -56,13 +63,7 @@ async def lease_lanes(
     query = (
         select(columns.endpoint_id, columns.lease_id, endpoints.c.rate_limit, endpoints.c.order)
         .join_from(lanes, endpoints, endpoints.c.id == columns.endpoint_id)
-        .where(
-            columns.due_at <= now,
-            columns.pool.is_(None),
-            or_(columns.lease_id.is_(None), columns.lease_until <= now),
-            or_(columns.held_until.is_(None), columns.held_until <= now),
-            or_(columns.next_slot_at.is_(None), columns.next_slot_at <= now),
-        )
+        .where(*_is_free(now))
         .order_by(columns.due_at, columns.endpoint_id)
         .limit(limit)
         .with_for_update(of=lanes, skip_locked=True)
@@ -143,7 +144,7 @@ async def release_lanes(tx: Transaction, lease_id: str, endpoint_ids: Sequence[s
     await tx.connection.execute(
         update(lanes)
         .where(lanes.c.lease_id == lease_id, lanes.c.endpoint_id.in_(endpoint_ids))
-        .values(lease_id=None, lease_until=None, due_at=_due_of_lane(await tx.now()))
+        .values(lease_id=None, lease_until=None, due_at=_due_of_lane())
     )
 
 
@@ -164,7 +165,7 @@ async def free_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
     await tx.connection.execute(
         update(lanes)
         .where(lanes.c.endpoint_id.in_(endpoint_ids))
-        .values(lease_id=None, lease_until=None, due_at=_due_of_lane(await tx.now()))
+        .values(lease_id=None, lease_until=None, due_at=_due_of_lane())
     )
 
 
@@ -208,7 +209,7 @@ async def repair_lanes(tx: Transaction, limit: int) -> int:
 _NEVER: Final = 2**62
 
 
-def _due_of_lane(now: datetime) -> ColumnElement[datetime | None]:
+def _due_of_lane() -> ColumnElement[datetime | None]:
     """When the first open delivery of a lane is due, its order considered; null if none is."""
     is_strict = exists(
         select(endpoints.c.id).where(
@@ -226,7 +227,13 @@ def _due_of_lane(now: datetime) -> ColumnElement[datetime | None]:
     )
 
 
-def _greatest(
-    tx: Transaction, one: ColumnElement[int], other: ColumnElement[int]
-) -> ColumnElement[int]:
-    return func.greatest(one, other) if tx.is_postgresql else func.max(one, other)
+def _is_free(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What must hold for a lane to be leased."""
+    columns = lanes.c
+    return (
+        columns.due_at <= now,
+        columns.pool.is_(None),
+        or_(columns.lease_id.is_(None), columns.lease_until <= now),
+        or_(columns.held_until.is_(None), columns.held_until <= now),
+        or_(columns.next_slot_at.is_(None), columns.next_slot_at <= now),
+    )

@@ -20,10 +20,10 @@ from sqlalchemy import (
     update,
 )
 
-from alerts.domain.deliveries import Channel, SkipReason, State, Trigger
+from alerts.domain.deliveries import SkipReason, State, Trigger
 from alerts.store.engine import Transaction
 from alerts.store.rows import record_of
-from alerts.store.tables import attempts, deliveries, endpoints, events, lanes
+from alerts.store.tables import attempts, deliveries, events, lanes
 
 OPEN: Final = (State.PENDING, State.SENDING)
 
@@ -52,21 +52,6 @@ class Waiting:
     notches: int | None
     size: int | None
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """A delivery whose worker was lost while it was being sent."""
-
-    id: str
-    endpoint_id: str
-    channel: Channel
-    trigger: Trigger
-    due_at: datetime
-    started_at: datetime
-    position: int
-    attempts: int
-    interruptions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +112,7 @@ async def reserve(
         groups.setdefault((count, endpoint_id in strict), []).append(endpoint_id)
     found: list[Waiting] = []
     for (count, is_strict), ids in groups.items():
-        heads = _heads(tx, ids, count, now, is_strict=is_strict)
+        heads = _heads(tx, ids, count=count, now=now, is_strict=is_strict)
         found += [_waiting(row) for row in await tx.connection.execute(heads)]
     if found:
         await tx.connection.execute(
@@ -233,50 +218,6 @@ async def deliver_late(tx: Transaction, delivery_ids: Sequence[str]) -> None:
         )
 
 
-async def lost_deliveries(
-    tx: Transaction, lease_ids: Collection[str], endpoint_ids: Collection[str]
-) -> list[Interrupted]:
-    """What was being sent under leases that ended, for a decision on each."""
-    query = (
-        select(
-            deliveries.c.id,
-            deliveries.c.endpoint_id,
-            endpoints.c.channel,
-            deliveries.c.trigger,
-            deliveries.c.due_at,
-            deliveries.c.started_at,
-            deliveries.c.position,
-            deliveries.c.attempts,
-            deliveries.c.interruptions,
-        )
-        .join_from(deliveries, endpoints, endpoints.c.id == deliveries.c.endpoint_id)
-        .where(
-            deliveries.c.lease_id.in_(lease_ids),
-            deliveries.c.endpoint_id.in_(endpoint_ids),
-            deliveries.c.state == State.SENDING,
-        )
-    )
-    return [
-        Interrupted(row[0], row[1], Channel(row[2]), Trigger(row[3]), *row[4:])
-        for row in await tx.connection.execute(query)
-    ]
-
-
-async def free_reserved(
-    tx: Transaction, lease_ids: Collection[str], endpoint_ids: Collection[str]
-) -> None:
-    """What a lost worker had reserved and not begun is free again."""
-    await tx.connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.lease_id.in_(lease_ids),
-            deliveries.c.endpoint_id.in_(endpoint_ids),
-            deliveries.c.state == State.PENDING,
-        )
-        .values(lease_id=None)
-    )
-
-
 def has_older_open(newer: FromClause) -> ColumnElement[bool]:
     """Whether an older delivery about the same token and kind has not ended."""
     older = deliveries.alias("older")
@@ -292,7 +233,7 @@ def has_older_open(newer: FromClause) -> ColumnElement[bool]:
 
 
 def _heads(
-    tx: Transaction, endpoint_ids: Sequence[str], count: int, now: datetime, *, is_strict: bool
+    tx: Transaction, endpoint_ids: Sequence[str], *, count: int, now: datetime, is_strict: bool
 ) -> Select[tuple[object, ...]]:
     """The first `count` due deliveries of each lane, read from the index and no further."""
     head = deliveries.alias("head")

@@ -1,15 +1,16 @@
 """Tokens, the ratings held, and the history of grades."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, func, or_, select, tuple_
 
 from alerts.domain.grades import Cycle, Grade, Kind, SourceName, TokenId
 from alerts.domain.ratings import Rating
 from alerts.store.engine import Transaction, insert_into
+from alerts.store.rows import record_of
 from alerts.store.tables import grades, ratings, tokens
 
 # Up to this many tokens are asked for by name; beyond it all of a source and kind are read.
@@ -50,7 +51,7 @@ class Observation:
 
 
 async def load_ratings(
-    tx: Transaction, source: SourceName, kind: Kind, wanted: Sequence[TokenId] | None
+    tx: Transaction, source: SourceName, kind: Kind, *, wanted: Sequence[TokenId] | None
 ) -> dict[TokenId, Rating]:
     """Ratings held of a source and kind. wanted: of these tokens only; None is all."""
     query = select(ratings).where(ratings.c.source == source, ratings.c.kind == kind)
@@ -66,7 +67,7 @@ async def load_token_ratings(tx: Transaction, token: TokenId) -> dict[Kind, Rati
 
 
 async def save_ratings(
-    tx: Transaction, source: SourceName, kind: Kind, held: Iterable[Rating]
+    tx: Transaction, held: Iterable[Rating], *, source: SourceName, kind: Kind
 ) -> None:
     """Hold these ratings from now on."""
     rows = [
@@ -132,7 +133,7 @@ async def save_tokens(tx: Transaction, source: SourceName, seen: Iterable[Grade]
 
 
 async def load_labels(
-    tx: Transaction, source: SourceName, wanted: Sequence[TokenId] | None
+    tx: Transaction, source: SourceName, *, wanted: Sequence[TokenId] | None
 ) -> dict[TokenId, tuple[str, str]]:
     """(symbol, name) by token, as last seen. wanted: of these only; None is all of a source."""
     query = select(tokens.c.id, tokens.c.symbol, tokens.c.name).where(tokens.c.source == source)
@@ -144,13 +145,13 @@ async def load_labels(
 async def find_token(tx: Transaction, token: str) -> TokenRecord | None:
     """A token by its identity."""
     row = (await tx.connection.execute(_tokens().where(tokens.c.id == token))).one_or_none()
-    return None if row is None else TokenRecord(*row)
+    return None if row is None else record_of(row, TokenRecord)
 
 
 async def tokens_by_symbol(tx: Transaction, symbol: str) -> list[TokenRecord]:
     """All tokens that bear a symbol, whatever its case, at most 50."""
     query = _tokens().where(tokens.c.symbol_folded == fold(symbol)).order_by(tokens.c.id).limit(50)
-    return [TokenRecord(*row) for row in await tx.connection.execute(query)]
+    return [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
 
 
 async def all_symbols(tx: Transaction) -> list[str]:
@@ -173,15 +174,16 @@ async def list_tokens(
                 tokens.c.id.contains(text, autoescape=True),
             )
         )
-    return [TokenRecord(*row) for row in await tx.connection.execute(query)]
+    return [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
 
 
 async def insert_history(
     tx: Transaction,
+    rows: Iterable[tuple[TokenId, int, Value]],
+    *,
     cycle_id: str,
     kind: Kind,
     as_of: datetime,
-    rows: Iterable[tuple[TokenId, int, Value]],
 ) -> None:
     """Add (token, revision, value) to the history; a line that is there already stays."""
     now = await tx.now()
@@ -264,24 +266,23 @@ def _history(token: TokenId, kind: Kind | None) -> Select[tuple[object, ...]]:
     return query if kind is None else query.where(grades.c.kind == kind)
 
 
-def _components(stored: Sequence[Sequence[object]]) -> Components:
-    return tuple((name, number) for name, number in stored)  # type: ignore[misc]
+def _components(stored: Sequence[tuple[str, int | None]]) -> Components:
+    return tuple((name, number) for name, number in stored)
 
 
-def _observation(row: Row[tuple[object, ...]]) -> Observation:
-    values: Mapping[str, object] = row._mapping
+def _observation(row: Row[Any]) -> Observation:
     return Observation(
         row.as_of,
         row.revision,
         row.score,
         row.label,
-        _components(values["components"]),  # type: ignore[arg-type]
+        _components(row.components),
         row.cycle_id,
         row.recorded_at,
     )
 
 
-def _rating(row: Row[tuple[object, ...]]) -> Rating:
+def _rating(row: Row[Any]) -> Rating:
     return Rating(
         token=row.token,
         rank=row.rank,

@@ -67,6 +67,7 @@ def wants(*, is_token: bool) -> ColumnElement[bool]:
 async def write_subscriptions(
     tx: Transaction, endpoint_id: str, rows: Sequence[Subscription]
 ) -> None:
+    """Add these subscriptions to an endpoint."""
     values = [
         {
             "endpoint_id": endpoint_id,

@@ -77,11 +77,12 @@ async def last_sweep_as_of(tx: Transaction, source: SourceName, kind: Kind) -> d
     query = select(func.max(sweeps.c.as_of, type_=sweeps.c.as_of.type)).where(
         sweeps.c.source == source, sweeps.c.kind == kind
     )
-    return (await tx.connection.execute(query)).scalar_one_or_none()
+    newest: datetime | None = (await tx.connection.execute(query)).scalar_one_or_none()
+    return newest
 
 
 async def begin_sweep(
-    tx: Transaction, sweep_id: str, source: SourceName, kind: Kind, as_of: datetime
+    tx: Transaction, sweep_id: str, *, source: SourceName, kind: Kind, as_of: datetime
 ) -> bool:
     """Begin a sweep; False if another one is under way."""
     now = await tx.now()
@@ -189,7 +190,8 @@ async def spend(
         if row is not None and now < row.starts_at + length and row.spent >= limit:
             waits.append(row.starts_at + length)
     if waits:
-        return max(waits)
+        latest: datetime = max(waits)
+        return latest
     for period, length, _ in limits:
         row = rows.get(period)
         is_over = row is None or now >= row.starts_at + length
@@ -219,7 +221,7 @@ async def spent(
 
 
 async def set_state(
-    tx: Transaction, source: SourceName, kind: Kind, state: SourceState, detail: str | None
+    tx: Transaction, source: SourceName, kind: Kind, *, state: SourceState, detail: str | None
 ) -> SourceRecord:
     """Record how a source's kind stands; `since` and `announced` stay while the state does."""
     known = await find_state(tx, source, kind)

@@ -30,8 +30,8 @@ from alerts.store.tables.grades import (
 
 __all__ = [
     "EPOCH",
-    "Instant",
     "MICROSECOND",
+    "Instant",
     "apps",
     "attempts",
     "budgets",

@@ -1,0 +1,73 @@
+"""Watermarks: how far each kind of a source has come, and who may move it on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from alerts.domain.grades import Cycle, Kind, SourceName
+from alerts.store.engine import Transaction, insert_into
+from alerts.store.tables import watermarks
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """How far a source's kind has come.
+
+    version: what a writer must still find, or somebody else was there. as_of: of the newest
+    accepted cycle; first_as_of: of the first. reference: graded tokens of the last accepted
+    complete cycle. band_version: of the ladder its ratings stand on.
+    """
+
+    version: int
+    as_of: datetime | None
+    first_as_of: datetime | None
+    reference: int | None
+    band_version: int | None
+
+
+async def read_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Watermark:
+    """How far this source and kind have come; made when first asked for (in a write)."""
+    columns = watermarks.c
+    query = select(
+        columns.version, columns.as_of, columns.first_as_of, columns.reference, columns.band_version
+    ).where(columns.source == source, columns.kind == kind)
+    row = (await tx.connection.execute(query)).one_or_none()
+    return Watermark(0, None, None, None, None) if row is None else Watermark(*row)
+
+
+async def take_watermark(tx: Transaction, source: SourceName, kind: Kind, *, version: int) -> bool:
+    """The first statement of transaction 1: False if somebody else has moved on since `version`."""
+    if version == 0:
+        statement = (
+            insert_into(tx, watermarks)
+            .values(source=source, kind=kind, version=1)
+            .on_conflict_do_nothing()
+        )
+        return (await tx.connection.execute(statement)).rowcount == 1
+    taken = await tx.connection.execute(
+        update(watermarks)
+        .where(
+            watermarks.c.source == source,
+            watermarks.c.kind == kind,
+            watermarks.c.version == version,
+        )
+        .values(version=version + 1)
+    )
+    return taken.rowcount == 1
+
+
+async def write_watermark(tx: Transaction, cycle_id: str, cycle: Cycle, *, mark: Watermark) -> None:
+    """Record an accepted cycle. mark: as it is to be; its version is not looked at."""
+    await tx.connection.execute(
+        update(watermarks)
+        .where(watermarks.c.source == cycle.source, watermarks.c.kind == cycle.kind)
+        .values(
+            as_of=mark.as_of,
+            first_as_of=mark.first_as_of,
+            reference=mark.reference,
+            band_version=mark.band_version,
+            cycle_id=cycle_id,
+            accepted_at=await tx.now(),
+        )
+    )
