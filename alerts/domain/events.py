@@ -5,15 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from alerts.domain.deliveries import DisableReason
 from alerts.domain.grades import Cycle, Kind, SourceName, TokenId
 from alerts.domain.ids import event_id
-from alerts.domain.ratings import BandPolicy, HoldReason, Rating
-
-if TYPE_CHECKING:
-    from alerts.domain.changes import Change
+from alerts.domain.ratings import BandPolicy, Rating
 
 
 class EventType(StrEnum):
@@ -46,6 +42,8 @@ SUBSCRIBABLE: Final = (
     EventType.REINSTATED,
     EventType.REBASED,
 )
+
+
 BAND_CHANGES: Final = frozenset({EventType.UPGRADED, EventType.DOWNGRADED})
 
 
@@ -205,7 +203,7 @@ def restated_event(
 
 def rebased_event(cycle: CycleView, *, old_version: int, policy: BandPolicy, ratings: int) -> Draft:
     """One event for a whole new ladder. ratings: how many were put on it."""
-    data = {
+    data: dict[str, object] = {
         "source": cycle.source,
         "kind": cycle.kind.value,
         "from_band_version": old_version,
@@ -232,83 +230,6 @@ def rebased_event(cycle: CycleView, *, old_version: int, policy: BandPolicy, rat
     )
 
 
-def cycle_held_event(
-    cycle: CycleView,
-    *,
-    at: datetime,
-    audience: Audience,
-    reason: HoldReason,
-    graded: int,
-    reference: int | None,
-) -> Draft:
-    """The operator is told that a cycle waits for a decision. at: now."""
-    data = {
-        "cycle": {"id": cycle.id, "as_of": rfc3339(cycle.as_of)},
-        "source": cycle.source,
-        "kind": cycle.kind.value,
-        "reason": reason.value,
-        "graded": graded,
-        "reference": reference,
-    }
-    identity = event_id(at, EventType.CYCLE_HELD.value, cycle.id)
-    return Draft(
-        id=identity,
-        type=EventType.CYCLE_HELD,
-        at=at,
-        audience=audience,
-        data=data,
-        source=cycle.source,
-        kind=cycle.kind,
-    )
-
-
-def source_event(
-    event_type: EventType,
-    *,
-    source: SourceName,
-    kind: Kind,
-    at: datetime,
-    audience: Audience,
-    state: str,
-    detail: str | None,
-) -> Draft:
-    """`source.failing` or `source.recovered`. at: since when it is so."""
-    data = {
-        "source": source,
-        "kind": kind.value,
-        "state": state,
-        "since": rfc3339(at),
-        "detail": detail,
-    }
-    identity = event_id(at, event_type.value, source, kind.value, rfc3339(at))
-    return Draft(
-        id=identity,
-        type=event_type,
-        at=at,
-        audience=audience,
-        data=data,
-        source=source,
-        kind=kind,
-    )
-
-
-def endpoint_event(
-    endpoint_id: str, *, at: datetime, audience: Audience, reason: DisableReason
-) -> Draft:
-    """`endpoint.disabled`: we closed an endpoint. at: now."""
-    data = {"endpoint": {"id": endpoint_id}, "reason": reason.value, "since": rfc3339(at)}
-    identity = event_id(at, EventType.ENDPOINT_DISABLED.value, endpoint_id, rfc3339(at))
-    return Draft(id=identity, type=EventType.ENDPOINT_DISABLED, at=at, audience=audience, data=data)
-
-
-def test_event(
-    identity: str, *, at: datetime, audience: Audience, example: Mapping[str, object] | None
-) -> Draft:
-    """A test send. example: the data of a real past change, where there is one."""
-    data: dict[str, object] = {"test": True, **(example or {"message": "It works."})}
-    return Draft(id=identity, type=EventType.ENDPOINT_TEST, at=at, audience=audience, data=data)
-
-
 def rating_told(token: TokenId, payload: Mapping[str, Any]) -> Rating | None:
     """The rating as it was before an announced change, out of its payload."""
     seen = payload["data"]["from"]
@@ -324,7 +245,7 @@ def rating_told(token: TokenId, payload: Mapping[str, Any]) -> Rating | None:
     )
 
 
-def component_moves(before: Rating | None, after: Rating | None) -> list[dict[str, object]]:
+def component_moves(before: Rating | None, after: Rating | None) -> list[Mapping[str, object]]:
     """Each component's move, the largest first, unknown ones last and null."""
     old = dict(before.components) if before is not None else {}
     new = dict(after.components) if after is not None else {}
@@ -332,7 +253,12 @@ def component_moves(before: Rating | None, after: Rating | None) -> list[dict[st
     for name in sorted({*old, *new}):
         was, now = old.get(name), new.get(name)
         moved = None if was is None or now is None else now - was
-        row = {"name": name, "from": points(was), "to": points(now), "delta": points(moved)}
+        row: Mapping[str, object] = {
+            "name": name,
+            "from": points(was),
+            "to": points(now),
+            "delta": points(moved),
+        }
         moves.append((-1 if moved is None else abs(moved), row))
     return [row for _, row in sorted(moves, key=lambda move: -move[0])]
 

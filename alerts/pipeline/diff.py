@@ -11,13 +11,13 @@ from alerts.domain.changes import Diff
 from alerts.domain.events import (
     CycleView,
     Draft,
-    cycle_held_event,
     grade_event,
     rebased_event,
     rfc3339,
 )
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.ids import HOUSE_APP
+from alerts.domain.notices import cycle_held_event
 from alerts.domain.ratings import BandPolicy, HoldReason, Rating, graded_count, seal
 from alerts.errors import Conflict, NotFound
 from alerts.pipeline.restate import Case, Letters, TokenPage, restate, value

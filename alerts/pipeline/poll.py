@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from alerts.domain.events import EventType, source_event
+from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, Reading
 from alerts.domain.ids import HOUSE_APP, SWEEP
+from alerts.domain.notices import source_event
 from alerts.pipeline.receive import receive
 from alerts.pipeline.tell import tell_app, to_app
 from alerts.ports import FetchedPage, GradeSource, SourceState, Trouble

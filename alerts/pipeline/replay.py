@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from alerts.domain.deliveries import EndpointState
-from alerts.domain.events import EventType, test_event
+from alerts.domain.events import EventType
 from alerts.domain.ids import EVENT
+from alerts.domain.notices import test_event
 from alerts.domain.subscriptions import Miss, Subscription, match
 from alerts.errors import Conflict, InvalidInput, NotFound
 from alerts.pipeline.tell import tell, to_endpoint

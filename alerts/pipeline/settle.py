@@ -19,8 +19,8 @@ from alerts.domain.deliveries import (
     Unknown,
     next_state,
 )
-from alerts.domain.events import endpoint_event
 from alerts.domain.ids import ATTEMPT
+from alerts.domain.notices import endpoint_event
 from alerts.domain.retries import RetrySchedule
 from alerts.pipeline.claim import Parcel
 from alerts.pipeline.tell import tell, to_app

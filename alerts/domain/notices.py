@@ -1,0 +1,87 @@
+"""Notices: events about the service itself, for its operator, an app, or one endpoint."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from alerts.domain.deliveries import DisableReason
+from alerts.domain.events import Audience, CycleView, Draft, EventType, rfc3339
+from alerts.domain.grades import Kind, SourceName
+from alerts.domain.ids import event_id
+from alerts.domain.ratings import HoldReason
+
+
+def cycle_held_event(
+    cycle: CycleView,
+    *,
+    at: datetime,
+    audience: Audience,
+    reason: HoldReason,
+    graded: int,
+    reference: int | None,
+) -> Draft:
+    """The operator is told that a cycle waits for a decision. at: now."""
+    data = {
+        "cycle": {"id": cycle.id, "as_of": rfc3339(cycle.as_of)},
+        "source": cycle.source,
+        "kind": cycle.kind.value,
+        "reason": reason.value,
+        "graded": graded,
+        "reference": reference,
+    }
+    identity = event_id(at, EventType.CYCLE_HELD.value, cycle.id)
+    return Draft(
+        id=identity,
+        type=EventType.CYCLE_HELD,
+        at=at,
+        audience=audience,
+        data=data,
+        source=cycle.source,
+        kind=cycle.kind,
+    )
+
+
+def source_event(
+    event_type: EventType,
+    *,
+    source: SourceName,
+    kind: Kind,
+    at: datetime,
+    audience: Audience,
+    state: str,
+    detail: str | None,
+) -> Draft:
+    """`source.failing` or `source.recovered`. at: since when it is so."""
+    data = {
+        "source": source,
+        "kind": kind.value,
+        "state": state,
+        "since": rfc3339(at),
+        "detail": detail,
+    }
+    identity = event_id(at, event_type.value, source, kind.value, rfc3339(at))
+    return Draft(
+        id=identity,
+        type=event_type,
+        at=at,
+        audience=audience,
+        data=data,
+        source=source,
+        kind=kind,
+    )
+
+
+def endpoint_event(
+    endpoint_id: str, *, at: datetime, audience: Audience, reason: DisableReason
+) -> Draft:
+    """`endpoint.disabled`: we closed an endpoint. at: now."""
+    data = {"endpoint": {"id": endpoint_id}, "reason": reason.value, "since": rfc3339(at)}
+    identity = event_id(at, EventType.ENDPOINT_DISABLED.value, endpoint_id, rfc3339(at))
+    return Draft(id=identity, type=EventType.ENDPOINT_DISABLED, at=at, audience=audience, data=data)
+
+
+def test_event(
+    identity: str, *, at: datetime, audience: Audience, example: Mapping[str, object] | None
+) -> Draft:
+    """A test send. example: the data of a real past change, where there is one."""
+    data: dict[str, object] = {"test": True, **(example or {"message": "It works."})}
+    return Draft(id=identity, type=EventType.ENDPOINT_TEST, at=at, audience=audience, data=data)
