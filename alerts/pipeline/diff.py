@@ -8,16 +8,11 @@ from typing import Final, TypeVar
 
 from alerts.domain import changes
 from alerts.domain.changes import Diff
-from alerts.domain.events import (
-    CycleView,
-    Draft,
-    grade_event,
-    rebased_event,
-    rfc3339,
-)
+from alerts.domain.events import CycleView, Draft, rfc3339
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.notices import cycle_held_event
+from alerts.domain.payloads import grade_event, rebased_event
 from alerts.domain.ratings import BandPolicy, HoldReason, Rating, graded_count, seal
 from alerts.errors import Conflict, NotFound
 from alerts.pipeline.restate import Case, Letters, TokenPage, restate, value

@@ -5,14 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from alerts.domain import changes
-from alerts.domain.events import (
-    CycleView,
-    Draft,
-    TokenView,
-    rating_told,
-    restated_event,
-)
+from alerts.domain.events import CycleView, Draft
 from alerts.domain.grades import Cycle, Grade, TokenId
+from alerts.domain.payloads import TokenView, rating_told, restated_event
 from alerts.domain.ratings import BandPolicy
 from alerts.store.cycles import CycleRecord, next_cycle_as_of
 from alerts.store.deliveries import delivered_endpoints

@@ -1,0 +1,205 @@
+"""Payloads: what the event of a change says, made from the ratings before and after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from alerts.domain.changes import Change
+from alerts.domain.events import (
+    BAND_CHANGES,
+    EVERYONE,
+    CycleView,
+    Draft,
+    EventType,
+    grade_event_id,
+    points,
+    rfc3339,
+)
+from alerts.domain.grades import Kind, TokenId
+from alerts.domain.ids import event_id
+from alerts.domain.ratings import BandPolicy, Rating
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """A token as payloads show it."""
+
+    id: TokenId
+    symbol: str
+    name: str
+    url: str | None = None
+
+
+def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: BandPolicy) -> Draft:
+    """The event of one change of one grade."""
+    after = change.after
+    data: dict[str, object] = {
+        **_head(token, cycle.kind),
+        "from": _from_view(change.before, policy, until=cycle.as_of),
+        "to": _to_view(after, policy),
+        **_ladder(policy),
+        "notches": change.notches,
+        "delta": _delta(change.before, after),
+        "components": component_moves(change.before, after),
+        "cycle": {"id": cycle.id, "as_of": rfc3339(cycle.as_of)},
+        "revises": change.revises,
+    }
+    return Draft(
+        id=change.id,
+        type=change.type,
+        at=cycle.as_of,
+        audience=EVERYONE,
+        data=data,
+        source=cycle.source,
+        kind=cycle.kind,
+        token=change.token,
+        notches=abs(change.notches) if change.type in BAND_CHANGES else None,
+        size=change.size,
+    )
+
+
+def restated_event(
+    corrected: Mapping[str, Any],
+    *,
+    token: TokenView,
+    cycle: CycleView,
+    policy: BandPolicy,
+    score: int,
+    rank: int,
+    revision: int,
+) -> Draft:
+    """The correction of an announced event whose grade was restated later.
+
+    corrected: the announced event's payload, parsed. score: hundredths, as restated.
+    rank: the band it would have led to.
+    """
+    told = corrected["data"]
+    data: dict[str, object] = {
+        **_head(token, cycle.kind),
+        "from": told["from"],
+        "to": {
+            "score": points(score),
+            "as_of": rfc3339(cycle.as_of),
+            "band": policy.name_of(rank),
+            "band_rank": rank,
+        },
+        "announced": told["to"],
+        **_ladder(policy),
+        "cycle": {"id": cycle.id, "as_of": rfc3339(cycle.as_of)},
+        "corrects": corrected["id"],
+    }
+    return Draft(
+        id=grade_event_id(EventType.RESTATED, cycle, token.id, revision),
+        type=EventType.RESTATED,
+        at=cycle.as_of,
+        audience=EVERYONE,
+        data=data,
+        source=cycle.source,
+        kind=cycle.kind,
+        token=token.id,
+    )
+
+
+def rebased_event(cycle: CycleView, *, old_version: int, policy: BandPolicy, ratings: int) -> Draft:
+    """One event for a whole new ladder. ratings: how many were put on it."""
+    data: dict[str, object] = {
+        "source": cycle.source,
+        "kind": cycle.kind.value,
+        "from_band_version": old_version,
+        "to_band_version": policy.version,
+        "bands": [
+            {"band": name, "band_rank": rank, "from_score": points(edge)}
+            for rank, (name, edge) in enumerate(
+                zip(policy.names, (0, *policy.edges), strict=True), start=1
+            )
+        ],
+        "ratings": ratings,
+        "cycle": {"id": cycle.id, "as_of": rfc3339(cycle.as_of)},
+    }
+    parts = (EventType.REBASED.value, cycle.source, cycle.kind.value, policy.version)
+    identity = event_id(cycle.as_of, *parts)
+    return Draft(
+        id=identity,
+        type=EventType.REBASED,
+        at=cycle.as_of,
+        audience=EVERYONE,
+        data=data,
+        source=cycle.source,
+        kind=cycle.kind,
+    )
+
+
+def rating_told(token: TokenId, payload: Mapping[str, Any]) -> Rating | None:
+    """The rating as it was before an announced change, out of its payload."""
+    seen = payload["data"]["from"]
+    if seen is None:
+        return None
+    return Rating(
+        token=token,
+        rank=seen["band_rank"],
+        since=datetime.fromisoformat(seen["since"]),
+        score=round(seen["score"] * 100),
+        as_of=datetime.fromisoformat(seen["as_of"]),
+        anchor=round(seen["anchor"] * 100),
+    )
+
+
+def component_moves(before: Rating | None, after: Rating | None) -> list[Mapping[str, object]]:
+    """Each component's move, the largest first, unknown ones last and null."""
+    old = dict(before.components) if before is not None else {}
+    new = dict(after.components) if after is not None else {}
+    moves = []
+    for name in sorted({*old, *new}):
+        was, now = old.get(name), new.get(name)
+        moved = None if was is None or now is None else now - was
+        row: Mapping[str, object] = {
+            "name": name,
+            "from": points(was),
+            "to": points(now),
+            "delta": points(moved),
+        }
+        moves.append((-1 if moved is None else abs(moved), row))
+    return [row for _, row in sorted(moves, key=lambda move: -move[0])]
+
+
+def _head(token: TokenView, kind: Kind) -> dict[str, object]:
+    view = {"id": token.id, "symbol": token.symbol, "name": token.name}
+    if token.url is not None:
+        view["url"] = token.url
+    return {"token": view, "kind": kind.value}
+
+
+def _ladder(policy: BandPolicy) -> dict[str, object]:
+    return {"bands": len(policy.names), "band_version": policy.version}
+
+
+def _from_view(rating: Rating | None, policy: BandPolicy, *, until: datetime) -> object:
+    if rating is None:
+        return None
+    return {
+        "score": points(rating.score),
+        "as_of": rfc3339(rating.as_of),
+        "band": policy.name_of(rating.rank),
+        "band_rank": rating.rank,
+        "since": rfc3339(rating.since),
+        "held_days": (until - rating.since).days,
+        "anchor": points(rating.anchor),
+    }
+
+
+def _to_view(rating: Rating | None, policy: BandPolicy) -> object:
+    if rating is None:
+        return None
+    return {
+        "score": points(rating.score),
+        "as_of": rfc3339(rating.as_of),
+        "band": policy.name_of(rating.rank),
+        "band_rank": rating.rank,
+    }
+
+
+def _delta(before: Rating | None, after: Rating | None) -> float | None:
+    if before is None or after is None:
+        return None
+    return points(after.score - before.score)
