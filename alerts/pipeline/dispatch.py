@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from alerts.domain.deliveries import Channel
 from alerts.domain.ids import SEND
@@ -64,6 +64,7 @@ class Dispatcher:
         self._answered = asyncio.Event()
         self._look = asyncio.Event()
         self._stopping = False
+        self._settling = asyncio.Lock()
         self._sends: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -83,10 +84,7 @@ class Dispatcher:
                 looking.cancel()
                 self._look.clear()
         finally:
-            await self._drain()
-            for helper in (*helpers, stopping):
-                helper.cancel()
-            await asyncio.gather(*helpers, stopping, return_exceptions=True)
+            await self._drain([*helpers, stopping])
 
     async def run_until_idle(self) -> None:
         """Dispatch until nothing is due and nothing is in flight."""
@@ -148,7 +146,7 @@ class Dispatcher:
 
     def _pump(self, turn: Turn) -> None:
         """Put on the wire what may go; never with less than a deadline of lease left."""
-        while turn.waiting and turn.in_flight < turn.width and not turn.is_lost:
+        while turn.waiting and turn.in_flight < turn.width and not turn.is_stopped:
             if self._stopping or self._clock.monotonic() + self._deadline > turn.lease_ends:
                 return
             turn.in_flight += 1
@@ -164,6 +162,7 @@ class Dispatcher:
         started = self._clock.now()
         answer = await sender.send(turn.destination, (parcel.letter,))
         turn.in_flight -= 1
+        turn.is_stopped = turn.is_stopped or _ends_turn(answer)
         sent = Sent(
             endpoint_id=turn.endpoint_id,
             lease_id=turn.lease_id,
@@ -180,46 +179,61 @@ class Dispatcher:
     async def _settle_answers(self) -> None:
         while True:
             await self._answered.wait()
-            self._answered.clear()
-            sent, self._sent = self._sent, []
-            try:
-                await self._settle(sent)
-            except StorageFailed as error:
-                fail(Step.JOB_FAILED, error, job="settle", answers=len(sent))
-                self._sent = sent + self._sent
-                self._answered.set()
-                await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+            async with self._settling:
+                self._answered.clear()
+                sent, self._sent = self._sent, []
+                try:
+                    await self._settle(sent)
+                    continue
+                except StorageFailed as error:
+                    fail(Step.JOB_FAILED, error, job="settle", answers=len(sent))
+                    self._sent = sent + self._sent
+                    self._answered.set()
+            await asyncio.sleep(STORAGE_PAUSE_SECONDS)
 
     async def _settle(self, sent: Sequence[Sent]) -> None:
         touched = {one.endpoint_id for one in sent}
         turns = [
             turn
             for turn in self._turns.values()
-            if turn.endpoint_id in touched or (not turn.open and not turn.is_lost)
+            if turn.endpoint_id in touched or turn.is_lost or not turn.open
         ]
         async with self._store.write() as tx:
             await settle(tx, sent, self._terms, also_lock=[turn.endpoint_id for turn in turns])
+            unsent = await self._give_back(tx, [turn for turn in turns if turn.is_stopped])
             fresh = await self._refill(tx, turns)
             ended = [
                 turn
                 for turn in turns
-                if not turn.is_lost and not turn.open and turn.endpoint_id not in fresh
+                if turn.open == len(unsent.get(turn.endpoint_id, ()))
+                and turn.endpoint_id not in fresh
             ]
-            await self._release(tx, ended)
-        for turn in ended:
-            self._turns.pop(turn.endpoint_id, None)
-        for endpoint_id, parcels in fresh.items():
-            turn = self._turns[endpoint_id]
+            await self._release(tx, [turn for turn in ended if not turn.is_lost])
+        for turn in turns:
+            for _ in unsent.get(turn.endpoint_id, ()):
+                turn.waiting.popleft()
+            parcels = fresh.get(turn.endpoint_id, ())
             turn.waiting.extend(parcels)
             turn.taken += len(parcels)
             self._pump(turn)
-        for turn in turns:
-            if turn.is_lost and not turn.open:
-                self._turns.pop(turn.endpoint_id, None)
+        for turn in ended:
+            # The lane is free from the commit on, and may be ours again by now.
+            if self._turns.get(turn.endpoint_id) is turn:
+                del self._turns[turn.endpoint_id]
         for one in sent:
             log_sent(one)
         if ended:
             self._look.set()
+
+    async def _give_back(self, tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[str]]:
+        """What was begun and is not to be sent now, by endpoint: free again, attempt and all."""
+        given: dict[str, list[str]] = {}
+        for turn in turns:
+            if turn.waiting:
+                ids = [parcel.waiting.id for parcel in turn.waiting]
+                await unstart(tx, turn.lease_id, ids)
+                given[turn.endpoint_id] = ids
+        return given
 
     async def _refill(self, tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[Parcel]]:
         """More work for lanes whose turn goes on."""
@@ -267,8 +281,7 @@ class Dispatcher:
                     turn.lease_ends = asked + lease.total_seconds()
                     self._pump(turn)
                 elif self._turns.get(turn.endpoint_id) is turn:
-                    turn.is_lost = True
-                    turn.waiting.clear()
+                    turn.is_lost = turn.is_stopped = True
                     self._answered.set()
 
     async def _listen(self) -> None:
@@ -276,20 +289,30 @@ class Dispatcher:
             await self._waker.wait(LONGEST_SLEEP_SECONDS)
             self._look.set()
 
-    async def _drain(self) -> None:
+    async def _drain(self, helpers: Sequence[asyncio.Task[Any]]) -> None:
         """Let what is on the wire end, settle it, and free what was not sent."""
         self._stopping = True
         if self._sends:
             await asyncio.wait(self._sends, timeout=self._deadline + 1)
-        turns = list(self._turns.values())
-        with suppress(StorageFailed):
-            async with self._store.write() as tx:
-                sent, self._sent = self._sent, []
-                await settle(tx, sent, self._terms, also_lock=[turn.endpoint_id for turn in turns])
-                for turn in turns:
-                    unsent = [parcel.waiting.id for parcel in turn.waiting]
-                    await unstart(tx, turn.lease_id, unsent)
-                await self._release(tx, turns)
-            for one in sent:
-                log_sent(one)
+        async with self._settling:
+            # Nobody is in the middle of settling now, so nothing is torn.
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            turns = list(self._turns.values())
+            with suppress(StorageFailed):
+                async with self._store.write() as tx:
+                    ids = [turn.endpoint_id for turn in turns]
+                    await settle(tx, self._sent, self._terms, also_lock=ids)
+                    await self._give_back(tx, turns)
+                    await self._release(tx, turns)
+                for one in self._sent:
+                    log_sent(one)
         self._turns.clear()
+
+
+def _ends_turn(answer: Answer) -> bool:
+    """Whether nothing more may go to this endpoint now."""
+    if not isinstance(answer.effect, Keep):
+        return True
+    return isinstance(answer.outcome, Deferred) and answer.outcome.scope is Scope.ENDPOINT

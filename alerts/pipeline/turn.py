@@ -17,7 +17,10 @@ TURN_SECONDS: Final = 5.0
 
 @dataclass(slots=True)
 class Turn:
-    """One lane while we hold it. began, lease_ends: seconds of the monotonic clock."""
+    """One lane while we hold it. began, lease_ends: seconds of the monotonic clock.
+
+    is_lost: somebody else has the lane. is_stopped: its endpoint asked for a pause, or has ended.
+    """
 
     endpoint_id: str
     lease_id: str
@@ -30,6 +33,7 @@ class Turn:
     in_flight: int = 0
     taken: int = 0
     is_lost: bool = False
+    is_stopped: bool = False
 
     @property
     def width(self) -> int:
@@ -45,6 +49,7 @@ class Turn:
         """Whether nothing more is to be taken. now: seconds of the monotonic clock."""
         return (
             self.is_lost
+            or self.is_stopped
             or self.rate_limit is not None
             or self.taken >= TURN_DELIVERIES
             or now - self.began >= TURN_SECONDS
