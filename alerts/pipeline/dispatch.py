@@ -12,17 +12,16 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
-from alerts.domain.deliveries import Channel
+from alerts.domain.deliveries import Answer, Channel, Deferred, Keep, Scope
 from alerts.domain.ids import SEND
 from alerts.errors import StorageFailed
-from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, claim, quota_of, take
+from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, claim
 from alerts.pipeline.settle import Sent, Terms, log_sent, settle
-from alerts.pipeline.turn import IN_FLIGHT, TURN_DELIVERIES, Turn
+from alerts.pipeline.turn import Turn, give_back, refill, release
 from alerts.ports import Clock, Sender, Waker
-from alerts.store.endpoints import find_endpoints
-from alerts.store.engine import Store, Transaction
-from alerts.store.lanes import extend_leases, next_due, release_lanes
-from alerts.store.outbox import start, unstart
+from alerts.store.engine import Store
+from alerts.store.lanes import extend_leases, next_due
+from alerts.store.outbox import start
 from alerts.telemetry import Step, fail
 
 # Lanes one worker holds at a time.
@@ -200,15 +199,16 @@ class Dispatcher:
         ]
         async with self._store.write() as tx:
             await settle(tx, sent, self._terms, also_lock=[turn.endpoint_id for turn in turns])
-            unsent = await self._give_back(tx, [turn for turn in turns if turn.is_stopped])
-            fresh = await self._refill(tx, turns)
+            unsent = await give_back(tx, [turn for turn in turns if turn.is_stopped])
+            going = [] if self._stopping else turns
+            fresh = await refill(tx, going, rules=self._rules, now=self._clock.monotonic())
             ended = [
                 turn
                 for turn in turns
                 if turn.open == len(unsent.get(turn.endpoint_id, ()))
                 and turn.endpoint_id not in fresh
             ]
-            await self._release(tx, [turn for turn in ended if not turn.is_lost])
+            await release(tx, [turn for turn in ended if not turn.is_lost])
         for turn in turns:
             for _ in unsent.get(turn.endpoint_id, ()):
                 turn.waiting.popleft()
@@ -224,41 +224,6 @@ class Dispatcher:
             log_sent(one)
         if ended:
             self._look.set()
-
-    async def _give_back(self, tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[str]]:
-        """What was begun and is not to be sent now, by endpoint: free again, attempt and all."""
-        given: dict[str, list[str]] = {}
-        for turn in turns:
-            if turn.waiting:
-                ids = [parcel.waiting.id for parcel in turn.waiting]
-                await unstart(tx, turn.lease_id, ids)
-                given[turn.endpoint_id] = ids
-        return given
-
-    async def _refill(self, tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[Parcel]]:
-        """More work for lanes whose turn goes on."""
-        now = self._clock.monotonic()
-        quotas: dict[str, dict[str, int]] = {}
-        for turn in turns:
-            if self._stopping or turn.open >= turn.width or turn.is_over(now):
-                continue
-            quota = quota_of(turn.order, turn.rate_limit, IN_FLIGHT) - turn.open
-            left = min(quota, TURN_DELIVERIES - turn.taken)
-            if left > 0:
-                quotas.setdefault(turn.lease_id, {})[turn.endpoint_id] = left
-        fresh: dict[str, list[Parcel]] = {}
-        for lease_id, wanted in quotas.items():
-            endpoints = await find_endpoints(tx, wanted)
-            going = {key: quota for key, quota in wanted.items() if key in endpoints}
-            fresh |= await take(tx, lease_id, going, endpoints=endpoints, rules=self._rules)
-        return fresh
-
-    async def _release(self, tx: Transaction, turns: Sequence[Turn]) -> None:
-        by_lease: dict[str, list[str]] = {}
-        for turn in turns:
-            by_lease.setdefault(turn.lease_id, []).append(turn.endpoint_id)
-        for lease_id, endpoint_ids in by_lease.items():
-            await release_lanes(tx, lease_id, endpoint_ids)
 
     async def _keep_leases(self) -> None:
         """Heartbeat: hold on to our lanes, and notice those we have lost."""
@@ -304,8 +269,8 @@ class Dispatcher:
                 async with self._store.write() as tx:
                     ids = [turn.endpoint_id for turn in turns]
                     await settle(tx, self._sent, self._terms, also_lock=ids)
-                    await self._give_back(tx, turns)
-                    await self._release(tx, turns)
+                    await give_back(tx, turns)
+                    await release(tx, turns)
                 for one in self._sent:
                     log_sent(one)
         self._turns.clear()

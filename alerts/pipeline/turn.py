@@ -1,12 +1,17 @@
 """A turn: one lane while a worker holds it."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from alerts.domain.deliveries import Order
-from alerts.pipeline.claim import Parcel
+from alerts.pipeline.claim import Parcel, Rules, quota_of, take
 from alerts.ports import Destination
+from alerts.store.endpoints import find_endpoints
+from alerts.store.engine import Transaction
+from alerts.store.lanes import release_lanes
+from alerts.store.outbox import unstart
 
 # Sends in flight on one lane.
 IN_FLIGHT: Final = 4
@@ -54,3 +59,43 @@ class Turn:
             or self.taken >= TURN_DELIVERIES
             or now - self.began >= TURN_SECONDS
         )
+
+
+async def refill(
+    tx: Transaction, turns: Sequence[Turn], *, rules: Rules, now: float
+) -> dict[str, list[Parcel]]:
+    """More work for lanes whose turn goes on, by endpoint. now: of the monotonic clock."""
+    quotas: dict[str, dict[str, int]] = {}
+    for turn in turns:
+        if turn.open >= turn.width or turn.is_over(now):
+            continue
+        quota = quota_of(turn.order, turn.rate_limit, IN_FLIGHT) - turn.open
+        left = min(quota, TURN_DELIVERIES - turn.taken)
+        if left > 0:
+            quotas.setdefault(turn.lease_id, {})[turn.endpoint_id] = left
+    fresh: dict[str, list[Parcel]] = {}
+    for lease_id, wanted in quotas.items():
+        endpoints = await find_endpoints(tx, wanted)
+        going = {key: quota for key, quota in wanted.items() if key in endpoints}
+        fresh |= await take(tx, lease_id, going, endpoints=endpoints, rules=rules)
+    return fresh
+
+
+async def give_back(tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[str]]:
+    """What was begun and is not to be sent now, by endpoint: free again, attempt and all."""
+    given: dict[str, list[str]] = {}
+    for turn in turns:
+        if turn.waiting:
+            ids = [parcel.waiting.id for parcel in turn.waiting]
+            await unstart(tx, turn.lease_id, ids)
+            given[turn.endpoint_id] = ids
+    return given
+
+
+async def release(tx: Transaction, turns: Sequence[Turn]) -> None:
+    """Give lanes back, those that were ours to the end."""
+    by_lease: dict[str, list[str]] = {}
+    for turn in turns:
+        by_lease.setdefault(turn.lease_id, []).append(turn.endpoint_id)
+    for lease_id, endpoint_ids in by_lease.items():
+        await release_lanes(tx, lease_id, endpoint_ids)
