@@ -28,13 +28,8 @@ from alerts.store.cycles import (
     move_cycle,
 )
 from alerts.store.engine import Store, Transaction
-from alerts.store.ratings import (
-    insert_history,
-    load_labels,
-    load_ratings,
-    save_ratings,
-    save_tokens,
-)
+from alerts.store.ratings import insert_history, load_ratings, save_ratings
+from alerts.store.tokens import load_labels, save_tokens
 from alerts.store.watermarks import Watermark, read_watermark, take_watermark, write_watermark
 from alerts.telemetry import Step, emit
 

@@ -24,8 +24,8 @@ from alerts.store.endpoints import (
     update_endpoint,
 )
 from alerts.store.engine import Store, Transaction
-from alerts.store.ratings import all_symbols, find_token, tokens_by_symbol
 from alerts.store.secrets import add_secret
+from alerts.store.tokens import all_symbols, find_token, tokens_by_symbol
 
 # How long a webhook may be tried for before what it says is old news.
 WEBHOOK_TIME_TO_LIVE: Final = timedelta(hours=72)

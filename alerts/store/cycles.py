@@ -1,5 +1,6 @@
 """Cycles and watermarks: what was received, held, diffed and told."""
 
+import asyncio
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +19,6 @@ from alerts.store.tables import cycle_rows, cycles, rejected_rows
 
 # Rejected rows kept one by one; past that they are only counted.
 REJECTED_KEPT: Final = 1000
-
-
-_rows_encoder = msgspec.msgpack.Encoder()
-
-
-_rows_decoder = msgspec.msgpack.Decoder(tuple[Grade, ...])
 
 
 class CycleState(StrEnum):
@@ -91,7 +86,7 @@ async def insert_cycle(
         "received_at": await tx.now(),
     }
     await tx.connection.execute(insert(cycles), [row])
-    rows = zlib.compress(_rows_encoder.encode(cycle.grades), level=1)
+    rows = await asyncio.to_thread(_pack, cycle.grades)
     await tx.connection.execute(insert(cycle_rows), [{"cycle_id": cycle_id, "rows": rows}])
     if rejected:
         kept = {reject.row: reject for reject in reversed(rejected[:REJECTED_KEPT])}
@@ -120,7 +115,7 @@ async def load_cycle(tx: Transaction, record: CycleRecord) -> Cycle:
     """The cycle with its rows, decoded; there as long as it is not diffed."""
     query = select(cycle_rows.c.rows).where(cycle_rows.c.cycle_id == record.id)
     rows = (await tx.connection.execute(query)).scalar_one()
-    grades = _rows_decoder.decode(zlib.decompress(rows))
+    grades = await asyncio.to_thread(_unpack, rows)
     return Cycle(record.source, record.kind, record.as_of, record.complete, grades)
 
 
@@ -237,6 +232,14 @@ async def next_cycle_as_of(
         .limit(1)
     )
     return (await tx.connection.execute(query)).scalar_one_or_none()
+
+
+def _pack(grades: tuple[Grade, ...]) -> bytes:
+    return zlib.compress(msgspec.msgpack.encode(grades), level=1)
+
+
+def _unpack(rows: bytes) -> tuple[Grade, ...]:
+    return msgspec.msgpack.decode(zlib.decompress(rows), type=tuple[Grade, ...])
 
 
 def _record(row: Row[tuple[object, ...]]) -> CycleRecord:

@@ -2,12 +2,22 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, event, func, literal_column, make_url, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    Table,
+    event,
+    func,
+    literal_column,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
@@ -24,6 +34,8 @@ from alerts.store.tables import EPOCH
 # Another process may hold SQLite's one write lock for this long before we give up.
 SQLITE_BUSY_MILLISECONDS: Final = 10_000
 _WRITES: Final = "gradebell_writes"
+# Rows prepared or read in one go: some 10 ms of the event loop.
+CHUNK_ROWS: Final = 500
 
 
 class Transaction:
@@ -90,6 +102,14 @@ class Store:
                 connection = await plain.execution_options(**{_WRITES: True})
                 async with connection.begin():
                     yield Transaction(connection, self._clock)
+
+
+async def execute_many(
+    tx: Transaction, statement: Executable, rows: Sequence[Mapping[str, object]]
+) -> None:
+    """Execute a statement for many rows, a chunk at a time: between them others get their turn."""
+    for start in range(0, len(rows), CHUNK_ROWS):
+        await tx.connection.execute(statement, rows[start : start + CHUNK_ROWS])
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, and_, case, func, insert, literal, or_, sele
 from alerts.domain.events import SUBSCRIBABLE, AudienceKind, Draft, EventType, encode
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.subscriptions import EventFacts
-from alerts.store.engine import Transaction
+from alerts.store.engine import CHUNK_ROWS, Transaction
 from alerts.store.rows import record_of
 from alerts.store.tables import counters, endpoints, events
 
@@ -64,12 +64,17 @@ async def append(
         .returning(counters.c.value, counters.c.recorded_at)
     )
     value, recorded_at = numbered.one()
-    records = [
-        _record_of(draft, sequence, recorded_at, cycle_id=cycle_id)
-        for sequence, draft in enumerate(fresh, start=value - len(fresh) + 1)
-    ]
-    rows = [_row_of(record, draft) for record, draft in zip(records, fresh, strict=True)]
-    await tx.connection.execute(insert(events), rows)
+    records: list[EventRecord] = []
+    for start in range(0, len(fresh), CHUNK_ROWS):
+        chunk = fresh[start : start + CHUNK_ROWS]
+        first = value - len(fresh) + 1 + start
+        made = [
+            _record_of(draft, sequence, recorded_at, cycle_id=cycle_id)
+            for sequence, draft in enumerate(chunk, start=first)
+        ]
+        rows = [_row_of(record, draft) for record, draft in zip(made, chunk, strict=True)]
+        await tx.connection.execute(insert(events), rows)
+        records += made
     return records
 
 

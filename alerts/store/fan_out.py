@@ -19,7 +19,7 @@ from alerts.domain.deliveries import EndpointState, SkipReason, State, Trigger
 from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.cycles import CycleRecord, advance_fan_out
 from alerts.store.endpoints import EndpointRecord, find_endpoints
-from alerts.store.engine import Transaction, insert_into
+from alerts.store.engine import CHUNK_ROWS, Transaction, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.rows import record_of
 from alerts.store.subscriptions import wants
@@ -82,35 +82,41 @@ async def owe(tx: Transaction, pairs: Sequence[tuple[EventRecord, EndpointRecord
     if not pairs:
         return
     now = await tx.now()
-    randomness = os.urandom(10 * len(pairs))
-    rows = []
-    due: set[str] = set()
-    for number, (event, endpoint) in enumerate(pairs):
-        skip = _SKIPS.get(endpoint.state)
-        if skip is None:
-            due.add(endpoint.id)
-        rows.append(
-            {
-                "id": make_id(DELIVERY, now, randomness[10 * number : 10 * number + 10]),
-                "event_id": event.id,
-                "endpoint_id": endpoint.id,
-                "sequence": event.sequence,
-                "token": event.token,
-                "kind": event.kind,
-                "state": State.PENDING if skip is None else State.SKIPPED,
-                "reason": skip,
-                "trigger": Trigger.SCHEDULE,
-                "due_at": now,
-                "expires_at": event.recorded_at + timedelta(seconds=endpoint.time_to_live_seconds),
-                "position": 0,
-                "attempts": 0,
-                "interruptions": 0,
-                "created_at": now,
-                "ended_at": None if skip is None else now,
-            }
-        )
-    await tx.connection.execute(insert_into(tx, deliveries).on_conflict_do_nothing(), rows)
+    statement = insert_into(tx, deliveries).on_conflict_do_nothing()
+    for start in range(0, len(pairs), CHUNK_ROWS):
+        chunk = pairs[start : start + CHUNK_ROWS]
+        randomness = os.urandom(10 * len(chunk))
+        rows = [
+            _owed(event, endpoint, now, distinct=randomness[10 * place : 10 * place + 10])
+            for place, (event, endpoint) in enumerate(chunk)
+        ]
+        await tx.connection.execute(statement, rows)
+    due = {endpoint.id for _, endpoint in pairs if endpoint.state is EndpointState.ACTIVE}
     await make_due(tx, sorted(due), now)
+
+
+def _owed(
+    event: EventRecord, endpoint: EndpointRecord, now: datetime, *, distinct: bytes
+) -> dict[str, object]:
+    skip = _SKIPS.get(endpoint.state)
+    return {
+        "id": make_id(DELIVERY, now, distinct),
+        "event_id": event.id,
+        "endpoint_id": endpoint.id,
+        "sequence": event.sequence,
+        "token": event.token,
+        "kind": event.kind,
+        "state": State.PENDING if skip is None else State.SKIPPED,
+        "reason": skip,
+        "trigger": Trigger.SCHEDULE,
+        "due_at": now,
+        "expires_at": event.recorded_at + timedelta(seconds=endpoint.time_to_live_seconds),
+        "position": 0,
+        "attempts": 0,
+        "interruptions": 0,
+        "created_at": now,
+        "ended_at": None if skip is None else now,
+    }
 
 
 async def lock_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:

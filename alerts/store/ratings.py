@@ -1,35 +1,27 @@
 """Tokens, the ratings held, and the history of grades."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, or_, select, tuple_
+from sqlalchemy import Row, Select, func, select, tuple_
 
-from alerts.domain.grades import Cycle, Grade, Kind, SourceName, TokenId
+from alerts.domain.grades import Cycle, Kind, SourceName, TokenId
 from alerts.domain.ratings import Rating
-from alerts.store.engine import Transaction, insert_into
-from alerts.store.rows import record_of
-from alerts.store.tables import grades, ratings, tokens
+from alerts.store.engine import CHUNK_ROWS, Transaction, execute_many, insert_into
+from alerts.store.tables import grades, ratings
 
 # Up to this many tokens are asked for by name; beyond it all of a source and kind are read.
 NAMED_TOKENS: Final = 500
 
+
 Components = tuple[tuple[str, int | None], ...]
+
+
 # What a token's grade came to: score in hundredths, label, components.
 Value = tuple[int, str | None, Components]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRecord:
-    """A token as last seen."""
-
-    id: TokenId
-    source: SourceName
-    symbol: str
-    name: str
-    first_seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,11 @@ async def load_ratings(
     query = select(ratings).where(ratings.c.source == source, ratings.c.kind == kind)
     if wanted is not None and len(wanted) <= NAMED_TOKENS:
         query = query.where(ratings.c.token.in_(wanted))
-    return {row.token: _rating(row) for row in await tx.connection.execute(query)}
+    held: dict[TokenId, Rating] = {}
+    for rows in (await tx.connection.execute(query)).partitions(CHUNK_ROWS):
+        held |= {row.token: _rating(row) for row in rows}
+        await asyncio.sleep(0)
+    return held
 
 
 async def load_token_ratings(tx: Transaction, token: TokenId) -> dict[Kind, Rating]:
@@ -100,81 +96,7 @@ async def save_ratings(
         if column.name not in {"token", "kind", "source"}
     }
     statement = statement.on_conflict_do_update(index_elements=["token", "kind"], set_=changed)
-    await tx.connection.execute(statement, rows)
-
-
-async def save_tokens(tx: Transaction, source: SourceName, seen: Iterable[Grade]) -> None:
-    """Know these tokens by the symbol and name they bear now.
-
-    Rows are written in order of id, so that two cycles of one source never wait in a ring.
-    """
-    now = await tx.now()
-    rows = [
-        {
-            "id": grade.token,
-            "source": source,
-            "symbol": grade.symbol,
-            "symbol_folded": fold(grade.symbol),
-            "name": grade.name,
-            "first_seen_at": now,
-        }
-        for grade in sorted(seen, key=lambda grade: grade.token)
-    ]
-    if not rows:
-        return
-    statement = insert_into(tx, tokens)
-    new = statement.excluded
-    statement = statement.on_conflict_do_update(
-        index_elements=["id"],
-        set_={"symbol": new.symbol, "symbol_folded": new.symbol_folded, "name": new.name},
-        where=or_(tokens.c.symbol != new.symbol, tokens.c.name != new.name),
-    )
-    await tx.connection.execute(statement, rows)
-
-
-async def load_labels(
-    tx: Transaction, source: SourceName, *, wanted: Sequence[TokenId] | None
-) -> dict[TokenId, tuple[str, str]]:
-    """(symbol, name) by token, as last seen. wanted: of these only; None is all of a source."""
-    query = select(tokens.c.id, tokens.c.symbol, tokens.c.name).where(tokens.c.source == source)
-    if wanted is not None and len(wanted) <= NAMED_TOKENS:
-        query = query.where(tokens.c.id.in_(wanted))
-    return {row.id: (row.symbol, row.name) for row in await tx.connection.execute(query)}
-
-
-async def find_token(tx: Transaction, token: str) -> TokenRecord | None:
-    """A token by its identity."""
-    row = (await tx.connection.execute(_tokens().where(tokens.c.id == token))).one_or_none()
-    return None if row is None else record_of(row, TokenRecord)
-
-
-async def tokens_by_symbol(tx: Transaction, symbol: str) -> list[TokenRecord]:
-    """All tokens that bear a symbol, whatever its case, at most 50."""
-    query = _tokens().where(tokens.c.symbol_folded == fold(symbol)).order_by(tokens.c.id).limit(50)
-    return [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
-
-
-async def all_symbols(tx: Transaction) -> list[str]:
-    """Every symbol once, for finding the nearest to one nobody bears."""
-    return list((await tx.connection.execute(select(tokens.c.symbol).distinct())).scalars())
-
-
-async def list_tokens(
-    tx: Transaction, *, text: str | None, after: str | None, limit: int
-) -> list[TokenRecord]:
-    """Tokens in order of identity. text: part of symbol, name or identity, any case."""
-    query = _tokens().order_by(tokens.c.id).limit(limit)
-    if after is not None:
-        query = query.where(tokens.c.id > after)
-    if text:
-        query = query.where(
-            or_(
-                tokens.c.symbol_folded.contains(fold(text), autoescape=True),
-                func.lower(tokens.c.name).contains(text.lower(), autoescape=True),
-                tokens.c.id.contains(text, autoescape=True),
-            )
-        )
-    return [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
+    await execute_many(tx, statement, rows)
 
 
 async def insert_history(
@@ -202,7 +124,7 @@ async def insert_history(
         for token, revision, (score, label, components) in rows
     ]
     if values:
-        await tx.connection.execute(insert_into(tx, grades).on_conflict_do_nothing(), values)
+        await execute_many(tx, insert_into(tx, grades).on_conflict_do_nothing(), values)
 
 
 async def history_at(
@@ -240,17 +162,6 @@ async def list_history(
         query = query.where(tuple_(grades.c.as_of, grades.c.revision) < before)
     rows = await tx.connection.execute(query.limit(limit))
     return [(Kind(row.kind), _observation(row)) for row in rows]
-
-
-def fold(symbol: str) -> str:
-    """A symbol as it is looked up: case and a leading $ do not matter."""
-    return symbol.strip().lstrip("$").casefold()[:120] or symbol
-
-
-def _tokens() -> Select[tuple[str, str, str, str, datetime]]:
-    return select(
-        tokens.c.id, tokens.c.source, tokens.c.symbol, tokens.c.name, tokens.c.first_seen_at
-    )
 
 
 def _history(token: TokenId, kind: Kind | None) -> Select[tuple[object, ...]]:

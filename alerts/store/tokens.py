@@ -1,0 +1,109 @@
+"""Tokens: by the symbol and name they bear now."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, func, or_, select
+
+from alerts.domain.grades import Grade, SourceName, TokenId
+from alerts.store.engine import Transaction, execute_many, insert_into
+from alerts.store.ratings import NAMED_TOKENS
+from alerts.store.rows import record_of
+from alerts.store.tables import tokens
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """A token as last seen."""
+
+    id: TokenId
+    source: SourceName
+    symbol: str
+    name: str
+    first_seen_at: datetime
+
+
+async def save_tokens(tx: Transaction, source: SourceName, seen: Iterable[Grade]) -> None:
+    """Know these tokens by the symbol and name they bear now.
+
+    Rows are written in order of id, so that two cycles of one source never wait in a ring.
+    """
+    now = await tx.now()
+    rows = [
+        {
+            "id": grade.token,
+            "source": source,
+            "symbol": grade.symbol,
+            "symbol_folded": fold(grade.symbol),
+            "name": grade.name,
+            "first_seen_at": now,
+        }
+        for grade in sorted(seen, key=lambda grade: grade.token)
+    ]
+    if not rows:
+        return
+    statement = insert_into(tx, tokens)
+    new = statement.excluded
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={"symbol": new.symbol, "symbol_folded": new.symbol_folded, "name": new.name},
+        where=or_(tokens.c.symbol != new.symbol, tokens.c.name != new.name),
+    )
+    await execute_many(tx, statement, rows)
+
+
+async def load_labels(
+    tx: Transaction, source: SourceName, *, wanted: Sequence[TokenId] | None
+) -> dict[TokenId, tuple[str, str]]:
+    """(symbol, name) by token, as last seen. wanted: of these only; None is all of a source."""
+    query = select(tokens.c.id, tokens.c.symbol, tokens.c.name).where(tokens.c.source == source)
+    if wanted is not None and len(wanted) <= NAMED_TOKENS:
+        query = query.where(tokens.c.id.in_(wanted))
+    return {row.id: (row.symbol, row.name) for row in await tx.connection.execute(query)}
+
+
+async def find_token(tx: Transaction, token: str) -> TokenRecord | None:
+    """A token by its identity."""
+    row = (await tx.connection.execute(_tokens().where(tokens.c.id == token))).one_or_none()
+    return None if row is None else record_of(row, TokenRecord)
+
+
+async def tokens_by_symbol(tx: Transaction, symbol: str) -> list[TokenRecord]:
+    """All tokens that bear a symbol, whatever its case, at most 50."""
+    query = _tokens().where(tokens.c.symbol_folded == fold(symbol)).order_by(tokens.c.id).limit(50)
+    return [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
+
+
+async def all_symbols(tx: Transaction) -> list[str]:
+    """Every symbol once, for finding the nearest to one nobody bears."""
+    return list((await tx.connection.execute(select(tokens.c.symbol).distinct())).scalars())
+
+
+async def list_tokens(
+    tx: Transaction, *, text: str | None, after: str | None, limit: int
+) -> list[TokenRecord]:
+    """Tokens in order of identity. text: part of symbol, name or identity, any case."""
+    query = _tokens().order_by(tokens.c.id).limit(limit)
+    if after is not None:
+        query = query.where(tokens.c.id > after)
+    if text:
+        query = query.where(
+            or_(
+                tokens.c.symbol_folded.contains(fold(text), autoescape=True),
+                func.lower(tokens.c.name).contains(text.lower(), autoescape=True),
+                tokens.c.id.contains(text, autoescape=True),
+            )
+        )
+    return [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
+
+
+def fold(symbol: str) -> str:
+    """A symbol as it is looked up: case and a leading $ do not matter."""
+    return symbol.strip().lstrip("$").casefold()[:120] or symbol
+
+
+def _tokens() -> Select[tuple[str, str, str, str, datetime]]:
+    return select(
+        tokens.c.id, tokens.c.source, tokens.c.symbol, tokens.c.name, tokens.c.first_seen_at
+    )
