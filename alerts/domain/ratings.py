@@ -1,5 +1,6 @@
 """Bands, the rating held, and the gate a cycle passes before it is believed."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,15 +35,16 @@ class BandPolicy:
 
     def rank_of(self, score: int) -> int:
         """The rank a score falls on when no band is held yet."""
-        return 1 + sum(score >= edge for edge in self.edges)
+        return 1 + bisect_right(self.edges, score)
 
     def rank_held(self, rank: int, score: int) -> int:
-        """The rank after `score`, when `rank` is held: it changes only past an edge and margin."""
-        above = 1 + sum(score >= edge + self.margin for edge in self.edges)
-        if above > rank:
-            return above
-        below = len(self.names) - sum(score < edge - self.margin for edge in self.edges)
-        return min(rank, below)
+        """The rank after `score`, when `rank` is held: it changes only past an edge and margin.
+
+        It then goes no further than it must: to the nearest band that such a score may hold.
+        """
+        lowest = self.rank_of(score - self.margin)
+        highest = self.rank_of(score + self.margin)
+        return min(max(rank, lowest), highest)
 
     def name_of(self, rank: int) -> str:
         """The name of a rank, 1 the lowest."""
