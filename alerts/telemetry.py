@@ -30,6 +30,8 @@ class Step(StrEnum):
     LANES_REPAIRED = "lanes.repaired"
     REDIS_LOST = "redis.lost"
     JOB_FAILED = "job.failed"
+    REQUEST_FAILED = "request.failed"
+    API_STARTED = "api.started"
     WORKER_STARTED = "worker.started"
     WORKER_STOPPED = "worker.stopped"
 

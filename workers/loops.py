@@ -25,6 +25,10 @@ class Loops:
         ]
         emit(Step.WORKER_STARTED, worker=self._services.rules.worker)
 
+    async def ended(self) -> None:
+        """Return when a loop ends: it was stopped, or it broke, which `stop` then raises."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
     async def stop(self) -> None:
         """Finish what is in flight, free the rest, and return when that is done."""
         self._stop.set()

@@ -1,0 +1,1 @@
+"""The `gradebell` command: thin, one function a command."""

@@ -1,0 +1,64 @@
+"""Events and webhooks as a terminal tells them, a line each."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from rich.text import Text
+
+from alerts.domain.events import EventType
+
+_MARKS: Final = {
+    EventType.UPGRADED: ("▲", "green"),
+    EventType.DOWNGRADED: ("▼", "red"),
+    EventType.MOVED: ("·", "yellow"),
+    EventType.INITIATED: ("+", "cyan"),
+    EventType.REINSTATED: ("+", "cyan"),
+    EventType.WITHDRAWN: ("-", "dim"),
+}
+_OTHER_MARK: Final = ("•", "cyan")
+SYMBOL_WIDTH: Final = 9
+LONGEST_SYMBOL: Final = 16
+
+
+def headline(payload: Mapping[str, Any]) -> Text:
+    """One event, from its payload: mark, token, bands and scores where it has them."""
+    mark, style = _MARKS.get(payload["type"], _OTHER_MARK)
+    line = Text.assemble((mark, style), " ")
+    facts = payload["data"]
+    token = facts.get("token")
+    if token is None:
+        return line.append(payload["type"])
+    line.append(printable(token["symbol"])[:LONGEST_SYMBOL].ljust(SYMBOL_WIDTH), "bold")
+    line.append(f" {_bands(payload['type'], facts)}")
+    scores = _scores(facts)
+    return line.append(f"  {scores}", "dim") if scores else line
+
+
+def day(moment: datetime) -> str:
+    """A date, with the time where there is one."""
+    return (
+        f"{moment:%Y-%m-%d}" if moment.time() == moment.min.time() else f"{moment:%Y-%m-%d %H:%M}"
+    )
+
+
+def printable(text: str) -> str:
+    """A label that comes from elsewhere, without what moves the cursor."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _bands(event_type: str, facts: Mapping[str, Any]) -> str:
+    before, after = facts.get("from"), facts.get("to")
+    word = event_type.partition(".")[2]
+    if before is None or after is None:
+        band = (before or after or {}).get("band")
+        return f"{word}: {band}" if band else word
+    if before["band"] == after["band"]:
+        return f"{word} within {after['band']}"
+    return f"{before['band']} → {after['band']}"
+
+
+def _scores(facts: Mapping[str, Any]) -> str:
+    before, after = facts.get("from"), facts.get("to")
+    known = [f"{view['score']:g}" for view in (before, after) if view is not None]
+    return " → ".join(known)

@@ -1,0 +1,56 @@
+"""The `gradebell` command: all that `alerts` offers, and what runs workers."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from alerts import telemetry
+from alerts.cli.app import app
+from alerts.cli.frame import command, run_loop, stopped_by_signals
+from alerts.settings import load_settings
+from workers.up import DAY_SECONDS, run_up
+from workers.worker import run_worker
+
+
+@command(app, "up", example="gradebell up --day-seconds 10")
+def up(
+    *,
+    day_seconds: Annotated[
+        float, typer.Option(min=2, help="Real seconds that a day of the sandbox lasts.")
+    ] = DAY_SECONDS,
+) -> None:
+    """Run the whole service here: API, worker, sandbox grades and a sample receiver.
+
+    Makes what is missing: the keys in .env, the database's tables. Ctrl-C ends it.
+    """
+    _speak_any_encoding()
+    run_loop(run_up(Console(soft_wrap=True, highlight=False), day_seconds=day_seconds))
+
+
+@command(app, "worker", example="gradebell worker")
+def worker() -> None:
+    """Poll, fan out and deliver, until SIGINT or SIGTERM; run as many as you like.
+
+    With GRADEBELL_REDIS_URL workers share one clock and wake each other.
+    """
+
+    async def whole() -> None:
+        settings = load_settings()
+        telemetry.configure(settings.log_format, settings.log_level)
+        await run_worker(settings, stopped_by_signals())
+
+    run_loop(whole())
+
+
+def main() -> None:
+    """The console script."""
+    app(prog_name="gradebell")
+
+
+def _speak_any_encoding() -> None:
+    """A terminal that knows no ▲ gets a ? for it."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")

@@ -1,0 +1,195 @@
+"""What `gradebell up` says while it runs: a few lines for each cycle, made of wide events."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from alerts.cli.receiver import Receipt
+from alerts.cli.wording import day, headline, printable
+from alerts.domain.events import BAND_CHANGES
+from alerts.store.engine import Store
+from alerts.store.events import current_sequence, list_events
+from alerts.telemetry import Step
+
+# Changes of one cycle that get a line each.
+SHOWN: Final = 6
+# Events of one cycle that are looked at at all.
+READ: Final = 2000
+# How long a cycle waits for its last delivery before it is summed up without it.
+PATIENCE_SECONDS: Final = 5.0
+
+
+@dataclass(slots=True)
+class Story:
+    """One cycle from its change to its deliveries. slowest_ms: from recorded to verified."""
+
+    events: frozenset[str]
+    began: float
+    owed: int = 0
+    is_fanned_out: bool = False
+    outcomes: Counter[str] = field(default_factory=Counter)
+    verified: int = 0
+    refused: int = 0
+    slowest_ms: float = 0.0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every delivery of it was tried."""
+        return self.is_fanned_out and self.outcomes.total() >= self.owed
+
+
+class View:
+    """Prints cycle by cycle. Hearing never waits and never fails: only `run` prints."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._heard: asyncio.Queue[Mapping[str, Any] | Receipt | None] = asyncio.Queue()
+        self._stories: dict[str, Story] = {}
+        self._sequence = 0
+        self._seen: set[str] = set()
+
+    def hear(self, facts: Mapping[str, Any]) -> None:
+        """Take a wide event in."""
+        self._heard.put_nowait(dict(facts))
+
+    def receive(self, receipt: Receipt) -> None:
+        """Take in what the sample receiver got."""
+        self._heard.put_nowait(receipt)
+
+    def end(self) -> None:
+        """Let `run` print what it has heard, and return."""
+        self._heard.put_nowait(None)
+
+    def say(self, line: str | Text = "") -> None:
+        """Print one line, at once."""
+        self._console.print(line)
+
+    async def run(self, store: Store) -> None:
+        """Print until `end`."""
+        async with store.read() as tx:
+            self._sequence = await current_sequence(tx)
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS / 5 if self._stories else None):
+                    heard = await self._heard.get()
+            except TimeoutError:
+                self._sum_up(loop.time() - PATIENCE_SECONDS)
+                continue
+            if heard is None:
+                self._sum_up(loop.time())
+                return
+            if isinstance(heard, Receipt):
+                self._count(heard)
+            else:
+                await self._tell(heard, store, loop.time())
+            self._sum_up(loop.time() - PATIENCE_SECONDS)
+
+    async def _tell(self, facts: Mapping[str, Any], store: Store, now: float) -> None:
+        match facts.get("event"):
+            case Step.CYCLE_DIFFED:
+                await self._diffed(facts, store, now)
+            case Step.CYCLE_FANNED_OUT if story := self._stories.get(facts["cycle"]):
+                story.owed += facts["deliveries"]
+                story.is_fanned_out = facts["done"]
+            case Step.DELIVERY_ATTEMPTED:
+                for story in self._stories.values():
+                    if facts["event_id"] in story.events:
+                        story.outcomes[facts["outcome"]] += 1
+            case Step.SOURCE_TROUBLED:
+                wait = facts["wait_seconds"]
+                told = f"{facts['kind']}: {facts['state']}, next try in {wait} s"
+                self.say(Text.assemble(("! ", "yellow"), f"{told} ({facts['detail']})"))
+            case Step.ENDPOINT_DISABLED:
+                told = f"{facts['endpoint']} is disabled: {facts['reason']}"
+                self.say(Text.assemble(("! ", "yellow"), told))
+
+    async def _diffed(self, facts: Mapping[str, Any], store: Store, now: float) -> None:
+        title = f"{day(datetime.fromisoformat(facts['as_of']))} {facts['kind']}"
+        counted = f"{facts['tokens']} grades"
+        if facts["rejected"]:
+            counted += f", {facts['rejected']} rows left out"
+        head = Text.assemble((title, "bold"), f"  {printable(facts['source'])}: {counted}")
+        if facts["held"]:
+            advice = f"gradebell cycle release {facts['cycle']}"
+            self.say(head.append(f"; held ({facts['held']}), decide: {advice}"))
+            return
+        events = await self._events(facts["cycle"], store) if facts["events"] else []
+        is_first = self._sequence == 0 and facts["kind"] not in self._seen
+        self._seen.add(facts["kind"])
+        if not events:
+            told = "the first cycle, which others are compared with" if is_first else "no change"
+            self.say(head.append(f", {told}"))
+            return
+        self.say(head.append(f", {_plural(len(events), 'change')}"))
+        self._list_changes(events)
+        ids = frozenset(event["id"] for event in events)
+        self._stories[facts["cycle"]] = Story(ids, began=now)
+
+    async def _events(self, cycle_id: str, store: Store) -> list[dict[str, Any]]:
+        async with store.read() as tx:
+            found = await list_events(tx, after=self._sequence, limit=READ, app_id=None)
+        self._sequence = max([self._sequence, *(event.sequence for event in found)])
+        return [json.loads(event.body) for event in found if event.cycle_id == cycle_id]
+
+    def _list_changes(self, events: list[dict[str, Any]]) -> None:
+        events.sort(key=_weight, reverse=True)
+        for event in events[:SHOWN]:
+            self.say(Text("  ").append_text(headline(event)))
+        rest = Counter(event["type"].partition(".")[2] for event in events[SHOWN:])
+        if rest:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in rest.most_common())
+            self.say(Text(f"  … and {rest.total()} more ({kinds})", "dim"))
+
+    def _count(self, receipt: Receipt) -> None:
+        for story in self._stories.values():
+            if receipt.message_id not in story.events:
+                continue
+            if not receipt.verified or receipt.payload is None:
+                story.refused += 1
+                continue
+            story.verified += 1
+            recorded_at = datetime.fromisoformat(receipt.payload["recorded_at"])
+            took = (receipt.at - recorded_at).total_seconds() * 1000
+            story.slowest_ms = max(story.slowest_ms, took)
+
+    def _sum_up(self, before: float) -> None:
+        """Close the stories that are complete, or that began before a time."""
+        for cycle_id, story in list(self._stories.items()):
+            if story.is_complete or story.began <= before:
+                del self._stories[cycle_id]
+                if story.owed:
+                    self.say(_summary(story))
+
+
+def _summary(story: Story) -> Text:
+    delivered = story.outcomes["delivered"]
+    is_well = delivered == story.owed and not story.refused
+    told = f"{delivered} delivered" if is_well else f"{delivered} of {story.owed} delivered so far"
+    for outcome, count in story.outcomes.items():
+        if outcome != "delivered":
+            told += f", {count} {outcome}"
+    told += f"; {story.verified} verified by the receiver"
+    if story.refused:
+        told += f", {story.refused} refused"
+    if story.verified:
+        told += f", slowest {story.slowest_ms:.0f} ms after the change"
+    return Text.assemble("  ", ("✓ ", "green") if is_well else ("! ", "yellow"), told)
+
+
+def _weight(event: Mapping[str, Any]) -> tuple[bool, float, float]:
+    """Changes of band first, then by how far they go."""
+    facts = event["data"]
+    notches, delta = facts.get("notches") or 0, facts.get("delta") or 0
+    return event["type"] in BAND_CHANGES, abs(notches), abs(delta)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
