@@ -58,7 +58,8 @@ async def restate(tx: Transaction, case: Case, late: Sequence[Grade]) -> Letters
     following = await next_cycle_as_of(tx, cycle.source, cycle.kind, after=cycle.as_of)
     if following is not None:
         # The history keeps changes only: what held before holds again from the next cycle on.
-        again = [(token, 0, seen.value) for token, seen in known.items() if token in set(tokens)]
+        restated = {grade.token for grade in fresh}
+        again = [(token, 0, seen.value) for token, seen in known.items() if token in restated]
         await insert_history(tx, again, cycle_id=case.record.id, kind=cycle.kind, as_of=following)
     announced = await announced_at(tx, cycle) if fresh else {}
     letters: Letters = []
