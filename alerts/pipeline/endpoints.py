@@ -21,6 +21,7 @@ from alerts.store.endpoints import (
     delete_endpoint,
     find_endpoint,
     insert_endpoint,
+    move_endpoint,
     update_endpoint,
 )
 from alerts.store.engine import Store, Transaction
@@ -117,14 +118,20 @@ async def change_endpoint(
     app_id: str | None,
     desk: Desk,
     tokens: Sequence[str] | None = (),
+    url: str | None = None,
 ) -> EndpointRecord:
     """Apply a change to an endpoint. tokens: new ones to resolve, None for all, () to keep.
 
-    Raises NotFound, InvalidInput.
+    url: of a webhook, where to send from now on; None to keep.
+    Raises NotFound, InvalidInput, or Conflict if the app has that URL already.
     """
+    address = None if url is None else desk.seal_address(desk.vet_url(url))
     async with desk.store.write() as tx:
         old = await _own(tx, endpoint_id, app_id)
         new = change(old)
+        if address is not None:
+            await _move(tx, old, address)
+            new = replace(new, address=address[0])
         if tokens is None or tokens:
             resolved = await resolve_tokens(tx, tokens)
             new = replace(new, filter=replace(new.filter, tokens=resolved))
@@ -230,6 +237,13 @@ async def known_token(tx: Transaction, name: str) -> TokenId:
 def seal_headers(cipher: Cipher, headers: Sequence[tuple[str, str]]) -> bytes | None:
     """An endpoint's own headers as they are stored."""
     return cipher.encrypt(msgspec.json.encode(tuple(headers))) if headers else None
+
+
+async def _move(tx: Transaction, endpoint: EndpointRecord, sealed: tuple[bytes, str]) -> None:
+    if endpoint.channel is not Channel.WEBHOOK:
+        raise InvalidInput("url", "is a webhook's; another channel's address is linked, not set")
+    if not await move_endpoint(tx, endpoint.id, sealed[0], hashed=sealed[1]):
+        raise Conflict("this app has an endpoint with this URL already", field="url")
 
 
 async def _own(tx: Transaction, endpoint_id: str, app_id: str | None) -> EndpointRecord:

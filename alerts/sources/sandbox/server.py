@@ -1,23 +1,19 @@
 """The sandbox as a server of its own, or as a guest of a running event loop."""
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 
-import uvicorn
 from starlette.types import ASGIApp
 
-from alerts.errors import InvalidInput
 from alerts.ports import Clock
+from alerts.serving import open_server, serve
 from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.roster import DEFAULT_SIZE, OPENING
 
 DEFAULT_PORT = 8700
-DRAIN_SECONDS = 2
 
 
 async def serve_sandbox(
@@ -42,69 +38,14 @@ async def serve_sandbox(
     virtual = VirtualClock(clock=clock, today=today, day_seconds=day_seconds)
     market = Market(seed=seed, size=tokens)
     app = create_sandbox(market=market, clock=virtual, api_key=api_key, dated=dated)
-    with _listening(host, port) as (listener, url):
-        if on_ready is not None:
-            on_ready(url)
-        await uvicorn.Server(_config(app)).serve(sockets=[listener])
+    await serve(app, host=host, port=port, on_ready=on_ready)
 
 
-@asynccontextmanager
-async def open_sandbox(
+def open_sandbox(
     app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0
-) -> AsyncIterator[str]:
+) -> AbstractAsyncContextManager[str]:
     """Serve `app` beside the caller, on the same loop; the value is its base URL.
 
     Signals stay the caller's. Raises InvalidInput when the port cannot be had.
     """
-    with _listening(host, port) as (listener, url):
-        guest = _Guest(_config(app))
-        serving = asyncio.create_task(guest.serve(sockets=[listener]))
-        await guest.is_ready.wait()
-        try:
-            yield url
-        finally:
-            guest.should_exit = True
-            await serving
-
-
-class _Guest(uvicorn.Server):
-    """A server that leaves the process's signals alone."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_ready = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_ready.set()
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
-    """A socket that takes connections already, and the URL it is reached by."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        raise InvalidInput("port", f"cannot listen on {host}:{port}: {error}") from None
-    with listener:
-        # asyncio does this only for sockets that name their protocol, which this one does not;
-        # accepted connections inherit it. Without it every answer waits 40 ms for an ACK.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        shown = f"[{host}]" if ":" in host else host
-        yield listener, f"http://{shown}:{listener.getsockname()[1]}"
+    return open_server(app, host=host, port=port)

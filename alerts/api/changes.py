@@ -1,0 +1,104 @@
+"""What a PATCH means for an endpoint: what is left out stays."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from alerts.api.problems import refused
+from alerts.api.schemas.endpoints import EndpointChange, NewDigest
+from alerts.domain.grades import Kind
+from alerts.domain.subscriptions import Filter
+from alerts.errors import InvalidInput
+from alerts.pipeline.claim import Vault
+from alerts.pipeline.endpoints import Desk, resolve_tokens, seal_headers
+from alerts.store.endpoints import EndpointRecord
+from alerts.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A change to be applied to whatever an endpoint is by then."""
+
+    change: EndpointChange
+    desk: Desk
+    vault: Vault
+
+    def __call__(self, old: EndpointRecord) -> EndpointRecord:
+        """The endpoint as it is to be, but for its tokens and its URL. Raises InvalidInput."""
+        change, given = self.change, self.change.model_fields_set
+        plain: dict[str, Any] = {
+            name: getattr(change, name)
+            for name in ("description", "rate_limit", "order", "time_to_live_seconds")
+            if name in given
+        }
+        if "filter" in given:
+            plain["filter"] = _merged_filter(change, old.filter)
+        if "digest" in given:
+            plain["digest"] = _merged_digest(change, old.digest)
+        if "headers" in given:
+            plain["headers"] = self._merged_headers(old)
+        return replace(old, **plain)
+
+    @property
+    def tokens(self) -> list[str] | tuple[()] | None:
+        """As `change_endpoint` takes them: None for all, () to keep."""
+        given = "filter" in self.change.model_fields_set
+        if not given or "tokens" not in self.change.filter.model_fields_set:
+            return ()
+        return self.change.filter.tokens
+
+    def _merged_headers(self, old: EndpointRecord) -> bytes | None:
+        known = {} if old.headers is None else dict(self.vault.headers(old.headers))
+        changed = {name.lower(): value for name, value in self.change.headers.items()}
+        merged = {name: value for name, value in (known | changed).items() if value is not None}
+        return seal_headers(self.desk.store.cipher, self.desk.vet_headers(merged))
+
+
+def digest_block(digest: NewDigest | None) -> dict[str, Any] | None:
+    """A digest as it is stored."""
+    return None if digest is None else digest.model_dump(mode="json")
+
+
+async def with_digest_tokens(change: EndpointChange, store: Store) -> EndpointChange:
+    """The change with the digest's tokens as ids. Raises InvalidInput."""
+    digest = change.digest
+    if digest is None or not digest.tokens or "tokens" not in digest.model_fields_set:
+        return change
+    tokens = await digest_tokens(digest.tokens, store)
+    return change.model_copy(update={"digest": digest.model_copy(update={"tokens": tokens})})
+
+
+async def digest_tokens(names: list[str] | None, store: Store) -> list[str] | None:
+    """Ids of a digest's tokens. Raises InvalidInput."""
+    async with store.read() as tx:
+        found = await resolve_tokens(tx, names, field="digest.tokens")
+    return None if found is None else list(found)
+
+
+def _merged_filter(change: EndpointChange, old: Filter) -> Filter:
+    asked = change.filter
+    readings: dict[str, Callable[[], object]] = {
+        "kinds": lambda: frozenset(Kind(kind) for kind in asked.kinds),
+        "types": lambda: frozenset(asked.types),
+        "min_notches": lambda: asked.min_notches,
+        "min_delta": lambda: round(asked.min_delta * 100),
+    }
+    given: dict[str, Any] = {
+        name: read() for name, read in readings.items() if name in asked.model_fields_set
+    }
+    return replace(old, **given)
+
+
+def _merged_digest(
+    change: EndpointChange, old: Mapping[str, object] | None
+) -> dict[str, Any] | None:
+    if change.digest is None:
+        return None
+    merged = {**(old or {}), **change.digest.model_dump(mode="json", exclude_unset=True)}
+    try:
+        return digest_block(NewDigest.model_validate(merged))
+    except ValidationError as error:
+        first = refused(error.errors(include_url=False))
+        raise InvalidInput(f"digest.{first.field}", first.problem, first.candidates) from None

@@ -1,0 +1,109 @@
+"""What a route asks for: the services, who is calling, and which part of a list."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import Depends, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+
+from alerts.bootstrap import Services
+from alerts.errors import Denied, InvalidInput
+from alerts.pipeline.access import Principal, Scope, authenticate
+
+Record = TypeVar("Record")
+Shown = TypeVar("Shown")
+
+KEY: Final = HTTPBearer(
+    scheme_name="key",
+    description="An API key (`gb_…`), or the operator's `GRADEBELL_ADMIN_KEY`.",
+    auto_error=False,
+)
+_SEPARATOR: Final = "\x1f"
+
+
+def services_of(request: Request) -> Services:
+    """The services this application was made with."""
+    services: Services = request.app.state.services
+    return services
+
+
+Bell = Annotated[Services, Depends(services_of)]
+
+
+async def caller(
+    services: Bell,
+    wanted: SecurityScopes,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(KEY)],
+) -> Principal:
+    """Whoever holds the key presented, if it may do what the route asks. Raises Denied."""
+    if credentials is None:
+        problem = "say who you are: `Authorization: Bearer <key>`"
+        raise Denied(problem, authenticated=False)
+    admin_key = services.settings.admin_key.get_secret_value()
+    principal = await authenticate(
+        credentials.credentials, admin_key=admin_key, store=services.store
+    )
+    for scope in wanted.scopes:
+        principal.require(Scope(scope))
+    return principal
+
+
+Reader = Annotated[Principal, Security(caller, scopes=[Scope.READ.value])]
+Writer = Annotated[Principal, Security(caller, scopes=[Scope.WRITE.value])]
+Ingester = Annotated[Principal, Security(caller, scopes=[Scope.INGEST.value])]
+Admin = Annotated[Principal, Security(caller, scopes=[Scope.ADMIN.value])]
+
+
+class Paging(BaseModel):
+    """Which part of a list. Other query parameters are refused by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=50, ge=1, le=200, description="How many to show.")
+    cursor: str | None = Field(
+        default=None,
+        max_length=400,
+        description="`next` of the page before; leave out for the first.",
+    )
+
+    def before(self, parts: int = 1) -> list[str] | None:
+        """What the cursor stands for: the keys of the last row shown. Raises InvalidInput."""
+        if self.cursor is None:
+            return None
+        try:
+            text = urlsafe_b64decode(self.cursor.encode() + b"=" * (-len(self.cursor) % 4)).decode()
+        except (binascii.Error, ValueError):
+            text = ""
+        keys = text.split(_SEPARATOR)
+        if len(keys) != parts or not all(key and key.isprintable() for key in keys):
+            raise InvalidInput("cursor", "is not one that this list gave")
+        return keys
+
+    @property
+    def before_id(self) -> str | None:
+        """The id of the last row shown."""
+        keys = self.before()
+        return None if keys is None else keys[0]
+
+    @property
+    def and_one(self) -> int:
+        """How many to read: one more than is shown says whether there is a next page."""
+        return self.limit + 1
+
+    def page(
+        self,
+        records: Sequence[Record],
+        view: Callable[[Record], Shown],
+        key: Callable[[Record], Sequence[str]],
+    ) -> dict[str, Any]:
+        """`data` and `next` of `and_one` records or fewer."""
+        shown = records[: self.limit]
+        following = None
+        if len(records) > self.limit:
+            text = _SEPARATOR.join(key(shown[-1]))
+            following = urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+        return {"data": [view(record) for record in shown], "next": following}

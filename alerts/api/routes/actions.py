@@ -1,0 +1,229 @@
+"""What is done to an endpoint: tokens, tests, secrets, pauses, replays, and the question why."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+
+from alerts.api.bodies import json_body, takes
+from alerts.api.deps import Bell, Reader, Writer
+from alerts.api.docs import refuses
+from alerts.api.routes.endpoints import shown
+from alerts.api.schemas.deliveries import (
+    Delivery,
+    Enabled,
+    Explained,
+    MissedField,
+    Replay,
+    Replayed,
+    Rotated,
+    Rotation,
+)
+from alerts.api.schemas.endpoints import MOST_TOKENS, Endpoint
+from alerts.bootstrap import Services
+from alerts.channels.signing import format_secret
+from alerts.domain.grades import TokenId
+from alerts.domain.subscriptions import Miss
+from alerts.errors import Conflict, InvalidInput, NotFound
+from alerts.pipeline import endpoints as desk
+from alerts.pipeline import replay as again
+from alerts.pipeline.access import Principal
+from alerts.store.deliveries import DeliveryRecord
+from alerts.store.endpoints import EndpointRecord, find_endpoint
+
+router = APIRouter(prefix="/v1/endpoints/{endpoint_id}", tags=["Endpoints"])
+
+_MISSES: Final = {
+    Miss.TOKEN: MissedField(field="filter.tokens", detail="it does not want this token"),
+    Miss.KIND: MissedField(field="filter.kinds", detail="it does not want this kind"),
+    Miss.TYPE: MissedField(field="filter.types", detail="it does not want events of this type"),
+    Miss.MIN_NOTCHES: MissedField(
+        field="filter.min_notches", detail="the change is of fewer bands than it wants"
+    ),
+    Miss.MIN_DELTA: MissedField(
+        field="filter.min_delta", detail="the score moved by fewer points than it wants"
+    ),
+    Miss.BEFORE_SUBSCRIPTION: MissedField(
+        field=None,
+        detail="the event came before the endpoint was made, or before it asked for this, or "
+        "while it was out of service",
+    ),
+}
+
+
+@router.put("/tokens/{token}", responses=refuses(404, 422))
+async def add_token(endpoint_id: str, token: str, *, principal: Writer, services: Bell) -> Endpoint:
+    """Ask for one more token, by id or symbol. An endpoint that wants all has it already."""
+    wanted = await _resolve(token, services)
+
+    def change(old: EndpointRecord) -> EndpointRecord:
+        tokens = old.filter.tokens
+        if tokens is None or wanted in tokens:
+            return old
+        if len(tokens) >= MOST_TOKENS:
+            raise InvalidInput("token", f"would be one more than {MOST_TOKENS}; ask for all")
+        return _with_tokens(old, (*tokens, wanted))
+
+    return await _changed(endpoint_id, change, principal=principal, services=services)
+
+
+@router.delete("/tokens/{token}", responses=refuses(404, 409, 422))
+async def remove_token(
+    endpoint_id: str, token: str, *, principal: Writer, services: Bell
+) -> Endpoint:
+    """Ask for one token less. Without its last one, an endpoint wants none."""
+    unwanted = await _resolve(token, services)
+
+    def change(old: EndpointRecord) -> EndpointRecord:
+        tokens = old.filter.tokens
+        if tokens is None:
+            problem = "this endpoint wants all tokens; name those it wants in filter.tokens first"
+            raise Conflict(problem, field="token")
+        return _with_tokens(old, tuple(one for one in tokens if one != unwanted))
+
+    return await _changed(endpoint_id, change, principal=principal, services=services)
+
+
+@router.post("/test", status_code=202, responses=refuses(404, 409))
+async def test_endpoint(endpoint_id: str, principal: Writer, services: Bell) -> Delivery:
+    """Send an `endpoint.test`; it carries the data of a real past change, where there is one.
+
+    It is a delivery like any other: look it up to see how it went.
+    """
+    record = await again.send_test(
+        endpoint_id, app_id=principal.reach, store=services.store, waker=services.waker
+    )
+    return Delivery.of(record)
+
+
+@router.post(
+    "/rotate-secret",
+    openapi_extra=takes(Rotation, required=False),
+    responses=refuses(400, 404, 409, 413, 422),
+)
+async def rotate_secret(
+    endpoint_id: str,
+    *,
+    principal: Writer,
+    services: Bell,
+    body: Annotated[Rotation, Depends(json_body(Rotation, may_be_empty=True))],
+) -> Rotated:
+    """Make a new signing secret; the old ones sign beside it for a while, a day unless told."""
+    secret = await desk.rotate_secret(
+        endpoint_id,
+        timedelta(seconds=body.overlap_seconds),
+        app_id=principal.reach,
+        desk=services.desk,
+    )
+    return Rotated(secret=format_secret(secret))
+
+
+@router.post("/pause", responses=refuses(404, 409))
+async def pause_endpoint(endpoint_id: str, principal: Writer, services: Bell) -> Endpoint:
+    """Send nothing until it is enabled; what comes meanwhile is skipped, to be replayed."""
+    record = await desk.pause(endpoint_id, app_id=principal.reach, desk=services.desk)
+    return shown(services, record)
+
+
+@router.post("/enable", responses=refuses(404))
+async def enable_endpoint(endpoint_id: str, principal: Writer, services: Bell) -> Enabled:
+    """Take an endpoint back into service; the answer says what it missed.
+
+    Nothing of that is sent unless you ask: `POST …/replay` with `only: missing` and this `since`.
+    """
+    async with services.store.read() as tx:
+        before = await find_endpoint(tx, endpoint_id, app_id=principal.reach)
+    if before is None:
+        raise NotFound("endpoint", endpoint_id)
+    record = await desk.enable(endpoint_id, app_id=principal.reach, desk=services.desk)
+    missing = await again.replay(
+        endpoint_id,
+        since=before.state_since,
+        until=None,
+        only="missing",
+        dry_run=True,
+        app_id=principal.reach,
+        store=services.store,
+        waker=services.waker,
+    )
+    return Enabled(endpoint=shown(services, record), missing=missing, since=before.state_since)
+
+
+@router.post("/replay", openapi_extra=takes(Replay), responses=refuses(400, 404, 409, 413, 422))
+async def replay(
+    endpoint_id: str,
+    *,
+    principal: Writer,
+    services: Bell,
+    body: Annotated[Replay, Depends(json_body(Replay))],
+) -> Replayed:
+    """Send again what failed or was missed; with `dry_run`, only say how much that is.
+
+    Receivers know them by `webhook-id`: it is the same as the first time.
+    """
+    count = await again.replay(
+        endpoint_id,
+        since=body.since,
+        until=body.until,
+        only=body.only,
+        dry_run=body.dry_run,
+        app_id=principal.reach,
+        store=services.store,
+        waker=services.waker,
+    )
+    return Replayed(count=count)
+
+
+@router.get("/explain", responses=refuses(404, 422))
+async def explain(
+    endpoint_id: str,
+    event: Annotated[str, Query(max_length=64, description="An event's id.")],
+    *,
+    principal: Reader,
+    services: Bell,
+) -> Explained:
+    """Say why this endpoint was, or was not, told an event."""
+    found = await again.explain(endpoint_id, event, app_id=principal.reach, store=services.store)
+    miss = None if found.miss is None else _MISSES[found.miss]
+    return Explained(
+        event_id=found.event.id,
+        endpoint_id=found.endpoint.id,
+        summary=_summary(found.delivery, miss),
+        delivery=None if found.delivery is None else Delivery.of(found.delivery),
+        miss=miss,
+    )
+
+
+def _summary(delivery: DeliveryRecord | None, miss: MissedField | None) -> str:
+    if delivery is not None:
+        reason = delivery.reason or delivery.deferred_reason
+        because = f" ({reason})" if reason else ""
+        return f"It is {delivery.state.value}{because}, after {delivery.attempts} attempts."
+    if miss is None:
+        return "It is wanted, and its delivery is about to be written."
+    place = f"{miss.field}: " if miss.field else ""
+    return f"No delivery: {place}{miss.detail}."
+
+
+def _with_tokens(old: EndpointRecord, tokens: tuple[TokenId, ...]) -> EndpointRecord:
+    return replace(old, filter=replace(old.filter, tokens=tuple(sorted(tokens))))
+
+
+async def _resolve(token: str, services: Services) -> TokenId:
+    async with services.store.read() as tx:
+        return await desk.resolve_token(tx, token)
+
+
+async def _changed(
+    endpoint_id: str,
+    change: Callable[[EndpointRecord], EndpointRecord],
+    *,
+    principal: Principal,
+    services: Services,
+) -> Endpoint:
+    record = await desk.change_endpoint(
+        endpoint_id, change, app_id=principal.reach, desk=services.desk
+    )
+    return shown(services, record)

@@ -1,0 +1,134 @@
+"""Endpoints: made, shown, changed and deleted."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from alerts.api.bodies import json_body, takes
+from alerts.api.changes import Merge, digest_block, digest_tokens, with_digest_tokens
+from alerts.api.deps import Bell, Paging, Reader, Writer
+from alerts.api.docs import refuses
+from alerts.api.schemas.endpoints import (
+    Endpoint,
+    EndpointChange,
+    Endpoints,
+    MadeEndpoint,
+    NewEndpoint,
+)
+from alerts.bootstrap import Services
+from alerts.channels.signing import format_secret
+from alerts.domain.deliveries import Channel
+from alerts.errors import InvalidInput, NotFound
+from alerts.pipeline import endpoints as desk
+from alerts.pipeline.endpoints import Wish
+from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
+
+router = APIRouter(prefix="/v1/endpoints", tags=["Endpoints"])
+
+
+def shown(services: Services, record: EndpointRecord) -> Endpoint:
+    """An endpoint as its owner sees it."""
+    destination = services.rules.vault.destination(record, ())
+    is_url = record.channel is Channel.WEBHOOK
+    return Endpoint.of(
+        record,
+        url=destination.address if is_url else None,
+        headers=dict(destination.headers),
+    )
+
+
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra=takes(NewEndpoint),
+    responses=refuses(400, 409, 413, 422),
+)
+async def create_endpoint(
+    principal: Writer,
+    services: Bell,
+    body: Annotated[NewEndpoint, Depends(json_body(NewEndpoint))],
+) -> MadeEndpoint:
+    """Create an endpoint; the answer holds its signing secret, this once.
+
+    It is told of changes from now on. A token may be named before it was ever seen, by its id. A
+    symbol that several tokens bear is refused with those it could mean.
+    """
+    if body.channel is not Channel.WEBHOOK:
+        problem = f"{body.channel.value} endpoints cannot be made here; this takes webhook"
+        raise InvalidInput("channel", problem, (Channel.WEBHOOK.value,))
+    if body.url is None:
+        raise InvalidInput("url", "is required for a webhook")
+    digest = digest_block(body.digest)
+    if digest is not None:
+        digest["tokens"] = await digest_tokens(digest["tokens"], services.store)
+    wish = Wish(
+        description=body.description,
+        wanted=body.filter.wanted(),
+        tokens=body.filter.tokens,
+        digest=digest,
+        rate_limit=body.rate_limit,
+        order=body.order,
+        time_to_live=timedelta(seconds=body.time_to_live_seconds),
+        headers=body.headers,
+    )
+    made = await desk.create_webhook(principal.app_id, body.url, wish, desk=services.desk)
+    view = shown(services, made.endpoint).model_dump()
+    return MadeEndpoint(**view, secret=format_secret(made.secret))
+
+
+@router.get("", response_model=Endpoints, responses=refuses(422))
+async def show_endpoints(
+    principal: Reader, services: Bell, query: Annotated[Paging, Query()]
+) -> dict[str, Any]:
+    """List your app's endpoints."""
+    async with services.store.read() as tx:
+        records = await list_endpoints(
+            tx, app_id=principal.reach, before=query.before_id, limit=query.and_one
+        )
+    return query.page(records, lambda record: shown(services, record), lambda record: [record.id])
+
+
+@router.get("/{endpoint_id}", responses=refuses(404))
+async def show_endpoint(endpoint_id: str, principal: Reader, services: Bell) -> Endpoint:
+    """Show one endpoint."""
+    async with services.store.read() as tx:
+        record = await find_endpoint(tx, endpoint_id, app_id=principal.reach)
+    if record is None:
+        raise NotFound("endpoint", endpoint_id)
+    return shown(services, record)
+
+
+@router.patch(
+    "/{endpoint_id}",
+    openapi_extra=takes(EndpointChange),
+    responses=refuses(400, 404, 409, 413, 422),
+)
+async def change_endpoint(
+    endpoint_id: str,
+    *,
+    principal: Writer,
+    services: Bell,
+    body: Annotated[EndpointChange, Depends(json_body(EndpointChange))],
+) -> Endpoint:
+    """Change an endpoint; what is left out stays, in `filter`, `digest` and `headers` too.
+
+    What a filter newly asks for starts at the present event.
+    """
+    change = await with_digest_tokens(body, services.store)
+    merge = Merge(change, services.desk, services.rules.vault)
+    record = await desk.change_endpoint(
+        endpoint_id,
+        merge,
+        app_id=principal.reach,
+        desk=services.desk,
+        tokens=merge.tokens,
+        url=body.url if "url" in body.model_fields_set else None,
+    )
+    return shown(services, record)
+
+
+@router.delete("/{endpoint_id}", status_code=204, responses=refuses(404))
+async def delete_endpoint(endpoint_id: str, principal: Writer, services: Bell) -> None:
+    """Delete an endpoint, its deliveries and their log."""
+    await desk.remove(endpoint_id, app_id=principal.reach, desk=services.desk)
