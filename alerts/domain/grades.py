@@ -3,11 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 from alerts.errors import InvalidInput
 
@@ -16,12 +17,24 @@ TokenId = NewType("TokenId", str)
 
 # A date that is ahead of the clock by more than this is a mistake, not a time zone.
 FUTURE_TOLERANCE = timedelta(hours=1)
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+HIGHEST_SCORE: Final = 10_000
 LABEL_LENGTH = 120
 COMPONENT_LIMIT = 40
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _UPSTREAM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,18})?")
+_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,64})?")
+_NUMBER_LIMIT = 10**12
+_ID_LIMIT = 10**64
+_HUNDREDTH = Decimal("0.01")
+# Python reads more than RFC 3339 allows: weeks, basic forms, any separator, commas, no seconds.
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?P<time>[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,64})?"
+    r"(?P<offset>[Zz]|[+-][0-9]{2}:[0-5][0-9])?)?"
+)
+_SHOWN_LENGTH = 60
 _COMPONENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -123,26 +136,31 @@ def read_grade(source: SourceName, row: Mapping[str, object]) -> Grade:
 def read_score(value: object) -> int | None:
     """A score in hundredths of a point, halves rounded up; None and blank text are unknown.
 
-    Raises InvalidInput for anything but a number from 0 to 100.
+    Raises InvalidInput for anything but a number that is then from 0 to 100.
     """
     hundredths = read_hundredths(value, field="score")
-    if hundredths is not None and not 0 <= hundredths <= 10_000:
+    if hundredths is not None and not 0 <= hundredths <= HIGHEST_SCORE:
         raise InvalidInput("score", f"must be from 0 to 100, not {_shown(value)}")
     return hundredths
 
 
 def read_hundredths(value: object, *, field: str) -> int | None:
-    """A number (or its decimal text) in hundredths; None and blank text are unknown."""
+    """A number (or its decimal text) in hundredths; None and blank text are unknown.
+
+    A float is the decimal it is written as; halves are rounded away from zero.
+    Raises InvalidInput for what is no number below 10**12, either side of zero.
+    """
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise InvalidInput(field, f"must be a number, not {_shown(value)}")
-    text = value.strip() if isinstance(value, str) else format(Decimal(repr(value)), "f")
+    text = value.strip() if isinstance(value, str) else _written(value)
     if not text:
         return None
-    if not (text.isascii() and _NUMBER.fullmatch(text)):
+    if not _NUMBER.fullmatch(text):
         raise InvalidInput(field, f"must be a plain decimal number, not {_shown(value)}")
-    return int((Decimal(text) * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    # Rounded once, and before it is multiplied: a product is rounded too.
+    return int(Decimal(text).quantize(_HUNDREDTH, rounding=ROUND_HALF_UP) * 100)
 
 
 def read_as_of(value: object, *, latest: datetime | None, field: str = "as_of") -> datetime:
@@ -152,23 +170,24 @@ def read_as_of(value: object, *, latest: datetime | None, field: str = "as_of") 
     lives by a clock of its own.
     Raises InvalidInput.
     """
-    if not isinstance(value, str):
-        raise InvalidInput(field, f"must be an RFC 3339 time as text, not {_shown(value)}")
-    text = value.strip()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    text = value.strip() if isinstance(value, str) else ""
+    written = _TIME.fullmatch(text)
+    moment = None
+    if written is not None:
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(text.upper())
+    if written is None or moment is None:
         problem = f"must be an RFC 3339 time such as 2026-11-20T00:00:00Z, not {_shown(value)}"
-        raise InvalidInput(field, problem) from None
-    if len(text) == 10:
+        raise InvalidInput(field, problem)
+    if written["time"] is None:
         moment = moment.replace(tzinfo=UTC)
-    if moment.tzinfo is None:
+    elif written["offset"] is None:
         raise InvalidInput(field, f"must say its offset (Z or +hh:mm): {_shown(value)}")
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
         raise InvalidInput(field, f"is out of range: {_shown(value)}") from None
-    if moment.year < 2000:
+    if moment < EARLIEST:
         raise InvalidInput(field, f"is before the year 2000: {_shown(value)}")
     if latest is not None and moment > latest + FUTURE_TOLERANCE:
         raise InvalidInput(field, f"is in the future: {_shown(value)}")
@@ -182,34 +201,33 @@ def unique(grades: list[tuple[int, Grade]]) -> tuple[tuple[Grade, ...], tuple[Re
     (a doubt is never a downgrade), a known one before an unknown one, and the others are reported.
     """
     chosen: dict[TokenId, tuple[int, Grade]] = {}
-    rejected: list[RejectedRow] = []
     for row, grade in grades:
         other = chosen.get(grade.token)
-        if other is None:
+        if other is None or _preference(grade) > _preference(other[1]):
             chosen[grade.token] = (row, grade)
-            continue
-        if other[1] == grade:
-            continue
-        kept, dropped = (row, grade), other
-        if _preference(other[1]) > _preference(grade):
-            kept, dropped = other, (row, grade)
-        chosen[grade.token] = kept
-        problem = f"differs from row {kept[0]} of the same token, which stands"
-        rejected.append(RejectedRow(dropped[0], grade.token, problem))
+    rejected = []
+    for row, grade in grades:
+        standing_row, standing = chosen[grade.token]
+        if grade != standing:
+            problem = f"differs from row {standing_row} of the same token, which stands"
+            rejected.append(RejectedRow(row, grade.token, problem))
     return tuple(grade for _, grade in chosen.values()), tuple(rejected)
 
 
 def clean_label(value: object, *, field: str) -> str | None:
-    """A label without control, direction and surrogate characters, at most 120 characters."""
+    """A label without control, direction and surrogate characters, at most 120 characters.
+
+    Line ends and tabs are spaces, and a row of spaces is one.
+    """
     if value is None:
         return None
     if not isinstance(value, str):
         raise InvalidInput(field, f"must be text, not {_shown(value)}")
     if not (value.isascii() and value.isprintable()):
         # Cc control, Cf format (direction marks, zero width), Cs lone surrogates.
-        kept = (c for c in value if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
-        value = "".join(kept)
-    return " ".join(value.split())[:LABEL_LENGTH] or None
+        spaced = " ".join(value.split())
+        value = "".join(c for c in spaced if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    return " ".join(value.split())[:LABEL_LENGTH].rstrip() or None
 
 
 def _preference(grade: Grade) -> tuple[bool, int, str]:
@@ -220,7 +238,17 @@ def _preference(grade: Grade) -> tuple[bool, int, str]:
 def _read_upstream_id(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise InvalidInput("token_id", f"must be text or a whole number, not {_shown(value)}")
+    if isinstance(value, int) and not 0 <= value < _ID_LIMIT:
+        raise InvalidInput("token_id", f"must be a number of up to 64 digits, not {_shown(value)}")
     return str(value).strip()
+
+
+def _written(value: float) -> str:
+    """A number as plain digits, with no exponent; "?" where it has too many, or none."""
+    if not -_NUMBER_LIMIT < value < _NUMBER_LIMIT:
+        return "?"
+    text = repr(value)
+    return f"{value:.64f}" if "e" in text else text
 
 
 def _read_components(value: object) -> tuple[tuple[str, int | None], ...]:
@@ -240,5 +268,9 @@ def _read_components(value: object) -> tuple[tuple[str, int | None], ...]:
 
 def _shown(value: object) -> str:
     """A value as an error shows it: short, and safe in a terminal."""
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    try:
+        text = ascii(value)
+    except ValueError:
+        # Python writes out no whole number of more than 4,300 digits.
+        return "a number too long to show"
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[: _SHOWN_LENGTH - 3]}..."

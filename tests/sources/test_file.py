@@ -121,7 +121,7 @@ class TestCycles:
         reading = read(path, f'{HEADER}\ntrader,2026-11-16,1,B,"two\nlines",5,\nnope\n')
 
         (grades,) = reading.grades.values()
-        assert grades[0].name == "twolines"
+        assert grades[0].name == "two lines"
         assert [bad.row for bad in reading.rejected] == [4]
 
     def test_twins_are_one_and_the_line_left_out_is_named(self, path: Path) -> None:
