@@ -1,6 +1,7 @@
 """The pipeline as a process has it: services on a real database, and somebody who is told."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,6 @@ from alerts.pipeline.receive import receive
 from alerts.pipeline.recover import LANES_REPAIRED, reap
 from alerts.ports import Clock
 from alerts.settings import Settings
-from alerts.store.cipher import new_encryption_key
 from alerts.store.counters import read_counter
 from alerts.store.cycles import CycleRecord, Origin
 from alerts.store.deliveries import (
@@ -35,7 +35,8 @@ from tests.receiver import Receiver
 
 SOURCE = source_name("demo")
 START = datetime(2026, 1, 1, tzinfo=UTC)
-KEY = new_encryption_key()
+# The same in every process of a test.
+KEY = base64.urlsafe_b64encode(bytes(32)).decode()
 WAIT_SECONDS = 10.0
 
 Scores = Mapping[str, float | None]
