@@ -4,7 +4,10 @@ from typing import Final
 
 import typer
 
-from alerts.cli import serve
+from alerts.cli import deliveries, operate, serve
+from alerts.cli.access import apps, keys
+from alerts.cli.cycles import cycles
+from alerts.cli.endpoints import endpoints
 from alerts.cli.frame import Frame
 
 app: Final = typer.Typer(
@@ -12,5 +15,14 @@ app: Final = typer.Typer(
     help="Gradebell: tells apps and people when a crypto token's grade changes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,
 )
 serve.add_to(app)
+app.add_typer(operate.databases, name="db")
+operate.add_to(app)
+app.add_typer(cycles, name="cycle")
+app.add_typer(endpoints, name="endpoint")
+app.add_typer(deliveries.deliveries, name="delivery")
+deliveries.add_to(app)
+app.add_typer(apps, name="app")
+app.add_typer(keys, name="key")

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
@@ -17,6 +18,7 @@ from typer.exceptions import TyperException
 
 from alerts import telemetry
 from alerts.bootstrap import Services, open_services
+from alerts.domain.grades import read_as_of
 from alerts.domain.ids import HOUSE_APP
 from alerts.errors import GradebellError, InvalidInput, NotFound, SettingsInvalid, StorageFailed
 from alerts.settings import PREFIX, Settings, load_settings
@@ -84,6 +86,12 @@ class Frame(TyperGroup):
             _complain(_told(error))
             sys.exit(_code_of(error))
         sys.exit(code if isinstance(code, int) else 0)
+
+
+class Failed(TyperException):
+    """A command could not do what it is there for; said on one line, exit code 1."""
+
+    exit_code = FAILED
 
 
 def group(help_text: str) -> typer.Typer:
@@ -154,9 +162,9 @@ async def app_id_of(services: Services, app: str) -> str:
     return app
 
 
-def misused(argument: str, problem: str) -> InvalidInput:
-    """An argument that cannot be used. argument: as it is written, `--until`."""
-    return InvalidInput(argument, problem)
+def read_time(text: str, *, field: str) -> datetime:
+    """A time as the API takes it: RFC 3339, or a date. Raises InvalidInput."""
+    return read_as_of(text, latest=None, field=field)
 
 
 def _told(error: TyperException | GradebellError) -> str:

@@ -111,6 +111,18 @@ async def list_events(
     return [_event(row) for row in await tx.connection.execute(query.limit(limit))]
 
 
+async def count_types(tx: Transaction, cycle_id: str) -> dict[EventType, int]:
+    """How many events of each type a cycle brought, the most frequent first."""
+    many = func.count()
+    query = (
+        select(events.c.type, many)
+        .where(events.c.cycle_id == cycle_id)
+        .group_by(events.c.type)
+        .order_by(many.desc(), events.c.type)
+    )
+    return {EventType(row[0]): row[1] for row in await tx.connection.execute(query)}
+
+
 async def oldest_sequence(tx: Transaction) -> int | None:
     """The lowest number still kept."""
     query = select(func.min(events.c.sequence))

@@ -1,0 +1,226 @@
+"""`gradebell endpoint …`: whom to tell."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+import typer
+
+from alerts.api.schemas.endpoints import Endpoint
+from alerts.bootstrap import Services
+from alerts.channels.signing import format_secret
+from alerts.cli.frame import (
+    HOUSE,
+    AppOption,
+    BeforeOption,
+    JsonOption,
+    LimitOption,
+    app_id_of,
+    command,
+    group,
+    run,
+)
+from alerts.cli.show import masked, rows, said
+from alerts.domain.deliveries import Channel, Order
+from alerts.domain.events import SUBSCRIBABLE, EventType
+from alerts.domain.grades import Kind
+from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
+from alerts.errors import InvalidInput
+from alerts.pipeline import endpoints as desk
+from alerts.pipeline.endpoints import WEBHOOK_TIME_TO_LIVE, Wish
+from alerts.pipeline.replay import send_test
+from alerts.store.endpoints import EndpointRecord, list_endpoints
+
+endpoints: Final = group("Endpoints: whom to tell, and of what.")
+DAY_SECONDS: Final = 86_400
+LONGEST_LIFE_SECONDS: Final = 30 * DAY_SECONDS
+
+EndpointArgument = Annotated[str, typer.Argument(metavar="ID", help="The endpoint's id, ep_….")]
+
+
+@command(endpoints, "add", example="gradebell endpoint add https://example.com/hook --token BTC")
+def add(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where to send; https.")],
+    *,
+    token: Annotated[
+        list[str] | None, typer.Option(help="An id or a symbol; give several. None is all.")
+    ] = None,
+    kind: Annotated[list[Kind] | None, typer.Option(help="Both, if none is given.")] = None,
+    event_type: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Upgrades and downgrades, if none is given."),
+    ] = None,
+    min_notches: Annotated[int, typer.Option(min=1, max=20, help="Bands to be crossed.")] = 1,
+    min_delta: Annotated[float, typer.Option(min=0, max=100, help="Points to move by.")] = 0,
+    description: Annotated[str, typer.Option()] = "",
+    order: Annotated[Order, typer.Option(help="Of news about one token and kind.")] = Order.NONE,
+    rate_limit: Annotated[
+        float | None, typer.Option(min=0.001, max=1000, help="Sends per second.")
+    ] = None,
+    time_to_live_seconds: Annotated[
+        int, typer.Option(min=60, max=LONGEST_LIFE_SECONDS, help="How long news is news.")
+    ] = int(WEBHOOK_TIME_TO_LIVE.total_seconds()),
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="Sent along; kept encrypted.")
+    ] = None,
+    app: AppOption = HOUSE,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell a URL of changes from now on; prints its signing secret, this once."""
+    wish = Wish(
+        description=description,
+        wanted=Filter(
+            kinds=frozenset(kind or Kind),
+            types=_types(event_type),
+            min_notches=min_notches,
+            min_delta=round(min_delta * 100),
+        ),
+        tokens=token or None,
+        rate_limit=rate_limit,
+        order=order,
+        time_to_live=timedelta(seconds=time_to_live_seconds),
+        headers=dict(map(_header, header or [])),
+    )
+
+    async def work(services: Services) -> None:
+        app_id = await app_id_of(services, app)
+        made = await desk.create_webhook(app_id, url, wish, desk=services.desk)
+        secret = format_secret(made.secret)
+        line = f"{made.endpoint.id} is made. Its signing secret, shown this once:\n{secret}"
+        said(line, _shown(services, made.endpoint) | {"secret": secret}, as_json=as_json)
+
+    run(work)
+
+
+@command(endpoints, "list", example="gradebell endpoint list --app house")
+def list_(
+    *,
+    app: AppOption = HOUSE,
+    before: BeforeOption = None,
+    limit: LimitOption = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List an app's endpoints; the table leaves out what a URL's path may hold."""
+
+    async def work(services: Services) -> None:
+        app_id = await app_id_of(services, app)
+        async with services.store.read() as tx:
+            found = await list_endpoints(tx, app_id=app_id, before=before, limit=limit)
+        shown = [_shown(services, record) for record in found]
+        if not as_json:
+            shown = [_line(view) for view in shown]
+        columns = ("id", "channel", "to", "state", "tokens", "kinds", "types", "description")
+        rows(shown, as_json=as_json, columns=columns, empty="There is no endpoint.")
+
+    run(work)
+
+
+@command(endpoints, "test", example="gradebell endpoint test ep_01kahfzv5n9k3t1x7b8c2d4e6f")
+def send_one(
+    endpoint: EndpointArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
+) -> None:
+    """Send an `endpoint.test`; a worker, or `gradebell dispatch --until-idle`, takes it there."""
+
+    async def work(services: Services) -> None:
+        delivery = await send_test(
+            endpoint,
+            app_id=await app_id_of(services, app),
+            store=services.store,
+            waker=services.waker,
+        )
+        line = f"{delivery.id} is on its way; `gradebell delivery show {delivery.id}` follows it."
+        said(line, {"id": delivery.id, "event_id": delivery.event_id}, as_json=as_json)
+
+    run(work)
+
+
+@command(
+    endpoints,
+    "rotate-secret",
+    example="gradebell endpoint rotate-secret ep_01kahfzv5n9k3t1x7b8c2d4e6f --overlap-seconds 3600",
+)
+def rotate_secret(
+    endpoint: EndpointArgument,
+    *,
+    overlap_seconds: Annotated[
+        int, typer.Option(help="How long the old secret signs as well, at most 7 days.")
+    ] = DAY_SECONDS,
+    app: AppOption = HOUSE,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new signing secret; it is shown this once."""
+
+    async def work(services: Services) -> None:
+        overlap = timedelta(seconds=overlap_seconds)
+        app_id = await app_id_of(services, app)
+        fresh = await desk.rotate_secret(endpoint, overlap, app_id=app_id, desk=services.desk)
+        secret = format_secret(fresh)
+        line = f"The new signing secret of {endpoint}, shown this once:\n{secret}"
+        said(line, {"id": endpoint, "secret": secret}, as_json=as_json)
+
+    run(work)
+
+
+@command(endpoints, "pause", example="gradebell endpoint pause ep_01kahfzv5n9k3t1x7b8c2d4e6f")
+def pause(
+    endpoint: EndpointArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
+) -> None:
+    """Send nothing until it is enabled again; news meanwhile is skipped, to be replayed."""
+
+    async def work(services: Services) -> None:
+        app_id = await app_id_of(services, app)
+        record = await desk.pause(endpoint, app_id=app_id, desk=services.desk)
+        said(f"{endpoint} is {record.state}.", _shown(services, record), as_json=as_json)
+
+    run(work)
+
+
+@command(endpoints, "enable", example="gradebell endpoint enable ep_01kahfzv5n9k3t1x7b8c2d4e6f")
+def enable(
+    endpoint: EndpointArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
+) -> None:
+    """Take a paused or disabled endpoint back into service, from now on."""
+
+    async def work(services: Services) -> None:
+        app_id = await app_id_of(services, app)
+        record = await desk.enable(endpoint, app_id=app_id, desk=services.desk)
+        said(f"{endpoint} is {record.state}.", _shown(services, record), as_json=as_json)
+
+    run(work)
+
+
+def _shown(services: Services, record: EndpointRecord) -> dict[str, Any]:
+    """An endpoint in the shape that the API gives it."""
+    destination = services.rules.vault.destination(record, ())
+    url = destination.address if record.channel is Channel.WEBHOOK else None
+    shown = Endpoint.of(record, url=url, headers=dict(destination.headers))
+    return shown.model_dump(mode="json")
+
+
+def _line(view: dict[str, Any]) -> dict[str, Any]:
+    wanted = view["filter"]
+    tokens = wanted["tokens"]
+    return {
+        **view,
+        "to": masked(view["url"]) if view["url"] else None,
+        "tokens": "all" if tokens is None else len(tokens) if len(tokens) > 1 else tokens[0],
+        "kinds": wanted["kinds"],
+        "types": [name.partition(".")[2] for name in wanted["types"]],
+    }
+
+
+def _types(names: list[str] | None) -> frozenset[EventType]:
+    if not names:
+        return DEFAULT_TYPES
+    known = {event_type.value: event_type for event_type in SUBSCRIBABLE}
+    for name in names:
+        if name not in known:
+            raise InvalidInput("filter.types", f"must be of {', '.join(known)}, not {name!a}")
+    return frozenset(known[name] for name in names)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        # The text is not repeated: it may be a secret.
+        raise InvalidInput("headers", "is written 'NAME: VALUE'")
+    return name.strip(), value.strip()

@@ -1,0 +1,164 @@
+"""`gradebell db upgrade` and `gradebell check`: before anything runs."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Final
+
+import typer
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from alerts.bootstrap import Services
+from alerts.cli.budget import Budget, budget_of
+from alerts.cli.frame import Failed, JsonOption, command, group, run, run_loop
+from alerts.cli.show import fields, said
+from alerts.settings import Settings, load_settings
+from alerts.store.migrate import upgrade
+
+databases: Final = group("The database.")
+REDIS_SECONDS: Final = 5
+
+
+class Level(StrEnum):
+    """How bad a finding is: only `wrong` makes `check` fail."""
+
+    FINE = "fine"
+    THINK = "think"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `check` looked at. setting: whose value it is about."""
+
+    level: Level
+    setting: str
+    told: str
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands that stand by themselves."""
+    command(app, "check", example="gradebell check --json")(check)
+
+
+@command(databases, "upgrade", example="gradebell db upgrade")
+def upgrade_(*, as_json: JsonOption = False) -> None:
+    """Bring the database's tables to what this version needs; harmless when they are."""
+
+    async def whole() -> None:
+        settings = load_settings()
+        settings.require_keys()
+        await upgrade(settings.database_url)
+        said("The database is up to date.", {"upgraded": True}, as_json=as_json)
+
+    run_loop(whole())
+
+
+def check(*, as_json: JsonOption = False) -> None:
+    """Say whether this configuration is sound, and how many requests a month it makes.
+
+    Exit code 0 if it is, 1 if something is wrong.
+    """
+
+    async def work(services: Services) -> None:
+        budget = await budget_of(services)
+        found = [
+            *await _database(services),
+            *await _redis(services.settings),
+            *_sending(services.settings),
+            *_source(services.settings, budget),
+        ]
+        is_sound = all(finding.level is not Level.WRONG for finding in found)
+        _print(found, budget, is_sound=is_sound, as_json=as_json)
+
+    run(work)
+
+
+def _print(found: list[Finding], budget: Budget | None, *, is_sound: bool, as_json: bool) -> None:
+    if as_json:
+        requests = None if budget is None else asdict(budget) | {"a_month": budget.a_month}
+        listed = [asdict(finding) for finding in found]
+        fields({"sound": is_sound, "findings": listed, "requests": requests}, as_json=True)
+    else:
+        for finding in found:
+            typer.echo(f"{finding.level.ljust(6)} {finding.setting}: {finding.told}")
+    wrong = [finding for finding in found if finding.level is Level.WRONG]
+    if wrong:
+        raise Failed(f"{wrong[0].setting}: {wrong[0].told}")
+
+
+async def _database(services: Services) -> list[Finding]:
+    """It was opened already, keys, tables and all."""
+    name = "GRADEBELL_DATABASE_URL"
+    async with services.store.read() as tx:
+        if tx.is_postgresql:
+            return [Finding(Level.FINE, name, "PostgreSQL answers and has the tables")]
+    told = "SQLite answers and has the tables"
+    if services.settings.redis_url:
+        told += "; workers on several machines, which Redis is for, need PostgreSQL"
+        return [Finding(Level.THINK, name, told)]
+    return [Finding(Level.FINE, name, told)]
+
+
+async def _redis(settings: Settings) -> list[Finding]:
+    name = "GRADEBELL_REDIS_URL"
+    if not settings.redis_url:
+        return [Finding(Level.FINE, name, "not set; each worker keeps its own clock")]
+    redis = Redis.from_url(
+        settings.redis_url, socket_connect_timeout=REDIS_SECONDS, socket_timeout=REDIS_SECONDS
+    )
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        return [Finding(Level.WRONG, name, f"Redis does not answer ({type(error).__name__})")]
+    finally:
+        await redis.aclose()
+    return [Finding(Level.FINE, name, "Redis answers")]
+
+
+def _sending(settings: Settings) -> list[Finding]:
+    found = []
+    if not settings.https_only:
+        told = "webhooks may go over plain http, for everybody on the way to read"
+        found.append(Finding(Level.THINK, "GRADEBELL_HTTPS_ONLY", told))
+    if settings.trusted_destinations:
+        told = f"exempt from the rules on addresses: {settings.trusted_destinations}"
+        found.append(Finding(Level.THINK, "GRADEBELL_TRUSTED_DESTINATIONS", told))
+    if settings.host not in {"127.0.0.1", "::1", "localhost"} and not settings.public_url:
+        told = f"the API listens on {settings.host}; put a proxy that speaks TLS in front of it"
+        found.append(Finding(Level.THINK, "GRADEBELL_HOST", told))
+    return found
+
+
+def _source(settings: Settings, budget: Budget | None) -> list[Finding]:
+    if budget is None:
+        told = f"{settings.polled_source}: no requests are counted"
+        return [Finding(Level.FINE, "GRADEBELL_SOURCE", told)]
+    found = [_month(budget)]
+    for kind, need in budget.kinds.items():
+        setting = f"GRADEBELL_{kind.upper()}_INTERVAL_SECONDS"
+        told = f"{need.sweeps_a_month} sweeps a month of {need.pages} requests each"
+        if need.seconds_a_sweep > need.interval_seconds:
+            told += (
+                f"; at {budget.per_minute} a minute one takes {need.seconds_a_sweep} s, longer "
+                f"than the {need.interval_seconds} s between them"
+            )
+            found.append(Finding(Level.WRONG, setting, told))
+        else:
+            found.append(Finding(Level.FINE, setting, told))
+    if budget.is_guess:
+        told = f"no sweep was seen yet; taken for {budget.tokens} tokens"
+        found.append(Finding(Level.THINK, "GRADEBELL_TOKEN_METRICS_TOKENS", told))
+    return found
+
+
+def _month(budget: Budget) -> Finding:
+    name = "GRADEBELL_TOKEN_METRICS_REQUESTS_PER_MONTH"
+    told = f"{budget.a_month} requests a month, of {budget.per_month} ({budget.share_percent} %)"
+    if budget.a_month <= budget.per_month:
+        return Finding(Level.FINE, name, told)
+    fitting = budget.fitting_trader_interval()
+    mend = "name at most 100 tokens in GRADEBELL_TOKEN_METRICS_TOKENS"
+    if fitting is not None:
+        mend = f"set GRADEBELL_TRADER_INTERVAL_SECONDS to {fitting} or more, or {mend}"
+    return Finding(Level.WRONG, name, f"{told}; {mend}")
