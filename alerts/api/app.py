@@ -10,15 +10,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from alerts import __version__
 from alerts.api import problems
 from alerts.api.docs import INTRODUCTION, TAGS, add_docs, describe, secured
-from alerts.api.routes import actions, cycles, deliveries, endpoints
+from alerts.api.meters import Meters
+from alerts.api.routes import (
+    access,
+    actions,
+    cycles,
+    deliveries,
+    endpoints,
+    events,
+    service,
+    sources,
+    tokens,
+)
+from alerts.api.schemas.access import NewApp, NewKey
 from alerts.api.schemas.cycles import NewCycle
 from alerts.api.schemas.deliveries import Replay, Rotation
 from alerts.api.schemas.endpoints import EndpointChange, NewEndpoint
 from alerts.bootstrap import Services
 from alerts.errors import InvalidInput
+from alerts.ports import Clock
 
-_SECURED: Final = (actions, cycles, deliveries, endpoints)
-_BODIES: Final = (NewCycle, NewEndpoint, EndpointChange, Rotation, Replay)
+_SECURED: Final = (endpoints, actions, deliveries, events, tokens, sources, cycles, access)
+_BODIES: Final = (NewCycle, NewEndpoint, EndpointChange, Rotation, Replay, NewApp, NewKey)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -32,44 +45,56 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.services = services
+    meters = Meters()
+    app.state.services, app.state.meters = services, meters
     problems.install(app)
     for module in _SECURED:
         app.include_router(module.router, responses=secured())
+    app.include_router(service.router)
     add_docs(app)
     describe(app, _BODIES)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, meters=meters, clock=services.clock)
     return app
 
 
 class Edge:
-    """The last line: no request is answered by a traceback, none carries a NUL further in."""
+    """The last line: every request is answered and counted, none carries a NUL further in."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, meters: Meters, clock: Clock) -> None:
         self._app = app
+        self._meters = meters
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_started = False
+        began = self._clock.monotonic()
+        status = 0
 
         async def note(message: Message) -> None:
-            nonlocal is_started
-            is_started = True
+            nonlocal status
+            status = message.get("status", status)
             await send(message)
 
+        try:
+            await self._answer(scope, receive, note)
+        # A process edge: one bad request is not the end of the others.
+        except Exception as error:
+            if status:
+                raise
+            await problems.answer_unexpected(error)(scope, receive, note)
+        finally:
+            route = getattr(scope.get("route"), "path", None)
+            seconds = self._clock.monotonic() - began
+            self._meters.note(scope["method"], route, status=status, seconds=seconds)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         # PostgreSQL takes no NUL in text, and no id, name or cursor has one.
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             refusal = problems.answer_error(InvalidInput("path", "and query hold no NUL character"))
             await refusal(scope, receive, send)
             return
-        try:
-            with suppress(ClientDisconnect):
-                await self._app(scope, receive, note)
-        # A process edge: one bad request is not the end of the others.
-        except Exception as error:
-            if is_started:
-                raise
-            await problems.answer_unexpected(error)(scope, receive, send)
+        with suppress(ClientDisconnect):
+            await self._app(scope, receive, send)

@@ -110,14 +110,24 @@ TAGS: Final = [
 ]
 
 
+def refusal(status: int) -> dict[str, Any]:
+    """One refusal, for OpenAPI."""
+    meaning, slug, title, detail = _REFUSALS[status]
+    example = {"type": TYPE_PREFIX + slug, "title": title, "status": status, "detail": detail}
+    return {
+        "description": meaning,
+        "content": {MEDIA_TYPE: {"schema": _PROBLEM, "example": example}},
+    }
+
+
 def refuses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of an operation, for OpenAPI. 422 is said in any case."""
-    return {status: _refusal(status) for status in sorted({*statuses, 422})}
+    return {status: refusal(status) for status in sorted({*statuses, 422})}
 
 
 def secured() -> dict[int | str, dict[str, Any]]:
     """The refusals of every operation that wants a key."""
-    return {status: _refusal(status) for status in (401, 403, 503)}
+    return {status: refusal(status) for status in (401, 403, 503)}
 
 
 def describe(app: FastAPI, bodies: Iterable[type[BaseModel]]) -> None:
@@ -172,15 +182,6 @@ def add_docs(app: FastAPI) -> None:
 
     app.add_route("/docs", docs, include_in_schema=False)
     app.add_route("/", root, include_in_schema=False)
-
-
-def _refusal(status: int) -> dict[str, Any]:
-    meaning, slug, title, detail = _REFUSALS[status]
-    example = {"type": TYPE_PREFIX + slug, "title": title, "status": status, "detail": detail}
-    return {
-        "description": meaning,
-        "content": {MEDIA_TYPE: {"schema": _PROBLEM, "example": example}},
-    }
 
 
 def _exemplify(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

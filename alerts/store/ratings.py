@@ -152,14 +152,14 @@ async def list_history(
     token: TokenId,
     kind: Kind | None,
     *,
-    before: tuple[datetime, int] | None,
+    before: tuple[datetime, int, Kind] | None,
     limit: int,
 ) -> list[tuple[Kind, Observation]]:
-    """A token's history, newest first. before: (as_of, revision) of the last line seen."""
+    """A token's history, newest first. before: (as_of, revision, kind) of the last line seen."""
     query = _history(token, kind).add_columns(grades.c.kind)
-    query = query.order_by(grades.c.as_of.desc(), grades.c.revision.desc(), grades.c.kind)
+    query = query.order_by(grades.c.as_of.desc(), grades.c.revision.desc(), grades.c.kind.desc())
     if before is not None:
-        query = query.where(tuple_(grades.c.as_of, grades.c.revision) < before)
+        query = query.where(tuple_(grades.c.as_of, grades.c.revision, grades.c.kind) < before)
     rows = await tx.connection.execute(query.limit(limit))
     return [(Kind(row.kind), _observation(row)) for row in rows]
 

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from alerts.domain.grades import Cycle, Kind, SourceName
 from alerts.store.engine import Transaction, insert_into
-from alerts.store.tables import watermarks
+from alerts.store.tables import cycles, watermarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,29 @@ class Watermark:
     first_as_of: datetime | None
     reference: int | None
     band_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastAccepted:
+    """The cycle of a source and kind that was accepted last. cycle_id: None before the first."""
+
+    source: SourceName
+    kind: Kind
+    cycle_id: str | None
+    as_of: datetime | None
+    accepted_at: datetime | None
+
+
+async def list_last_accepted(tx: Transaction) -> list[LastAccepted]:
+    """What was accepted last, of every source and kind that ever came in."""
+    columns = watermarks.c
+    query = (
+        select(columns.source, columns.kind, columns.cycle_id, cycles.c.as_of, columns.accepted_at)
+        .outerjoin_from(watermarks, cycles, cycles.c.id == columns.cycle_id)
+        .order_by(columns.source, columns.kind)
+    )
+    rows = await tx.connection.execute(query)
+    return [LastAccepted(row[0], Kind(row[1]), *row[2:]) for row in rows]
 
 
 async def read_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Watermark:
