@@ -1,19 +1,19 @@
 """Fan out: each event of a diffed cycle becomes one delivery for every endpoint that wants it."""
 
 from alerts.ports import Waker
-from alerts.store.cycles import CycleState, find_cycle, open_cycles
+from alerts.store.cycles import CycleState, find_cycle
 from alerts.store.engine import Store
-from alerts.store.fan_out import FAN_OUT_CHUNK, fan_out_chunk
+from alerts.store.fan_out import FAN_OUT_CHUNK, cycles_to_fan_out, fan_out_chunk
 from alerts.telemetry import Step, emit
 
 
 async def fan_out_cycles(*, store: Store, waker: Waker, chunk_size: int = FAN_OUT_CHUNK) -> int:
-    """Fan out all cycles that wait for it; how many deliveries were written.
+    """Fan out all cycles that wait for it, in the order of their events; how many deliveries.
 
     One transaction for each chunk; a restart, or another worker, goes on at the next.
     """
     async with store.read() as tx:
-        waiting = await open_cycles(tx, CycleState.DIFFED)
+        waiting = await cycles_to_fan_out(tx)
     written = 0
     for cycle_id in waiting:
         written += await _fan_out(cycle_id, store=store, waker=waker, chunk_size=chunk_size)

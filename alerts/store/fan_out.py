@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
+    func,
     or_,
     select,
     union,
@@ -17,13 +18,13 @@ from sqlalchemy import (
 
 from alerts.domain.deliveries import EndpointState, SkipReason, State, Trigger
 from alerts.domain.ids import DELIVERY, make_id
-from alerts.store.cycles import CycleRecord, advance_fan_out
+from alerts.store.cycles import CycleRecord, CycleState, advance_fan_out
 from alerts.store.endpoints import EndpointRecord, find_endpoints
 from alerts.store.engine import CHUNK_ROWS, Transaction, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.rows import record_of
 from alerts.store.subscriptions import wants
-from alerts.store.tables import deliveries, events, lanes, subscriptions
+from alerts.store.tables import cycles, deliveries, events, lanes, subscriptions
 
 # Endpoints whose deliveries of a cycle are written in one transaction.
 FAN_OUT_CHUNK: Final = 5000
@@ -49,9 +50,13 @@ async def fan_out_chunk(
 ) -> Chunk | None:
     """Owe one cycle's events to the next `size` endpoints that match any, in order of id.
 
-    None: another worker moved this cycle on meanwhile. All of an endpoint's deliveries of the
-    cycle are written together, and its lane is due at once, whoever holds it.
+    None: another worker moved this cycle on meanwhile, or an earlier one of its source and kind
+    is not fanned out yet, for nobody is told of a token's second event before its first. All of
+    an endpoint's deliveries of the cycle are written together, and its lane is due at once,
+    whoever holds it.
     """
+    if await _has_earlier(tx, record):
+        return None
     ids = await _matching_endpoints(tx, record, size)
     is_last = len(ids) < size
     after = ids[-1] if ids else record.fan_out_after
@@ -71,6 +76,19 @@ async def fan_out_chunk(
     ]
     await owe(tx, pairs)
     return Chunk(len(ids), len(pairs), is_last)
+
+
+async def cycles_to_fan_out(tx: Transaction) -> list[str]:
+    """Ids of diffed cycles in the order of their events, at most 100."""
+    query = (
+        select(cycles.c.id)
+        .join_from(cycles, events, events.c.cycle_id == cycles.c.id)
+        .where(cycles.c.state == CycleState.DIFFED)
+        .group_by(cycles.c.id)
+        .order_by(func.min(events.c.sequence))
+        .limit(100)
+    )
+    return list((await tx.connection.execute(query)).scalars())
 
 
 async def owe(tx: Transaction, pairs: Sequence[tuple[EventRecord, EndpointRecord]]) -> None:
@@ -141,6 +159,23 @@ async def make_due(tx: Transaction, endpoint_ids: Sequence[str], now: datetime) 
             )
             .values(due_at=now)
         )
+
+
+async def _has_earlier(tx: Transaction, record: CycleRecord) -> bool:
+    own = select(func.min(events.c.sequence)).where(events.c.cycle_id == record.id)
+    query = (
+        select(cycles.c.id)
+        .join_from(cycles, events, events.c.cycle_id == cycles.c.id)
+        .where(
+            cycles.c.state == CycleState.DIFFED,
+            cycles.c.source == record.source,
+            cycles.c.kind == record.kind,
+            cycles.c.id != record.id,
+            events.c.sequence < own.scalar_subquery(),
+        )
+        .limit(1)
+    )
+    return (await tx.connection.execute(query)).first() is not None
 
 
 async def _matching_endpoints(tx: Transaction, record: CycleRecord, size: int) -> list[str]:
