@@ -9,6 +9,7 @@ from alerts.cli.access import apps, keys
 from alerts.cli.cycles import cycles
 from alerts.cli.endpoints import endpoints
 from alerts.cli.frame import Frame
+from alerts.cli.sources import sources
 
 app: Final = typer.Typer(
     cls=Frame,
@@ -20,6 +21,7 @@ app: Final = typer.Typer(
 serve.add_to(app)
 app.add_typer(operate.databases, name="db")
 operate.add_to(app)
+app.add_typer(sources, name="source")
 app.add_typer(cycles, name="cycle")
 app.add_typer(endpoints, name="endpoint")
 app.add_typer(deliveries.deliveries, name="delivery")

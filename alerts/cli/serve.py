@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import date
-from importlib import import_module
 from typing import Annotated, Final
 
 import typer
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from alerts import telemetry
+from alerts.api.app import create_app
 from alerts.bootstrap import Services, SystemClock
 from alerts.channels.signing import parse_secret
 from alerts.cli.frame import command, opened, run_loop, stopped_by_signals
@@ -36,10 +36,9 @@ async def open_api(services: Services) -> AsyncIterator[str]:
     Raises SettingsInvalid when host or port cannot be had.
     """
     host, port = services.settings.host, services.settings.port
-    app = import_module("alerts.api.app").create_app(services)
     is_open = False
     try:
-        async with open_server(app, host=host, port=port):
+        async with open_server(create_app(services), host=host, port=port):
             is_open = True
             shown = _EVERYWHERE.get(host, host)
             yield f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
