@@ -196,7 +196,7 @@ def _told(
     size: int | None = None,
 ) -> _Judgement:
     """A change and the rating that remembers having told it."""
-    identity = grade_event_id(event_type, cycle, after.token, after.revision)
+    identity = grade_event_id(event_type, cycle, after.token, revision=after.revision)
     revises = after.event_id
     after = replace(after, event_id=identity)
     return (Change(identity, event_type, after.token, before, after, size, revises),), after
@@ -214,7 +214,9 @@ def _absent(ratings: Iterable[Rating], cycle: Cycle) -> Iterable[_Judgement]:
         cycles = before.absent_cycles + 1
         after = replace(before, absent_cycles=cycles, absent_since=since, absent_as_of=cycle.as_of)
         if cycles >= WITHDRAWN_AFTER_CYCLES and cycle.as_of - since >= WITHDRAWN_AFTER:
-            identity = grade_event_id(EventType.WITHDRAWN, cycle, before.token, before.revision)
+            identity = grade_event_id(
+                EventType.WITHDRAWN, cycle, before.token, revision=before.revision
+            )
             change = Change(identity, EventType.WITHDRAWN, before.token, before, None)
             yield (change,), replace(after, withdrawn=True)
         else:

@@ -225,14 +225,14 @@ def next_state(
         case Unknown(reason):
             return Verdict(State.UNKNOWN, reason, position)
         case Deferred(reason, retry_after, scope):
-            hold = None
-            if scope is Scope.ENDPOINT:
-                wait = schedule.first_step if retry_after is None else retry_after
-                hold = now + wait
+            is_held = scope is Scope.ENDPOINT
+            unasked = schedule.first_step if is_held else timedelta(0)
+            wait = unasked if retry_after is None else retry_after
+            hold = now + wait if is_held else None
             delay = schedule.delay(position + 1, jitter=jitter)
             if delay is None:
                 return Verdict(State.DEAD, reason, position, hold_until=hold)
-            due = now + max(delay, retry_after or delay)
+            due = now + max(delay, wait)
             if due >= expires_at:
                 return Verdict(State.DEAD, EndReason.EXPIRED, position, hold_until=hold)
             return Verdict(State.PENDING, reason, position + 1, due, hold)

@@ -110,7 +110,7 @@ def encode(draft: Draft, *, sequence: int, recorded_at: datetime) -> bytes:
 
 
 def grade_event_id(
-    event_type: EventType, cycle: Cycle | CycleView, token: TokenId, revision: int
+    event_type: EventType, cycle: Cycle | CycleView, token: TokenId, *, revision: int
 ) -> str:
     """The id of a grade's event: however often a cycle is run, the same."""
     as_of = rfc3339(cycle.as_of)

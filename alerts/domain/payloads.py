@@ -90,7 +90,7 @@ def restated_event(
         "corrects": corrected["id"],
     }
     return Draft(
-        id=grade_event_id(EventType.RESTATED, cycle, token.id, revision),
+        id=grade_event_id(EventType.RESTATED, cycle, token.id, revision=revision),
         type=EventType.RESTATED,
         at=cycle.as_of,
         audience=EVERYONE,

@@ -1,0 +1,233 @@
+"""Which events an endpoint wants, as rows, as a match, and as bits."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.domain.events import SUBSCRIBABLE, EventType
+from alerts.domain.grades import Kind
+from alerts.domain.subscriptions import (
+    EventFacts,
+    Filter,
+    Miss,
+    Subscription,
+    carried_over,
+    match,
+    rows_of,
+    type_mask,
+    types_of_mask,
+)
+from tests.builders import facts, subscription, token
+
+MOVED = EventType.MOVED
+ALL_TYPES = frozenset(SUBSCRIBABLE)
+
+
+@pytest.mark.parametrize(
+    ("event", "wanted", "miss"),
+    [
+        pytest.param(facts(), [subscription()], None, id="all tokens"),
+        pytest.param(facts(), [subscription(1)], None, id="this token"),
+        pytest.param(facts(), [subscription(2)], Miss.TOKEN, id="another token"),
+        pytest.param(facts(11), [subscription(1)], Miss.TOKEN, id="a token that begins alike"),
+        pytest.param(facts(), [], Miss.TOKEN, id="nothing wanted"),
+        pytest.param(facts(kind=Kind.FUNDAMENTAL), [subscription()], Miss.KIND, id="other kind"),
+        pytest.param(facts(type=MOVED), [subscription()], Miss.TYPE, id="other type"),
+        pytest.param(facts(notches=1), [subscription(min_notches=2)], Miss.MIN_NOTCHES, id="small"),
+        pytest.param(facts(notches=2), [subscription(min_notches=2)], None, id="just enough"),
+        pytest.param(facts(size=7.99), [subscription(min_delta=8)], Miss.MIN_DELTA, id="short way"),
+        pytest.param(facts(size=8), [subscription(min_delta=8)], None, id="just far enough"),
+        pytest.param(
+            facts(type=MOVED, notches=None, size=8),
+            [subscription(types=[MOVED], min_notches=4, min_delta=8)],
+            None,
+            id="a move has no notches",
+        ),
+        pytest.param(
+            facts(type=EventType.WITHDRAWN, notches=None, size=None),
+            [subscription(types=[EventType.WITHDRAWN], min_notches=4, min_delta=99)],
+            None,
+            id="what has no size is never too small",
+        ),
+        pytest.param(
+            facts(sequence=7), [subscription(since_sequence=7)], Miss.BEFORE_SUBSCRIPTION, id="old"
+        ),
+        pytest.param(facts(sequence=8), [subscription(since_sequence=7)], None, id="the next one"),
+        pytest.param(
+            facts(None, type=EventType.REBASED, notches=None, size=None),
+            [subscription(5, types=[EventType.REBASED])],
+            None,
+            id="a new ladder is about every token",
+        ),
+        pytest.param(
+            facts(None, type=EventType.REBASED, notches=None, size=None),
+            [subscription(5, kind=Kind.FUNDAMENTAL, types=[EventType.REBASED])],
+            Miss.KIND,
+            id="a new ladder of the other kind",
+        ),
+        pytest.param(
+            facts(),
+            [subscription(2), subscription(1, min_notches=2), subscription(1)],
+            None,
+            id="any",
+        ),
+        pytest.param(
+            facts(),
+            [subscription(1, min_delta=50), subscription(2), subscription(1, min_notches=2)],
+            Miss.MIN_DELTA,
+            id="the nearest miss is told",
+        ),
+    ],
+)
+def test_an_event_is_wanted_or_missed_for_a_reason(
+    event: EventFacts, wanted: Sequence[Subscription], miss: Miss | None
+) -> None:
+    assert match(event, wanted) is miss
+    assert match(event, reversed(wanted)) is miss
+
+
+class TestRows:
+    def test_a_filter_is_a_row_for_each_token_and_kind(self) -> None:
+        wanted = Filter(tokens=(token(2), token(1), token(2)), min_notches=2, min_delta=300)
+
+        rows = rows_of(wanted, 41)
+
+        assert [(row.token, row.kind) for row in rows] == [
+            (token(1), Kind.FUNDAMENTAL),
+            (token(1), Kind.TRADER),
+            (token(2), Kind.FUNDAMENTAL),
+            (token(2), Kind.TRADER),
+        ]
+        assert {(row.min_notches, row.min_delta, row.since_sequence) for row in rows} == {
+            (2, 300, 41)
+        }
+
+    def test_no_list_is_all_tokens_and_an_empty_one_is_none(self) -> None:
+        assert [row.token for row in rows_of(Filter(), 0)] == [None, None]
+        assert rows_of(Filter(tokens=()), 0) == ()
+        assert rows_of(Filter(kinds=frozenset()), 0) == ()
+
+    def test_who_says_nothing_gets_changes_of_band_of_both_kinds(self) -> None:
+        rows = rows_of(Filter(), 0)
+
+        assert [match(facts(kind=kind), rows) for kind in Kind] == [None, None]
+        assert match(facts(type=EventType.DOWNGRADED), rows) is None
+        assert match(facts(type=MOVED, notches=None), rows) is Miss.TYPE
+
+
+class TestCarriedOver:
+    @pytest.mark.parametrize(
+        "new",
+        [
+            subscription(1),
+            subscription(1, min_notches=2),
+            subscription(1, min_delta=7),
+            subscription(1, types=[EventType.UPGRADED]),
+            subscription(1, types=[]),
+        ],
+        ids=["the same", "larger steps", "longer ways", "fewer types", "no types"],
+    )
+    @pytest.mark.parametrize("old", [subscription(1), subscription()], ids=["token", "all"])
+    def test_who_asks_for_no_more_keeps_the_start(
+        self, old: Subscription, new: Subscription
+    ) -> None:
+        old, new = replace(old, since_sequence=5), replace(new, since_sequence=99)
+
+        assert carried_over([old], [new]) == (replace(new, since_sequence=5),)
+
+    @pytest.mark.parametrize(
+        "new",
+        [
+            subscription(2, min_notches=2, min_delta=5),
+            subscription(None, min_notches=2, min_delta=5),
+            subscription(1, min_notches=1, min_delta=5),
+            subscription(1, min_notches=2, min_delta=4.99),
+            subscription(1, min_notches=2, min_delta=5, types=ALL_TYPES),
+            subscription(1, min_notches=2, min_delta=5, kind=Kind.FUNDAMENTAL),
+        ],
+        ids=["another token", "all tokens", "smaller steps", "shorter ways", "types", "kind"],
+    )
+    def test_who_asks_for_more_starts_now(self, new: Subscription) -> None:
+        old = subscription(1, min_notches=2, min_delta=5, since_sequence=5)
+        new = replace(new, since_sequence=99)
+
+        assert carried_over([old], [new]) == (new,)
+
+    def test_of_several_the_oldest_start_that_covers_it_is_kept(self) -> None:
+        old = [
+            subscription(since_sequence=30),
+            subscription(1, since_sequence=20),
+            subscription(1, min_notches=3, since_sequence=10),
+            subscription(2, since_sequence=5),
+        ]
+
+        assert carried_over(old, [subscription(1, since_sequence=99)])[0].since_sequence == 20
+
+    def test_what_is_no_longer_asked_for_is_gone(self) -> None:
+        assert carried_over([subscription()], []) == ()
+
+
+ROWS = st.builds(
+    subscription,
+    st.none() | st.integers(1, 3),
+    kind=st.sampled_from(Kind),
+    types=st.sets(st.sampled_from(SUBSCRIBABLE)),
+    min_notches=st.integers(1, 4),
+    min_delta=st.sampled_from([0, 5, 10]),
+    since_sequence=st.integers(0, 9),
+)
+EVENTS = st.builds(
+    facts,
+    st.none() | st.integers(1, 3),
+    type=st.sampled_from(SUBSCRIBABLE),
+    kind=st.sampled_from(Kind),
+    notches=st.none() | st.integers(1, 4),
+    size=st.none() | st.sampled_from([0, 5, 9.99, 10]),
+    sequence=st.integers(1, 20),
+)
+
+
+@given(st.lists(ROWS, max_size=4), st.lists(ROWS, max_size=4), EVENTS)
+def test_a_change_of_filter_never_brings_what_was_told_before(
+    old: list[Subscription], new: list[Subscription], event: EventFacts
+) -> None:
+    now = 10
+    kept = carried_over(old, [replace(row, since_sequence=now) for row in new])
+
+    if match(event, kept) is None and event.sequence <= now:
+        assert match(event, old) is None
+
+
+@given(st.lists(ROWS, max_size=4), EVENTS)
+def test_the_same_filter_again_changes_nothing(old: list[Subscription], event: EventFacts) -> None:
+    kept = carried_over(old, [replace(row, since_sequence=10) for row in old])
+
+    assert match(event, kept) is match(event, old)
+
+
+class TestTypesAsBits:
+    @given(st.frozensets(st.sampled_from(SUBSCRIBABLE)))
+    def test_they_come_back(self, types: frozenset[EventType]) -> None:
+        assert types_of_mask(type_mask(types)) == types
+
+    def test_each_has_its_bit_for_ever(self) -> None:
+        assert {str(event_type): type_mask([event_type]) for event_type in SUBSCRIBABLE} == {
+            "grade.upgraded": 1,
+            "grade.downgraded": 2,
+            "grade.moved": 4,
+            "grade.initiated": 8,
+            "grade.withdrawn": 16,
+            "grade.reinstated": 32,
+            "ratings.rebased": 64,
+        }
+
+    def test_naming_one_twice_is_naming_it_once(self) -> None:
+        assert type_mask([MOVED, MOVED]) == 4
+
+    @pytest.mark.parametrize("event_type", sorted(set(EventType) - ALL_TYPES))
+    def test_what_nobody_may_ask_for_has_none(self, event_type: EventType) -> None:
+        with pytest.raises(ValueError, match="not in tuple"):
+            type_mask([event_type])
