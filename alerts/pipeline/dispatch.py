@@ -63,6 +63,7 @@ class Dispatcher:
         self._answered = asyncio.Event()
         self._look = asyncio.Event()
         self._stopping = False
+        self._claiming = asyncio.Lock()
         self._settling = asyncio.Lock()
         self._sends: set[asyncio.Task[None]] = set()
 
@@ -75,7 +76,8 @@ class Dispatcher:
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                pause = await self._claim_due()
+                async with self._claiming:
+                    pause = await self._claim_due()
                 looking = asyncio.create_task(self._look.wait())
                 await asyncio.wait(
                     {looking, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED
@@ -92,13 +94,15 @@ class Dispatcher:
         try:
             while not running.done():
                 await asyncio.sleep(0.02)
-                if self._turns:
-                    continue
-                async with self._store.read() as tx:
-                    due = await next_due(tx, within=LONGEST_SLEEP)
-                    now = await tx.now()
-                if (due is None or due > now) and not self._turns:
-                    break
+                # Lanes that are leased, and have no turn yet, would look like somebody else's.
+                async with self._claiming:
+                    if self._turns:
+                        continue
+                    async with self._store.read() as tx:
+                        due = await next_due(tx, within=LONGEST_SLEEP)
+                        now = await tx.now()
+                    if due is None or due > now:
+                        break
         finally:
             stop.set()
             await running
