@@ -13,6 +13,8 @@ from alerts.settings import load_settings
 from workers.up import DAY_SECONDS, run_up
 from workers.worker import run_worker
 
+__all__ = ["app", "main"]
+
 
 @command(app, "up", example="gradebell up --day-seconds 10")
 def up(

@@ -1,0 +1,124 @@
+"""Deliveries: listed, shown, sent again."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Operator
+from tests.cli.processes import Program, running
+
+CSV = "kind,as_of,token_id,symbol,score\n"
+UPGRADE = f"{CSV}trader,2026-03-01,1,ONE,50\ntrader,2026-03-02,1,ONE,85\n"
+SECRET = "whsec_" + "A" * 43 + "="
+Write = Callable[[str], str]
+
+
+def trust(operator: Operator, listener: Program) -> str:
+    """The listener's URL, and the right to send there."""
+    url = listener.wait_for("Listening on").split()[2].rstrip(";")
+    operator.settings["TRUSTED_DESTINATIONS"] = url.split("/")[2]
+    return url
+
+
+def test_a_change_is_sent_verified_logged_and_sent_again(
+    operator: Operator, grades: Write, tmp_path: Path
+) -> None:
+    with running(["listen", "--port", "0"], tmp_path, {}) as listener:
+        endpoint_id = operator.reads("endpoint", "add", trust(operator, listener))["id"]
+        operator.does("cycle", "import", grades(UPGRADE), "--source", "models")
+
+        told = operator.reads("dispatch", "--until-idle")
+        listener.wait_for("not verified", "▲ ONE", "Neutral → Strong Buy", "50 → 85")
+
+        delivery = operator.reads("delivery", "list", "--state", "delivered")["data"][0]
+        shown = operator.does("delivery", "show", delivery["id"])
+        operator.does("delivery", "resend", delivery["id"])
+        operator.does("dispatch", "--until-idle")
+
+    attempts = operator.reads("delivery", "show", delivery["id"])["attempts"]
+    assert told == {"delivered": 1}
+    assert delivery["endpoint_id"] == endpoint_id
+    assert "204" in shown
+    assert [attempt["trigger"] for attempt in attempts] == ["schedule", "manual"]
+    assert sum(delivery["event_id"] in line for line in listener.lines) == 2
+
+
+def test_a_listener_with_the_secret_verifies(operator: Operator, tmp_path: Path) -> None:
+    with running(["listen", "--port", "0"], tmp_path, {}) as first:
+        url = trust(operator, first)
+    made = operator.reads("endpoint", "add", url)
+    port = url.split(":")[2].partition("/")[0]
+
+    with running(["listen", "--port", port, "--secret", made["secret"]], tmp_path, {}) as second:
+        second.wait_for("Listening on")
+        operator.does("endpoint", "test", made["id"])
+        operator.does("dispatch", "--until-idle")
+
+        second.wait_for("✓ verified")
+
+
+def test_a_listener_with_another_secret_refuses(operator: Operator, tmp_path: Path) -> None:
+    with running(["listen", "--port", "0", "--secret", SECRET], tmp_path, {}) as listener:
+        endpoint_id = operator.reads("endpoint", "add", trust(operator, listener))["id"]
+        delivery_id = operator.reads("endpoint", "test", endpoint_id)["id"]
+
+        operator.does("dispatch", "--until-idle")
+
+        listener.wait_for("✗ refused: webhook-signature: no signature here was made with")
+    attempt = operator.reads("delivery", "show", delivery_id)["attempts"][0]
+    assert attempt["status_code"] == 400
+
+
+def test_what_was_missed_is_replayed(operator: Operator, grades: Write, tmp_path: Path) -> None:
+    with running(["listen", "--port", "0"], tmp_path, {}) as listener:
+        endpoint_id = operator.reads("endpoint", "add", trust(operator, listener))["id"]
+        operator.does("endpoint", "pause", endpoint_id)
+        operator.does("cycle", "import", grades(UPGRADE), "--source", "models")
+        operator.does("endpoint", "enable", endpoint_id)
+        words = ["replay", endpoint_id, "--since", "2026-01-01", "--only", "missing"]
+
+        counted = operator.reads(*words, "--dry-run")
+        replayed = operator.reads(*words)
+        operator.does("dispatch", "--until-idle")
+
+        listener.wait_for("▲ ONE")
+    assert counted == {"count": 1, "dry_run": True}
+    assert replayed == {"count": 1, "dry_run": False}
+
+
+def test_dispatching_for_ever_is_another_command(sqlite_operator: Operator) -> None:
+    refusal = sqlite_operator.fails("dispatch")
+
+    assert refusal == (
+        2,
+        "gradebell: --until-idle: is needed; `gradebell worker` is what goes on for ever",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["delivery", "show", "dlv_0"], 1, "there is no delivery 'dlv_0'"),
+        (["delivery", "list", "--since", "yesterday"], 2, "--since: must be an RFC 3339 time"),
+        (["replay", "ep_0", "--since", "2026-01-01"], 1, "there is no endpoint 'ep_0'"),
+        (
+            ["replay", "ep_0", "--since", "2026-01-01", "--only", "all"],
+            2,
+            '--only: must be "failed" or "missing"',
+        ),
+        (
+            ["replay", "ep_0", "--since", "2026-01-02", "--until", "2026-01-01"],
+            2,
+            "--until: must be later than since",
+        ),
+    ],
+    ids=["unknown delivery", "no time", "unknown endpoint", "unknown choice", "backwards"],
+)
+def test_a_refusal_names_what_is_at_fault(
+    sqlite_operator: Operator, words: list[str], code: int, told: str
+) -> None:
+    result = sqlite_operator.fails(*words)
+
+    assert result[0] == code
+    assert result[1].startswith(f"gradebell: {told}")

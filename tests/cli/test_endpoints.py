@@ -1,0 +1,105 @@
+"""Endpoints, from the operator's side."""
+
+import re
+
+import pytest
+
+from tests.cli.conftest import Operator
+
+URL = "https://example.com/hook/very-secret-path"
+
+
+def test_a_new_endpoint_shows_its_secret_once(operator: Operator) -> None:
+    made = operator.reads("endpoint", "add", URL)
+
+    listed = operator.does("endpoint", "list") + operator.does("endpoint", "list", "--json")
+
+    assert re.fullmatch(r"whsec_[A-Za-z0-9+/=]{44}", made["secret"])
+    assert made["secret"] not in listed
+
+
+def test_a_new_endpoint_wants_what_it_was_told(operator: Operator) -> None:
+    words = ["--token", "models:1", "--kind", "trader", "--type", "grade.moved"]
+    sizes = ["--min-notches", "2", "--min-delta", "7.5"]
+
+    made = operator.reads("endpoint", "add", URL, *words, *sizes)
+
+    assert made["filter"] == {
+        "tokens": ["models:1"],
+        "kinds": ["trader"],
+        "types": ["grade.moved"],
+        "min_notches": 2,
+        "min_delta": 7.5,
+    }
+
+
+def test_a_table_of_endpoints_leaves_out_paths_and_the_values_of_headers(
+    operator: Operator,
+) -> None:
+    operator.does("endpoint", "add", URL, "--header", "x-tenant: a-secret-value")
+
+    listed = operator.does("endpoint", "list")
+
+    assert "https://example.com/…" in listed
+    assert "very-secret-path" not in listed
+    assert "a-secret-value" not in operator.does("endpoint", "list", "--json")
+
+
+def test_an_endpoint_is_paused_and_enabled(operator: Operator) -> None:
+    endpoint_id = operator.reads("endpoint", "add", URL)["id"]
+
+    paused = operator.reads("endpoint", "pause", endpoint_id)["state"]
+    enabled = operator.reads("endpoint", "enable", endpoint_id)["state"]
+
+    assert (paused, enabled) == ("paused", "active")
+
+
+def test_a_new_secret_is_another(operator: Operator) -> None:
+    made = operator.reads("endpoint", "add", URL)
+
+    rotated = operator.reads("endpoint", "rotate-secret", made["id"], "--overlap-seconds", "0")
+
+    assert rotated["secret"].startswith("whsec_")
+    assert rotated["secret"] != made["secret"]
+
+
+def test_a_test_send_waits_for_a_worker(operator: Operator) -> None:
+    endpoint_id = operator.reads("endpoint", "add", URL)["id"]
+
+    delivery_id = operator.reads("endpoint", "test", endpoint_id)["id"]
+
+    shown = operator.reads("delivery", "show", delivery_id)
+    assert (shown["event_type"], shown["state"]) == ("endpoint.test", "pending")
+
+
+def test_an_endpoint_of_another_app_is_not_there(operator: Operator) -> None:
+    app_id = operator.reads("app", "create", "Another")["id"]
+    endpoint_id = operator.reads("endpoint", "add", URL, "--app", app_id)["id"]
+
+    code, told = operator.fails("endpoint", "pause", endpoint_id)
+
+    assert (code, told) == (1, f"gradebell: there is no endpoint {endpoint_id!r}")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["http://example.com"], "URL: starts with https://"),
+        (["https://10.0.0.1/x"], "URL: leads to an address that is private"),
+        ([URL, "--token", "NOSUCH"], "--token: no token bears the symbol 'NOSUCH'"),
+        ([URL, "--type", "grade.up"], "--type: must be of grade.upgraded,"),
+        ([URL, "--header", "no-colon-in-it"], "--header: is written 'NAME: VALUE'"),
+        ([URL, "--header", "Host: x"], "--header: is ours, or the protocol's, to set"),
+        ([URL, "--min-notches", "0"], "Invalid value for '--min-notches'"),
+        ([URL, "--kind", "technical"], "Invalid value for '--kind'"),
+        ([URL, "--app", "app_nobody"], "there is no app 'app_nobody'"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else None,
+)
+def test_a_refusal_names_the_argument_at_fault(
+    sqlite_operator: Operator, words: list[str], told: str
+) -> None:
+    code, line = sqlite_operator.fails("endpoint", "add", *words)
+
+    assert code == (1 if "--app" in words else 2)
+    assert line.startswith(f"gradebell: {told}")

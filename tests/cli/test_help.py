@@ -1,0 +1,66 @@
+"""Every command says what it does, with an example."""
+
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from workers.cli import app, main
+
+ROOT = Path(__file__).parent.parent.parent
+COMMANDS = {
+    "up", "api", "worker", "db upgrade", "source list",
+    "cycle run", "cycle import", "cycle list", "cycle release", "cycle discard",
+    "dispatch", "endpoint add", "endpoint list", "endpoint test", "endpoint rotate-secret",
+    "endpoint pause", "endpoint enable", "delivery list", "delivery show", "delivery resend",
+    "replay", "app create", "app list", "app delete", "key create", "key list", "key revoke",
+    "sandbox", "listen", "check",
+}  # fmt: skip
+PRINT_NO_DATA = {"up", "api", "worker", "sandbox", "listen"}
+
+
+def commands() -> Iterator[str]:
+    root = typer.main.get_command(app)
+    for name, command in vars(root)["commands"].items():
+        below = vars(command).get("commands")
+        yield from [name] if below is None else (f"{name} {inner}" for inner in below)
+
+
+def told_by_help(command: str) -> str:
+    result = CliRunner().invoke(app, [*command.split(), "--help"], env={"NO_COLOR": "1"})
+    assert result.exit_code == 0
+    return " ".join(result.output.replace("│", " ").split())
+
+
+def test_these_are_the_commands() -> None:
+    assert set(commands()) == COMMANDS
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help_shows_an_example_of_the_command(command: str) -> None:
+    told = told_by_help(command)
+
+    assert f"Example: gradebell {command}" in told
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS - PRINT_NO_DATA))
+def test_a_command_that_prints_data_prints_json_too(command: str) -> None:
+    assert "--json" in told_by_help(command)
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_an_example_uses_options_that_there_are(command: str) -> None:
+    example = told_by_help(command).partition("Example: ")[2]
+    options = {word for word in shlex.split(example) if word.startswith("--")}
+
+    assert options <= set(told_by_help(command).partition("Example: ")[0].split())
+
+
+def test_the_console_script_is_this_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert project["scripts"] == {"gradebell": f"{main.__module__}:{main.__name__}"}
