@@ -20,7 +20,7 @@ from alerts.domain.deliveries import (
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import LEASE
-from alerts.domain.subscriptions import EventFacts, Subscription, match
+from alerts.domain.subscriptions import EventFacts, Miss, Subscription, match
 from alerts.pipeline.recover import recover
 from alerts.ports import Destination, Letter, SigningSecret
 from alerts.store.cipher import Cipher
@@ -235,7 +235,8 @@ async def _consent(
             decision = _expired(waiting)
         elif waiting.is_matched and waiting.trigger is Trigger.SCHEDULE:
             rows = subscribed.get(waiting.endpoint_id, ())
-            if match(_facts(waiting), rows) is not None:
+            # What was owed stays owed when the filter is widened or the endpoint resumed.
+            if match(_facts(waiting), rows) not in {None, Miss.BEFORE_SUBSCRIPTION}:
                 decision = _ended(waiting, State.SKIPPED, SkipReason.UNSUBSCRIBED)
         if decision is None:
             kept.append(waiting)

@@ -12,8 +12,10 @@ from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
+    case,
     exists,
     func,
+    literal,
     or_,
     select,
     update,
@@ -23,6 +25,9 @@ from alerts.domain.deliveries import Order, State
 from alerts.store.engine import Transaction
 from alerts.store.outbox import has_older_open
 from alerts.store.tables import deliveries, endpoints, lanes
+
+# A lane that sleeps this far past what is due in it was forgotten; transactions under way do less.
+OVERSLEPT: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +133,12 @@ async def hold(tx: Transaction, endpoint_id: str, until: datetime) -> None:
 async def release_lanes(tx: Transaction, lease_id: str, endpoint_ids: Sequence[str]) -> None:
     """Give lanes back: what was reserved and not started is free again.
 
-    The lanes are locked already. Each is due when the first of its open deliveries is.
+    The lanes are locked already. Each is due when the first of its open deliveries is, and if
+    that is now, it goes to the back.
     """
     if not endpoint_ids:
         return
+    now = await tx.now()
     await tx.connection.execute(
         update(deliveries)
         .where(
@@ -144,7 +151,7 @@ async def release_lanes(tx: Transaction, lease_id: str, endpoint_ids: Sequence[s
     await tx.connection.execute(
         update(lanes)
         .where(lanes.c.lease_id == lease_id, lanes.c.endpoint_id.in_(endpoint_ids))
-        .values(lease_id=None, lease_until=None, due_at=_due_of_lane())
+        .values(lease_id=None, lease_until=None, due_at=_due_of_lane(now))
     )
 
 
@@ -162,10 +169,11 @@ async def expired_lanes(tx: Transaction, limit: int) -> list[tuple[str, str]]:
 
 async def free_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
     """Take the lease of a lost worker off lanes that are locked already."""
+    now = await tx.now()
     await tx.connection.execute(
         update(lanes)
         .where(lanes.c.endpoint_id.in_(endpoint_ids))
-        .values(lease_id=None, lease_until=None, due_at=_due_of_lane())
+        .values(lease_id=None, lease_until=None, due_at=_due_of_lane(now))
     )
 
 
@@ -174,56 +182,51 @@ async def repair_lanes(tx: Transaction, limit: int) -> int:
 
     There are none, unless something is wrong in this file.
     """
-    waiting = select(func.min(deliveries.c.due_at)).where(
-        deliveries.c.endpoint_id == lanes.c.endpoint_id,
-        deliveries.c.state == State.PENDING,
-        deliveries.c.due_at <= await tx.now(),
-    )
+    now = await tx.now()
+    columns = lanes.c
+    waits = exists(select(deliveries.c.id).where(*_is_open_in_lane(), deliveries.c.due_at <= now))
     asleep = (
-        select(lanes.c.endpoint_id)
-        .where(
-            lanes.c.lease_id.is_(None),
-            func.coalesce(waiting.scalar_subquery(), _NEVER)
-            < func.coalesce(lanes.c.due_at, _NEVER),
-        )
-        .order_by(lanes.c.endpoint_id)
+        columns.lease_id.is_(None),
+        or_(columns.due_at.is_(None), columns.due_at > now + OVERSLEPT),
+        waits,
+    )
+    query = (
+        select(columns.endpoint_id)
+        .where(*asleep)
+        .order_by(columns.endpoint_id)
         .limit(limit)
         .with_for_update(of=lanes, skip_locked=True)
     )
-    ids = list((await tx.connection.execute(asleep)).scalars())
+    ids = list((await tx.connection.execute(query)).scalars())
     if not ids:
         return 0
     repaired = await tx.connection.execute(
-        update(lanes)
-        .where(
-            lanes.c.endpoint_id.in_(ids),
-            lanes.c.lease_id.is_(None),
-            func.coalesce(waiting.scalar_subquery(), _NEVER)
-            < func.coalesce(lanes.c.due_at, _NEVER),
-        )
-        .values(due_at=await tx.now())
+        update(lanes).where(columns.endpoint_id.in_(ids), *asleep).values(due_at=now)
     )
     return repaired.rowcount
 
 
-_NEVER: Final = 2**62
+def _due_of_lane(now: datetime) -> ColumnElement[datetime | None]:
+    """When a lane next wants a worker, its order considered; null if nothing in it is open.
+
+    Not before `now`: a lane with work left is due at once, and goes behind those that waited.
+    """
+    due = deliveries.c.due_at
+    later_of_both = case((due < now, literal(now, due.type)), else_=due)
+    return select(func.min(later_of_both)).where(*_is_open_in_lane()).scalar_subquery()
 
 
-def _due_of_lane() -> ColumnElement[datetime | None]:
-    """When the first open delivery of a lane is due, its order considered; null if none is."""
+def _is_open_in_lane() -> tuple[ColumnElement[bool], ...]:
+    """Deliveries of a lane that could be sent, were they due; for use in a query of lanes."""
     is_strict = exists(
         select(endpoints.c.id).where(
             endpoints.c.id == lanes.c.endpoint_id, endpoints.c.order == Order.STRICT
         )
     )
     return (
-        select(func.min(deliveries.c.due_at))
-        .where(
-            deliveries.c.endpoint_id == lanes.c.endpoint_id,
-            deliveries.c.state == State.PENDING,
-            or_(~is_strict, ~has_older_open(deliveries)),
-        )
-        .scalar_subquery()
+        deliveries.c.endpoint_id == lanes.c.endpoint_id,
+        deliveries.c.state == State.PENDING,
+        or_(~is_strict, ~has_older_open(deliveries)),
     )
 
 
