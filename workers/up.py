@@ -41,7 +41,7 @@ SAMPLE: Final = "sample receiver of `gradebell up`"
 SCOPES: Final = (Scope.READ, Scope.WRITE, Scope.INGEST)
 PAGE: Final = 200
 # How long a send that hangs may hold up the end; it is sent again at the next start.
-END_SECONDS: Final = 8.0
+END_SECONDS: Final = 4.0
 
 
 async def run_up(console: Console, *, day_seconds: float) -> None:

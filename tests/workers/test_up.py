@@ -1,0 +1,166 @@
+"""`gradebell up` from an empty folder, as somebody runs it for the first time."""
+
+import re
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.processes import Program, running
+from tests.programs import free_port
+
+WORDS = ["up", "--day-seconds", "2"]
+VERIFIED = "verified by the receiver"
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    return {"PORT": str(free_port())}
+
+
+def demo_key(up: Program) -> str:
+    return up.wait_for("Demo key").split()[-1]
+
+
+def days_of(up: Program) -> list[str]:
+    return re.findall(r"^(\S+) trader", up.output, re.MULTILINE)
+
+
+def test_the_first_start_shows_a_verified_delivery_and_ends_in_order(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    with running(WORDS, tmp_path, settings) as up:
+        told = up.wait_for("✓", VERIFIED)
+        code = up.end(signal.SIGINT)
+
+    counts = re.findall(r"\d+", told)
+    assert counts[0] == counts[1]
+    assert int(counts[0]) > 0
+    assert re.search(r"^  [▲▼] \S+ +\w.* → .*\d → .*\d$", up.output, re.MULTILINE)
+    assert code == 0
+    assert up.lines[-1] == "Stopped. The next start goes on from here."
+    assert "Traceback" not in up.output
+    assert "\x1b" not in up.output
+
+
+def test_a_second_start_goes_on_at_the_next_day(settings: dict[str, str], tmp_path: Path) -> None:
+    with running(WORDS, tmp_path, settings) as first:
+        first.wait_for(VERIFIED)
+        endpoint = first.wait_for("Sample receiver").split()[3]
+        assert first.end(signal.SIGTERM) == 0
+
+    with running(WORDS, tmp_path, settings) as second:
+        second.wait_for("✓", VERIFIED)
+        assert second.end(signal.SIGTERM) == 0
+
+    assert days_of(second)[0] > days_of(first)[-1]
+    assert endpoint in second.wait_for("Sample receiver")
+    assert demo_key(first) != demo_key(second)
+
+
+def test_the_next_command_it_names_works_as_it_is(settings: dict[str, str], tmp_path: Path) -> None:
+    with running(WORDS, tmp_path, settings) as up:
+        up.wait_for(VERIFIED)
+        line = up.wait_for("curl -H")
+        header, url = re.findall(r"'([^']*)'", line)
+        name, value = header.split(": ")
+
+        answer = httpx.get(url, headers={name: value})
+
+    assert answer.status_code == 200
+    assert len(answer.json()["data"]) == 3
+
+
+def test_the_demo_key_pushes_to_the_source_demo_and_what_it_changes_is_shown(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    with running(WORDS, tmp_path, settings) as up:
+        key = demo_key(up)
+        up.wait_for(VERIFIED)
+        for day, score in (("01", 50), ("02", 95)):
+            grade = {"token_id": "1", "symbol": "MINE", "score": score}
+            pushed = httpx.post(
+                f"http://127.0.0.1:{settings['PORT']}/v1/cycles",
+                headers={"authorization": f"Bearer {key}"},
+                json={
+                    "source": "demo",
+                    "kind": "trader",
+                    "as_of": f"2026-02-{day}",
+                    "grades": [grade],
+                },
+            )
+            assert pushed.status_code == 201
+
+        up.wait_for("▲ MINE", "Neutral → Strong Buy", "50 → 95")
+
+
+def test_the_keys_it_makes_are_the_owners_alone_and_other_lines_stay(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# mine\nGRADEBELL_MOVE_STEP=7\nGRADEBELL_ADMIN_KEY=\n")
+
+    with running(WORDS, tmp_path, settings) as up:
+        up.wait_for("Made for you, in .env: GRADEBELL_ADMIN_KEY and GRADEBELL_ENCRYPTION_KEYS")
+
+    lines = file.read_text().splitlines()
+    assert lines[:2] == ["# mine", "GRADEBELL_MOVE_STEP=7"]
+    assert [line.partition("=")[0] for line in lines[2:]] == [
+        "GRADEBELL_ADMIN_KEY",
+        "GRADEBELL_ENCRYPTION_KEYS",
+    ]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert not any(line.partition("=")[2] in up.output for line in lines[2:])
+
+
+def test_a_port_that_is_taken_is_one_line_and_disturbs_nobody(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    with running(WORDS, tmp_path, settings) as first:
+        key = demo_key(first)
+        with running(WORDS, tmp_path, settings) as second:
+            assert second.process.wait(30) == 1
+        answer = httpx.get(
+            f"http://127.0.0.1:{settings['PORT']}/v1/events",
+            headers={"authorization": f"Bearer {key}"},
+        )
+
+    assert second.lines == [line for line in second.lines if line.startswith("gradebell: ")]
+    assert second.lines[0].startswith("gradebell: GRADEBELL_PORT: cannot listen on 127.0.0.1:")
+    assert answer.status_code == 200
+
+
+def test_without_a_source_it_serves_and_waits(settings: dict[str, str], tmp_path: Path) -> None:
+    settings["SOURCE"] = "none"
+
+    with running(["up"], tmp_path, settings) as up:
+        up.wait_for("Ctrl-C ends it.")
+        healthy = httpx.get(f"http://127.0.0.1:{settings['PORT']}/readyz").status_code
+
+        assert up.end(signal.SIGINT) == 0
+    assert healthy == 200
+
+
+def test_a_receiver_that_hangs_does_not_hold_up_the_end(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, answers never
+        port = silent.getsockname()[1]
+        settings["TRUSTED_DESTINATIONS"] = f"127.0.0.1:{port}"
+        with running(WORDS, tmp_path, settings) as up:
+            key = demo_key(up)
+            made = httpx.post(
+                f"http://127.0.0.1:{settings['PORT']}/v1/endpoints",
+                headers={"authorization": f"Bearer {key}"},
+                json={"channel": "webhook", "url": f"http://127.0.0.1:{port}/"},
+            )
+            assert made.status_code == 201
+            silent.settimeout(30)
+            connection, _ = silent.accept()
+
+            with connection:
+                assert up.end(signal.SIGINT, within_seconds=15) == 0
+    assert "Traceback" not in up.output
