@@ -190,7 +190,7 @@ async def take(
         }
         if not wanted:
             break
-    await _begin(tx, taken, endpoints=endpoints, rules=rules)
+    await _begin(tx, taken, lease_id=lease_id, endpoints=endpoints, rules=rules)
     return taken
 
 
@@ -198,6 +198,7 @@ async def _begin(
     tx: Transaction,
     taken: Mapping[str, Sequence[Parcel]],
     *,
+    lease_id: str,
     endpoints: Mapping[str, EndpointRecord],
     rules: Rules,
 ) -> None:
@@ -208,7 +209,7 @@ async def _begin(
         if endpoints[endpoint_id].channel in rules.repeatable
         for parcel in parcels
     ]
-    await start(tx, begun)
+    await start(tx, begun, lease_id=lease_id)
     gaps = [
         (endpoint_id, timedelta(seconds=1 / rate))
         for endpoint_id in taken

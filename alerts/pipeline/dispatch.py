@@ -12,16 +12,15 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
-from alerts.domain.deliveries import Answer, Channel, Deferred, Keep, Scope
+from alerts.domain.deliveries import Channel
 from alerts.domain.ids import SEND
 from alerts.errors import StorageFailed
 from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, claim
 from alerts.pipeline.settle import Sent, Terms, log_sent, settle
-from alerts.pipeline.turn import Turn, give_back, refill, release
+from alerts.pipeline.turn import Turn, begin, give_back, refill, release, stops
 from alerts.ports import Clock, Sender, Waker
 from alerts.store.engine import Store
 from alerts.store.lanes import extend_leases, next_due
-from alerts.store.outbox import start
 from alerts.telemetry import Step, fail
 
 # Lanes one worker holds at a time.
@@ -159,13 +158,14 @@ class Dispatcher:
 
     async def _send(self, turn: Turn, parcel: Parcel) -> None:
         sender = self._senders[turn.destination.channel]
-        if not sender.repeatable:
-            async with self._store.write() as tx:
-                await start(tx, [parcel.waiting.id])
+        if not sender.repeatable and not await begin(turn, parcel, store=self._store):
+            self._answered.set()
+            return
         started = self._clock.now()
         answer = await sender.send(turn.destination, (parcel.letter,))
         turn.in_flight -= 1
-        turn.is_stopped = turn.is_stopped or _ends_turn(answer)
+        turn.answered += 1
+        turn.is_stopped = turn.is_stopped or stops(answer)
         sent = Sent(
             endpoint_id=turn.endpoint_id,
             lease_id=turn.lease_id,
@@ -179,17 +179,29 @@ class Dispatcher:
         self._answered.set()
         self._pump(turn)
 
+    def _take_answers(self) -> list[Sent]:
+        sent, self._sent = self._sent, []
+        self._count(sent, -1)
+        return sent
+
+    def _count(self, sent: Sequence[Sent], step: int) -> None:
+        for one in sent:
+            turn = self._turns.get(one.endpoint_id)
+            if turn is not None and turn.lease_id == one.lease_id:
+                turn.answered += step
+
     async def _settle_answers(self) -> None:
         while True:
             await self._answered.wait()
             async with self._settling:
                 self._answered.clear()
-                sent, self._sent = self._sent, []
+                sent = self._take_answers()
                 try:
                     await self._settle(sent)
                     continue
                 except StorageFailed as error:
                     fail(Step.JOB_FAILED, error, job="settle", answers=len(sent))
+                    self._count(sent, 1)
                     self._sent = sent + self._sent
                     self._answered.set()
             await asyncio.sleep(STORAGE_PAUSE_SECONDS)
@@ -263,6 +275,9 @@ class Dispatcher:
         self._stopping = True
         if self._sends:
             await asyncio.wait(self._sends, timeout=self._deadline + 1)
+        endless = {turn.endpoint_id for turn in self._turns.values() if turn.in_flight}
+        for send in self._sends:
+            send.cancel()
         async with self._settling:
             # Nobody is in the middle of settling now, so nothing is torn.
             for helper in helpers:
@@ -274,14 +289,8 @@ class Dispatcher:
                     ids = [turn.endpoint_id for turn in turns]
                     await settle(tx, self._sent, self._terms, also_lock=ids)
                     await give_back(tx, turns)
-                    await release(tx, turns)
+                    # What may have arrived is for the end of the lease to judge.
+                    await release(tx, [t for t in turns if t.endpoint_id not in endless])
                 for one in self._sent:
                     log_sent(one)
         self._turns.clear()
-
-
-def _ends_turn(answer: Answer) -> bool:
-    """Whether nothing more may go to this endpoint now."""
-    if not isinstance(answer.effect, Keep):
-        return True
-    return isinstance(answer.outcome, Deferred) and answer.outcome.scope is Scope.ENDPOINT

@@ -73,6 +73,8 @@ async def settle(
     others = {endpoint_id for ids in told.values() for endpoint_id in ids}
     lanes = sorted({one.endpoint_id for one in sent} | set(also_lock) | others)
     holders = await lock_held(tx, lanes)
+    # An endpoint deleted meanwhile has taken its lane and its log along.
+    sent = [one for one in sent if one.endpoint_id in holders]
     await insert_attempts(tx, [await _attempt(tx, one, terms.worker) for one in sent])
     late = [
         one.parcel.waiting.id

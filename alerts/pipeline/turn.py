@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from alerts.domain.deliveries import Order
+from alerts.domain.deliveries import Answer, Deferred, EndpointState, Keep, Order, Scope
+from alerts.errors import StorageFailed
 from alerts.pipeline.claim import Parcel, Rules, quota_of, take
 from alerts.ports import Destination
 from alerts.store.endpoints import find_endpoints
-from alerts.store.engine import Transaction
+from alerts.store.engine import Store, Transaction
 from alerts.store.lanes import release_lanes
-from alerts.store.outbox import unstart
+from alerts.store.outbox import start, unstart
+from alerts.telemetry import Step, fail
 
 # Sends in flight on one lane.
 IN_FLIGHT: Final = 4
@@ -24,6 +26,7 @@ TURN_SECONDS: Final = 5.0
 class Turn:
     """One lane while we hold it. began, lease_ends: seconds of the monotonic clock.
 
+    answered: parcels whose answers are not settled yet.
     is_lost: somebody else has the lane. is_stopped: its endpoint asked for a pause, or has ended.
     """
 
@@ -36,6 +39,7 @@ class Turn:
     lease_ends: float
     waiting: deque[Parcel] = field(default_factory=deque)
     in_flight: int = 0
+    answered: int = 0
     taken: int = 0
     is_lost: bool = False
     is_stopped: bool = False
@@ -47,8 +51,8 @@ class Turn:
 
     @property
     def open(self) -> int:
-        """Parcels that are not answered yet."""
-        return len(self.waiting) + self.in_flight
+        """Parcels that are not settled yet."""
+        return len(self.waiting) + self.in_flight + self.answered
 
     def is_over(self, now: float) -> bool:
         """Whether nothing more is to be taken. now: seconds of the monotonic clock."""
@@ -76,7 +80,11 @@ async def refill(
     fresh: dict[str, list[Parcel]] = {}
     for lease_id, wanted in quotas.items():
         endpoints = await find_endpoints(tx, wanted)
-        going = {key: quota for key, quota in wanted.items() if key in endpoints}
+        going = {
+            key: wanted[key]
+            for key, endpoint in endpoints.items()
+            if endpoint.state is EndpointState.ACTIVE
+        }
         fresh |= await take(tx, lease_id, going, endpoints=endpoints, rules=rules)
     return fresh
 
@@ -99,3 +107,27 @@ async def release(tx: Transaction, turns: Sequence[Turn]) -> None:
         by_lease.setdefault(turn.lease_id, []).append(turn.endpoint_id)
     for lease_id, endpoint_ids in by_lease.items():
         await release_lanes(tx, lease_id, endpoint_ids)
+
+
+async def begin(turn: Turn, parcel: Parcel, *, store: Store) -> bool:
+    """Spend an attempt just before sending what must not be sent twice; False: do not send.
+
+    Then the lane is not ours any more, or nothing can be written, and the turn is stopped.
+    """
+    begun = 0
+    try:
+        async with store.write() as tx:
+            begun = await start(tx, [parcel.waiting.id], lease_id=turn.lease_id)
+    except StorageFailed as error:
+        fail(Step.JOB_FAILED, error, job="start")
+    if not begun:
+        turn.in_flight -= 1
+        turn.is_stopped = True
+    return bool(begun)
+
+
+def stops(answer: Answer) -> bool:
+    """Whether nothing more may go to this endpoint now."""
+    if not isinstance(answer.effect, Keep):
+        return True
+    return isinstance(answer.outcome, Deferred) and answer.outcome.scope is Scope.ENDPOINT

@@ -123,18 +123,27 @@ async def reserve(
     return sorted(found, key=lambda waiting: (waiting.position > 0, waiting.sequence))
 
 
-async def start(tx: Transaction, delivery_ids: Sequence[str]) -> None:
-    """Spend an attempt: from here on a lost worker means an interrupted attempt."""
-    if delivery_ids:
-        await tx.connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id.in_(delivery_ids))
-            .values(
-                state=State.SENDING,
-                attempts=deliveries.c.attempts + 1,
-                started_at=await tx.now(),
-            )
+async def start(tx: Transaction, delivery_ids: Sequence[str], *, lease_id: str) -> int:
+    """Spend an attempt of what our lease holds: a lost worker now means an interrupted attempt.
+
+    Returns how many were begun.
+    """
+    if not delivery_ids:
+        return 0
+    begun = await tx.connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id.in_(delivery_ids),
+            deliveries.c.lease_id == lease_id,
+            deliveries.c.state == State.PENDING,
         )
+        .values(
+            state=State.SENDING,
+            attempts=deliveries.c.attempts + 1,
+            started_at=await tx.now(),
+        )
+    )
+    return begun.rowcount
 
 
 async def unstart(tx: Transaction, lease_id: str, delivery_ids: Sequence[str]) -> None:
