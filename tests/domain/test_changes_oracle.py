@@ -91,7 +91,7 @@ class Teller:
 
     @staticmethod
     def is_withdrawn_by_absence(story: Story, at: datetime) -> bool:
-        if story.gone or at in story.missed or story.newest is None or at <= story.newest:
+        if story.gone or story.newest is None or at <= max([story.newest, *story.missed]):
             return False
         story.missed.append(at)
         span = max(story.missed) - min(story.missed)
