@@ -71,8 +71,10 @@ class Delivery(Answer):
     token: str | None
     kind: Kind | None
     state: State
-    reason: str | None = Field(description="Why it ended dead, unknown or skipped.")
-    deferred_reason: str | None = Field(description="Why it waits.")
+    reason: str | None = Field(
+        description="Why it ended dead, unknown or skipped; while it waits, what the last try met."
+    )
+    deferred_reason: str | None = Field(description="Why it waits, where its owner wanted that.")
     trigger: Trigger
     attempt_count: int
     due_at: Time | None = Field(description="When it is tried next; null once it has ended.")
