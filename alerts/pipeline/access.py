@@ -22,7 +22,7 @@ from alerts.store.apps import (
     revoke_key,
     touch_key,
 )
-from alerts.store.endpoints import delete_endpoint, list_endpoints
+from alerts.store.endpoints import delete_endpoint, list_endpoints, lock_lanes_of
 from alerts.store.engine import Store
 
 KEY_PREFIX: Final = "gb_"
@@ -105,6 +105,7 @@ async def remove_app(app_id: str, *, store: Store) -> None:
     async with store.write() as tx:
         if await find_app(tx, app_id) is None:
             raise NotFound("app", app_id)
+        await lock_lanes_of(tx, app_id)
         while owned := await list_endpoints(tx, app_id=app_id, before=None, limit=100):
             for endpoint in owned:
                 await delete_endpoint(tx, endpoint.id)

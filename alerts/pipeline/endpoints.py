@@ -187,7 +187,9 @@ async def rotate_secret(
 async def remove(endpoint_id: str, *, app_id: str | None, desk: Desk) -> None:
     """Delete an endpoint with its subscriptions, secrets and log. Raises NotFound."""
     async with desk.store.write() as tx:
-        await _own(tx, endpoint_id, app_id)
+        # Not locked: whoever closes an endpoint holds its lane, and only then wants its row.
+        if await find_endpoint(tx, endpoint_id, app_id=app_id) is None:
+            raise NotFound("endpoint", endpoint_id)
         await delete_endpoint(tx, endpoint_id)
 
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, and_, delete, insert, select, update
 
+from alerts.domain.events import AudienceKind
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.rows import record_of
-from alerts.store.tables import apps, keys
+from alerts.store.tables import apps, events, keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ async def list_apps(tx: Transaction, *, before: str | None, limit: int) -> list[
 
 
 async def delete_app(tx: Transaction, app_id: str) -> None:
-    """Remove an app and its keys; its endpoints are removed one by one, before."""
+    """Remove an app, its keys and what it was told; its endpoints are removed before."""
+    told = and_(events.c.audience == AudienceKind.APP, events.c.audience_id == app_id)
+    await tx.connection.execute(delete(events).where(told))
     await tx.connection.execute(delete(keys).where(keys.c.app_id == app_id))
     await tx.connection.execute(delete(apps).where(apps.c.id == app_id))
 

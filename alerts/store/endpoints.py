@@ -160,6 +160,17 @@ async def delete_endpoint(tx: Transaction, endpoint_id: str) -> None:
     await tx.connection.execute(delete(endpoints).where(endpoints.c.id == endpoint_id))
 
 
+async def lock_lanes_of(tx: Transaction, app_id: str) -> None:
+    """Hold all lanes of an app to the end of the transaction, in the order that all keep."""
+    await tx.connection.execute(
+        select(lanes.c.endpoint_id)
+        .join_from(lanes, endpoints, endpoints.c.id == lanes.c.endpoint_id)
+        .where(endpoints.c.app_id == app_id)
+        .order_by(lanes.c.endpoint_id)
+        .with_for_update(of=lanes)
+    )
+
+
 async def find_endpoint(
     tx: Transaction, endpoint_id: str, *, app_id: str | None, locked: bool = False
 ) -> EndpointRecord | None:
