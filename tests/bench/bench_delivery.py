@@ -11,8 +11,9 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -137,11 +138,11 @@ def test_deliveries_end_to_end(
     rounds: list[dict[str, Run]] = []
 
     for number in range(ROUNDS):
-        sides = [
-            lambda: bench.on_sqlite(BARE, "bare"),
-            lambda: bench.on_sqlite(CLIENT, "client"),
-            lambda: bench.on_sqlite(SQLITE, "gradebell"),
-            lambda: bench.on_postgresql(durable_postgresql, durable_template),
+        sides: list[Callable[[], Run]] = [
+            partial(bench.on_sqlite, BARE, "bare"),
+            partial(bench.on_sqlite, CLIENT, "client"),
+            partial(bench.on_sqlite, SQLITE, "gradebell"),
+            partial(bench.on_postgresql, durable_postgresql, durable_template),
         ]
         _say(f"round {number + 1}")
         runs = []

@@ -3,6 +3,7 @@
 gradebell: one cycle pushed, told to every endpoint, all of it settled and logged.
 client: the same letters through Gradebell's own webhook sender alone, signed as they go.
 bare: the same bodies, signed beforehand, posted by aiohttp on uvloop, and nothing else.
+All run as the commands do: on the loop of `alerts.cli.frame.run_loop`.
 
 Prints one line of JSON: deliveries, wall and processor seconds, peak memory, seconds by step.
 """
@@ -22,12 +23,12 @@ from http import HTTPStatus
 from typing import TypeVar
 
 import aiohttp
-import uvloop
 from sqlalchemy import text
 
 from alerts import telemetry
 from alerts.bootstrap import Services, open_services
 from alerts.channels import signing
+from alerts.cli.frame import run_loop
 from alerts.domain.deliveries import Channel, Delivered
 from alerts.domain.grades import Kind, Reading, read_grade, source_name
 from alerts.domain.ids import HOUSE_APP
@@ -251,7 +252,13 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     if arguments.processor is not None:
         os.sched_setaffinity(0, {arguments.processor})
-    result = uvloop.run(_run(arguments))
+    results: list[Result] = []
+
+    async def run() -> None:
+        results.append(await _run(arguments))
+
+    run_loop(run())
+    result = results[0]
     result.peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sys.stdout.write(f"{json.dumps(asdict(result))}\n")
 
