@@ -63,6 +63,8 @@ async def diff_cycle(cycle_id: str, *, store: Store, ladder: Ladder) -> CycleRec
         if record is None or record.state not in {CycleState.RECEIVED, CycleState.SEALED}:
             return _found(record, cycle_id)
         cycle = await load_cycle(tx, record)
+        if cycle is None:  # another process has diffed it since the statement before
+            return _found(await find_cycle(tx, cycle_id), cycle_id)
     for _ in range(MEETINGS):
         async with store.read() as tx:
             version = (await read_watermark(tx, cycle.source, cycle.kind)).version

@@ -111,10 +111,12 @@ async def find_cycle(tx: Transaction, cycle_id: str) -> CycleRecord | None:
     return None if row is None else _record(row)
 
 
-async def load_cycle(tx: Transaction, record: CycleRecord) -> Cycle:
-    """The cycle with its rows, decoded; there as long as it is not diffed."""
+async def load_cycle(tx: Transaction, record: CycleRecord) -> Cycle | None:
+    """The cycle with its rows, decoded; None once it is diffed, for then they are gone."""
     query = select(cycle_rows.c.rows).where(cycle_rows.c.cycle_id == record.id)
-    rows = (await tx.connection.execute(query)).scalar_one()
+    rows = (await tx.connection.execute(query)).scalar_one_or_none()
+    if rows is None:
+        return None
     grades = await asyncio.to_thread(_unpack, rows)
     return Cycle(record.source, record.kind, record.as_of, record.complete, grades)
 
