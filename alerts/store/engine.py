@@ -34,6 +34,8 @@ from alerts.store.tables import EPOCH
 # Another process may hold SQLite's one write lock for this long before we give up.
 SQLITE_BUSY_MILLISECONDS: Final = 10_000
 _WRITES: Final = "gradebell_writes"
+# The class of errors about values: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_DATA_EXCEPTION: Final = "22"
 # Rows prepared or read in one go: some 10 ms of the event loop.
 CHUNK_ROWS: Final = 500
 
@@ -117,8 +119,13 @@ def _storage_errors() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        # The statement's parameters may hold what no log should; the driver's own words do not.
-        problem = str(getattr(error, "orig", None) or error).splitlines()[0]
+        # The statement's parameters may hold what no log should; the driver's own words do not,
+        # unless they are about a value that does not fit, which they repeat.
+        driver = getattr(error, "orig", None)
+        code = str(getattr(driver, "sqlstate", None) or "")
+        if code.startswith(_DATA_EXCEPTION):
+            raise StorageFailed(f"the database failed: a value does not fit ({code})") from None
+        problem = str(driver or error).splitlines()[0]
         raise StorageFailed(f"the database failed: {problem}") from error
 
 
