@@ -1,6 +1,6 @@
 """What /docs shows: the OpenAPI document, with an example for everything, and its page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 from fastapi import FastAPI
@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from alerts.api.problems import MEDIA_TYPE, TYPE_PREFIX
-from alerts.api.schemas.base import Problem
+from alerts.api.schemas.base import Answer, Problem
 
 _REF: Final = "#/components/schemas/"
 _PROBLEM: Final = {"$ref": f"{_REF}Problem"}
@@ -146,6 +146,9 @@ def describe(app: FastAPI, bodies: Iterable[type[BaseModel]]) -> None:
             schemas.update(found.get("$defs", {}))
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            for name, example in _examples_of(Answer):
+                if name in schemas:
+                    schemas[name]["examples"] = [example]
             for operations in document["paths"].values():
                 for operation in operations.values():
                     _exemplify(operation, schemas)
@@ -182,6 +185,15 @@ def add_docs(app: FastAPI) -> None:
 
     app.add_route("/docs", docs, include_in_schema=False)
     app.add_route("/", root, include_in_schema=False)
+
+
+def _examples_of(root: type[BaseModel]) -> Iterator[tuple[str, object]]:
+    """Each answer's name and example, whole: FastAPI drops the nulls of its own copies."""
+    for shape in root.__subclasses__():
+        extra = shape.model_config.get("json_schema_extra")
+        if isinstance(extra, dict) and isinstance(examples := extra.get("examples"), list):
+            yield shape.__name__, examples[0]
+        yield from _examples_of(shape)
 
 
 def _exemplify(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -82,7 +82,7 @@ async def test_no_call_but_the_open_ones_answers_without_a_key(lone_api: Api) ->
 
 async def test_no_call_answers_a_key_without_its_scope(lone_api: Api) -> None:
     app_id = await lone_api.app("tenant")
-    keys = {}
+    keys: dict[Scope, str] = {}
     for missing in SCOPES:
         scopes = [scope for scope in SCOPES if scope is not missing]
         sources = ["demo"] if Scope.INGEST in scopes else []

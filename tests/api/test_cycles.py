@@ -155,7 +155,7 @@ async def test_names_lose_what_could_mislead_and_keep_what_people_wrote(api: Api
 async def test_a_bad_field_is_refused_by_name(
     lone_api: Api, change: dict[str, object], field: str
 ) -> None:
-    answer = await lone_api.post("/v1/cycles", json=cycle_body(**change))
+    answer = await lone_api.post("/v1/cycles", json={**cycle_body(), **change})
 
     assert problem(answer, 422, "invalid-input")["field"] == field
     assert (await lone_api.get("/v1/cycles")).json()["data"] == []

@@ -146,15 +146,19 @@ async def test_a_reader_beside_many_writers_misses_nothing(api: Api) -> None:
             await write(api.services.store, f"{which}-{number}")
 
     async def reader() -> list[tuple[int, str]]:
-        after, seen = "0", []
+        after = "0"
+        seen: list[tuple[int, str]] = []
         while len(seen) < len(names):
             page = (await api.get(f"/v1/events?after={after}")).json()
             seen += [(event["sequence"], event["data"]["name"]) for event in page["data"]]
             after = page["next"]
         return seen
 
-    async with asyncio.timeout(60):
-        seen, *_ = await asyncio.gather(reader(), *(writer(which) for which in range(6)))
+    async with asyncio.timeout(60), asyncio.TaskGroup() as together:
+        reading = together.create_task(reader())
+        for which in range(6):
+            together.create_task(writer(which))
+    seen = reading.result()
 
     assert [sequence for sequence, _ in seen] == list(range(1, len(names) + 1))
     assert {name for _, name in seen} == names
