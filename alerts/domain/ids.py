@@ -4,8 +4,8 @@ import hashlib
 from datetime import datetime
 from typing import Final
 
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = tuple(a + b for a in ALPHABET for b in ALPHABET)
 
 CYCLE: Final = "cyc_"
 EVENT: Final = "evt_"

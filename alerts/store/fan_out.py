@@ -4,30 +4,43 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     CompoundSelect,
+    Insert,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
     func,
+    literal,
+    null,
     or_,
     select,
+    true,
+    type_coerce,
     union,
     update,
 )
 
 from alerts.domain.deliveries import EndpointState, SkipReason, State, Trigger
+from alerts.domain.grades import Kind
 from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.cycles import CycleRecord, CycleState, advance_fan_out
-from alerts.store.endpoints import EndpointRecord, find_endpoints
+from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import CHUNK_ROWS, Transaction, insert_into
 from alerts.store.events import EventRecord
-from alerts.store.rows import record_of
+from alerts.store.fresh_ids import chance, fresh_id
 from alerts.store.subscriptions import wants
-from alerts.store.tables import cycles, deliveries, events, lanes, subscriptions
+from alerts.store.tables import cycles, deliveries, endpoints, events, lanes, subscriptions
 
-# Endpoints whose deliveries of a cycle are written in one transaction.
+# Endpoints told of a cycle in one transaction, and rows of those that may take all of its events.
 FAN_OUT_CHUNK: Final = 5000
+FAN_OUT_ROWS: Final = 20_000
 
 
 _SKIPS: Final = {
@@ -57,25 +70,16 @@ async def fan_out_chunk(
     """
     if await _has_earlier(tx, record):
         return None
-    ids = await _matching_endpoints(tx, record, size)
-    is_last = len(ids) < size
+    ids, is_last = await _next_endpoints(tx, record, size)
     after = ids[-1] if ids else record.fan_out_after
     if not await advance_fan_out(tx, record, after=after, is_last=is_last):
         return None
     if not ids:
         return Chunk(0, 0, is_last)
     await lock_lanes(tx, ids)
-    owed = (await tx.connection.execute(_pairs(record, ids[0], ids[-1]))).all()
-    targets = await find_endpoints(tx, ids)
-    event_rows = await _cycle_events(tx, record)
-    # An endpoint deleted since the look-up has taken its lane along; nothing is owed to it.
-    pairs = [
-        (event_rows[row.event_id], targets[row.endpoint_id])
-        for row in owed
-        if row.endpoint_id in targets
-    ]
-    await owe(tx, pairs)
-    return Chunk(len(ids), len(pairs), is_last)
+    written = await tx.connection.execute(_owing(tx, record, ids, now=await tx.now()))
+    await make_due(tx, ids, await tx.now(), only_active=True)
+    return Chunk(len(ids), written.rowcount, is_last)
 
 
 async def cycles_to_fan_out(tx: Transaction) -> list[str]:
@@ -148,17 +152,20 @@ async def lock_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
         )
 
 
-async def make_due(tx: Transaction, endpoint_ids: Sequence[str], now: datetime) -> None:
-    """Pull lanes forward to now; they are locked already."""
-    if endpoint_ids:
-        await tx.connection.execute(
-            update(lanes)
-            .where(
-                lanes.c.endpoint_id.in_(endpoint_ids),
-                or_(lanes.c.due_at.is_(None), lanes.c.due_at > now),
-            )
-            .values(due_at=now)
-        )
+async def make_due(
+    tx: Transaction, endpoint_ids: Sequence[str], now: datetime, *, only_active: bool = False
+) -> None:
+    """Pull lanes forward to now; they are locked already. only_active: by their endpoints."""
+    if not endpoint_ids:
+        return
+    statement = update(lanes).where(
+        lanes.c.endpoint_id.in_(endpoint_ids),
+        or_(lanes.c.due_at.is_(None), lanes.c.due_at > now),
+    )
+    if only_active:
+        own = (endpoints.c.id == lanes.c.endpoint_id, endpoints.c.state == EndpointState.ACTIVE)
+        statement = statement.where(exists().where(*own))
+    await tx.connection.execute(statement.values(due_at=now))
 
 
 async def _has_earlier(tx: Transaction, record: CycleRecord) -> bool:
@@ -178,15 +185,102 @@ async def _has_earlier(tx: Transaction, record: CycleRecord) -> bool:
     return (await tx.connection.execute(query)).first() is not None
 
 
-async def _matching_endpoints(tx: Transaction, record: CycleRecord, size: int) -> list[str]:
+async def _next_endpoints(
+    tx: Transaction, record: CycleRecord, size: int
+) -> tuple[list[str], bool]:
+    """The next endpoints that match any event of a cycle, in order, and whether they are the last.
+
+    At most `size` of those that name tokens, and fewer of those that take everything if the cycle
+    has many events, for each of them is owed a row an event.
+    """
+    most = max(1, min(size, FAN_OUT_ROWS // max(1, record.events)))
+    looks = [(_by_token(record), size), *[(look, most) for look in await _wholesale(tx, record)]]
     after = subscriptions.c.endpoint_id > (record.fan_out_after or "")
-    matching = _matches(record, after).subquery()
-    query = select(matching.c.endpoint_id).distinct().order_by(matching.c.endpoint_id).limit(size)
-    return list((await tx.connection.execute(query)).scalars())
+    in_order = subscriptions.c.endpoint_id
+    ids: set[str] = set()
+    ends: list[str] = []
+    for look, count in looks:
+        query = look.where(after).distinct().order_by(in_order).limit(count)
+        found = list((await tx.connection.execute(query)).scalars())
+        ids.update(found)
+        if len(found) == count:
+            ends.append(found[-1])
+    end = min(ends, default=None)
+    return sorted(one for one in ids if end is None or one <= end), end is None
 
 
-def _pairs(record: CycleRecord, first: str, last: str) -> CompoundSelect[tuple[str, str]]:
-    return _matches(record, subscriptions.c.endpoint_id.between(first, last))
+def _by_token(record: CycleRecord) -> Select[str]:
+    return (
+        select(subscriptions.c.endpoint_id)
+        .join_from(events, subscriptions, wants(is_token=True))
+        .where(_told_by(record))
+    )
+
+
+async def _wholesale(tx: Transaction, record: CycleRecord) -> list[Select[str]]:
+    """Endpoints that match without naming an event's token, each look read in order, no further.
+
+    One look a kind; only an event that has no token makes those who name tokens be looked at too.
+    """
+    query = select(events.c.kind, events.c.token.is_(None)).where(_told_by(record)).distinct()
+    told = {(row[0], bool(row[1])) for row in await tx.connection.execute(query)}
+    looks = []
+    for kind in Kind:
+        of_kind = {no_token for its, no_token in told if its in (None, kind)}
+        if not of_kind:
+            continue
+        matches = exists().where(_told_by(record), wants(is_token=False)).correlate(subscriptions)
+        look = select(subscriptions.c.endpoint_id).where(subscriptions.c.kind == kind, matches)
+        looks.append(look if True in of_kind else look.where(subscriptions.c.token.is_(None)))
+    return looks
+
+
+def _owing(
+    tx: Transaction, record: CycleRecord, endpoint_ids: Sequence[str], *, now: datetime
+) -> Insert:
+    """Every match of these endpoints as a delivery, in one statement.
+
+    An endpoint deleted since the look-up has taken its lane along; nothing is owed to it.
+    """
+    matching = _matches(
+        record, subscriptions.c.endpoint_id.between(endpoint_ids[0], endpoint_ids[-1])
+    ).subquery("matching")
+    drawn = select(matching, chance(tx).label("chance")).subquery("drawn")
+    state = endpoints.c.state
+    is_active = state == EndpointState.ACTIVE
+    moment = literal(now, deliveries.c.due_at.type)
+    lives = cast(endpoints.c.time_to_live_seconds, BigInteger) * literal(1_000_000, BigInteger)
+    values: dict[str, ColumnElement[Any]] = {
+        "id": fresh_id(tx, DELIVERY, now, chance=drawn.c.chance),
+        "event_id": events.c.id,
+        "endpoint_id": endpoints.c.id,
+        "sequence": events.c.sequence,
+        "token": events.c.token,
+        "kind": events.c.kind,
+        "state": case((is_active, State.PENDING.value), else_=State.SKIPPED.value),
+        "reason": case({was.value: why.value for was, why in _SKIPS.items()}, value=state),
+        "trigger": literal(Trigger.SCHEDULE.value),
+        "due_at": moment,
+        "expires_at": type_coerce(events.c.recorded_at, BigInteger) + lives,
+        "position": literal(0),
+        "attempts": literal(0),
+        "interruptions": literal(0),
+        "created_at": moment,
+        "ended_at": case((is_active, null()), else_=moment),
+    }
+    rows = (
+        select(*values.values())
+        .select_from(drawn)
+        .join(events, events.c.id == drawn.c.event_id)
+        .join(endpoints, endpoints.c.id == drawn.c.endpoint_id)
+        # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE between them.
+        .where(true())
+    )
+    return (
+        insert_into(tx, deliveries)
+        .from_select(list(values), rows)
+        .on_conflict_do_nothing(index_elements=["event_id", "endpoint_id"])
+    )
 
 
 def _matches(record: CycleRecord, where: ColumnElement[bool]) -> CompoundSelect[tuple[str, str]]:
@@ -195,17 +289,12 @@ def _matches(record: CycleRecord, where: ColumnElement[bool]) -> CompoundSelect[
         *(
             select(events.c.id.label("event_id"), subscriptions.c.endpoint_id)
             .join_from(events, subscriptions, wants(is_token=is_token))
-            .where(events.c.cycle_id == record.id, events.c.type_bit != 0, where)
+            .where(_told_by(record), where)
             for is_token in (True, False)
         )
     )
 
 
-async def _cycle_events(tx: Transaction, record: CycleRecord) -> dict[str, EventRecord]:
-    query = select(
-        *(events.c[name] for name in EventRecord.__dataclass_fields__ if name != "body")
-    ).where(events.c.cycle_id == record.id)
-    found = {}
-    for row in await tx.connection.execute(query):
-        found[row.id] = record_of(row, EventRecord, body=b"")
-    return found
+def _told_by(record: CycleRecord) -> ColumnElement[bool]:
+    """The events of a cycle that are matched."""
+    return and_(events.c.cycle_id == record.id, events.c.type_bit != 0)
