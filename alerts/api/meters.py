@@ -1,6 +1,7 @@
 """Meters: what a Prometheus reads of this process, and of the database behind it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -15,7 +16,7 @@ from alerts.pipeline.recover import LANES_REPAIRED
 from alerts.store.counters import read_counter
 from alerts.store.endpoints import count_endpoints
 from alerts.store.events import current_sequence
-from alerts.store.gauges import read_backlog
+from alerts.store.gauges import Backlog, read_backlog
 from alerts.store.sweeps import list_states
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -79,8 +80,6 @@ async def _read_store(services: Services) -> list[Metric]:
         repaired = await read_counter(tx, LANES_REPAIRED)
         endpoints = {state.value: await count_endpoints(tx, state) for state in EndpointState}
         sources = await list_states(tx)
-    due = backlog.oldest_due_at
-    late = 0.0 if due is None else max(0.0, (now - due).total_seconds())
     build = GaugeMetricFamily("gradebell_build", "The version that runs.", labels=("version",))
     build.add_metric((__version__,), 1)
     by_state = GaugeMetricFamily("gradebell_endpoints", "Endpoints.", labels=("state",))
@@ -97,20 +96,21 @@ async def _read_store(services: Services) -> list[Metric]:
         build,
         by_state,
         standing,
-        GaugeMetricFamily(
-            "gradebell_deliveries_waiting", "Deliveries pending.", value=backlog.deliveries
-        ),
-        GaugeMetricFamily(
-            "gradebell_lanes_late_seconds", "How long the first lane has been due.", value=late
-        ),
-        GaugeMetricFamily(
-            "gradebell_cycles_open", "Cycles not fanned out yet.", value=backlog.cycles_open
-        ),
-        GaugeMetricFamily(
-            "gradebell_cycles_held", "Cycles that wait for a decision.", value=backlog.cycles_held
-        ),
+        *_backlog(backlog, now),
         CounterMetricFamily("gradebell_events", "Events numbered so far.", value=events),
         CounterMetricFamily(
             "gradebell_lanes_repaired", "Lanes that had fallen asleep; a bug each.", value=repaired
         ),
     ]
+
+
+def _backlog(backlog: Backlog, now: datetime) -> list[Metric]:
+    due = backlog.oldest_due_at
+    late = 0.0 if due is None else max(0.0, (now - due).total_seconds())
+    told: tuple[tuple[str, str, float], ...] = (
+        ("gradebell_deliveries_waiting", "Deliveries pending.", backlog.deliveries),
+        ("gradebell_lanes_late_seconds", "How long the first lane has been due.", late),
+        ("gradebell_cycles_open", "Cycles not fanned out yet.", backlog.cycles_open),
+        ("gradebell_cycles_held", "Cycles that wait for a decision.", backlog.cycles_held),
+    )
+    return [GaugeMetricFamily(name, meaning, value=value) for name, meaning, value in told]
