@@ -99,8 +99,10 @@ async def test_what_is_on_the_wire_is_waited_for(services: Services, receiver: R
 
     await assert_nothing_is_held(services)
     await assert_attempts_are_counted_right(services, receiver)
+    sent = len(receiver.requests)
     states = Counter(one.state for one in await log_of(services))
-    assert states == {State.DELIVERED: 4, State.PENDING: 16}
+    assert 4 <= sent <= 12
+    assert states == {State.DELIVERED: sent, State.PENDING: 20 - sent}
 
 
 async def test_a_send_that_does_not_end_is_left_to_the_lease(
