@@ -15,7 +15,8 @@ import pytest
 from tests.bench.real_input import shown
 from tests.bench.real_oracle import DOWN, MOVED, NEW, UP, Wanted, band_after, expected, problems_at
 from tests.bench.real_pages import CHANGE, GRADE, Day, day_before, synthetic_day, unpacked
-from tests.bench.real_run import ENDPOINTS, Report, by_file, by_poll
+from tests.bench.real_run import Report, by_file, by_poll
+from tests.bench.real_wishes import ENDPOINTS
 
 
 @cache

@@ -78,8 +78,8 @@ async def _make_endpoints(services: Services, count: int) -> None:
         (
             "INSERT INTO endpoints (id, app_id, channel, address, address_hash, description, state,"
             ' state_since, filter, "order", time_to_live_seconds, created_at)'
-            f" {numbers}SELECT {identity}, 'app_bench', 'webhook', {empty}, {identity}, '', 'active',"
-            " 0, '{}', 'none', 259200, 0 FROM n"
+            f" {numbers}SELECT {identity}, 'app_bench', 'webhook', {empty}, {identity}, '',"
+            " 'active', 0, '{}', 'none', 259200, 0 FROM n"
         ),
         f"INSERT INTO lanes (endpoint_id) {numbers}SELECT {identity} FROM n",
         (

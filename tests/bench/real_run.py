@@ -4,13 +4,13 @@ the oracle.
 
 import asyncio
 import json
-import random
+import os
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 from sqlalchemy import text
@@ -20,33 +20,30 @@ from alerts.bootstrap import Services, open_services
 from alerts.channels.signing import format_secret
 from alerts.domain.deliveries import Order
 from alerts.domain.events import EventType
-from alerts.domain.grades import Kind, Reading, SourceName
+from alerts.domain.grades import Kind
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Filter
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Wish, create_webhook
 from alerts.pipeline.fan_out import fan_out_cycles
 from alerts.pipeline.poll import poll
-from alerts.pipeline.receive import receive
-from alerts.settings import Settings
-from alerts.sources.file import read_file
+from alerts.settings import PREFIX, Settings
 from alerts.store.cipher import new_encryption_key
-from alerts.store.cycles import Origin
-from tests.bench.real_oracle import DOWN, MOVED, NEW, UP, Told, Wanted, expected, problems_at
+from tests.bench.real_oracle import Told, Wanted, expected, problems_at
 from tests.bench.real_pages import (
     Day,
     Upstream,
     day_before,
     serving,
-    unpacked,
     write_ndjson,
 )
+from tests.bench.real_wishes import wishes
 from tests.receiver import Received, Receiver
 
 SOURCE = "token_metrics"
-ENDPOINTS = 50
 # A sweep is ten pages and an empty one; more than this is a sweep that does not end.
 MOST_POLLS = 40
+COMMAND_SECONDS = 120
 DAY = timedelta(days=1)
 
 
@@ -86,29 +83,56 @@ class TurnedClock:
         return time.monotonic()
 
 
+class Commands:
+    """The `gradebell` command with these settings, each time a process of its own."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._folder = folder
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(PREFIX)},
+            f"{PREFIX}DATABASE_URL": settings.database_url,
+            f"{PREFIX}ADMIN_KEY": settings.admin_key.get_secret_value(),
+            f"{PREFIX}ENCRYPTION_KEYS": settings.encryption_keys.get_secret_value(),
+            f"{PREFIX}TRUSTED_DESTINATIONS": settings.trusted_destinations,
+            f"{PREFIX}SOURCE": settings.source,
+        }
+
+    async def run(self, *words: str) -> str:
+        """What it prints. Raises RuntimeError with what it says if it ends with anything but 0."""
+        process = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("gradebell"),
+            *words,
+            cwd=self._folder,
+            env=self._environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(COMMAND_SECONDS):
+            said, complaint = await process.communicate()
+        if process.returncode != 0:
+            raise RuntimeError(f"{' '.join(words)}: {complaint.decode()}")
+        return said.decode()
+
+
 Take = Callable[[Services, Day], Awaitable[None]]
+Dispatch = Callable[[Services], Awaitable[None]]
 
 
 async def by_file(today: Day, database_url: str, folder: Path) -> Report:
-    """Tell of two days that come as files. database_url: migrated, and empty."""
-
-    async def take(services: Services, day: Day) -> None:
-        file = write_ndjson(day, folder / f"day-{len(day)}.ndjson")
-        source = SourceName(SOURCE)
-        reading = await asyncio.to_thread(read_file, file, source=source, latest=None)
-        for (kind, as_of), grades in reading.grades.items():
-            one = Reading({as_of: grades}, reading.rejected)
-            async with services.store.write() as tx:
-                ids = await receive(
-                    tx, one, source=source, kind=kind, complete=True, origin=Origin.FILE
-                )
-            for cycle_id in ids:
-                await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
-
+    """Tell of two days that come as files, by the commands. database_url: migrated, and empty."""
     async with Receiver() as receiver:
         settings = _settings(database_url, receiver, source="none")
+        gradebell = Commands(settings, folder)
+
+        async def take(_services: Services, day: Day) -> None:
+            file = write_ndjson(day, folder / "day.ndjson")
+            await gradebell.run("cycle", "import", str(file), "--source", SOURCE, "--complete")
+
+        async def dispatch(_services: Services) -> None:
+            await gradebell.run("dispatch", "--until-idle")
+
         async with open_services(settings) as services:
-            return await _tell(services, receiver, today, take=take)
+            return await _tell(services, receiver, today, take=take, dispatch=dispatch)
 
 
 async def by_poll(today: Day, database_url: str) -> Report:
@@ -139,65 +163,31 @@ async def by_poll(today: Day, database_url: str) -> Report:
             trader_interval_seconds=86_400,
         )
         async with open_services(settings, clock=clock) as services:
-            return await _tell(services, receiver, today, take=take)
+            return await _tell(services, receiver, today, take=take, dispatch=_dispatch)
 
 
-async def _tell(services: Services, receiver: Receiver, today: Day, *, take: Take) -> Report:
+async def _dispatch(services: Services) -> None:
+    await fan_out_cycles(store=services.store, waker=services.waker)
+    await services.dispatcher().run_until_idle()
+
+
+async def _tell(
+    services: Services, receiver: Receiver, today: Day, *, take: Take, dispatch: Dispatch
+) -> Report:
     yesterday = day_before(today)
     report = Report(expected(yesterday, today))
     with _timed(report, "baseline"):
         await take(services, yesterday)
     with _timed(report, "endpoints"):
         subscribers = await _subscribe(services, receiver, wishes(today, report.changes))
-    with _timed(report, "diff"):
+    with _timed(report, "news"):
         await take(services, today)
-    with _timed(report, "fan-out"):
-        await fan_out_cycles(store=services.store, waker=services.waker)
     with _timed(report, "dispatch"):
-        await services.dispatcher().run_until_idle()
+        await dispatch(services)
     report.deliveries, report.endpoints = len(receiver.requests), len(subscribers)
     report.problems += _received_problems(subscribers, report.changes, receiver)
     report.problems += await _log_problems(services, subscribers, report.changes)
     return report
-
-
-def wishes(today: Day, changes: Mapping[str, Told]) -> list[Wanted]:
-    """Fifty different wants, of the kinds that people have."""
-    rows = [unpacked(raw) for raw in today]
-    dice = random.Random(7)
-    changed = sorted(token for token, told in changes.items() if told.notches)
-    still = sorted(str(row["TOKEN_ID"]) for row in rows if str(row["TOKEN_ID"]) not in changes)
-    bearers: dict[str, list[str]] = {}
-    for row in rows:
-        bearers.setdefault(row["TOKEN_SYMBOL"], []).append(str(row["TOKEN_ID"]))
-    shared = [ids for ids in bearers.values() if len(ids) > 1]
-    # Of a symbol that several tokens bear, the ones with news make the difference visible.
-    shared.sort(key=lambda ids: -sum(token in changes for token in ids))
-    trader, both = frozenset({"trader"}), frozenset({UP, DOWN})
-    found = [
-        Wanted(),
-        Wanted(),
-        Wanted(kinds=trader),
-        Wanted(kinds=frozenset({"fundamental"})),
-        Wanted(types=frozenset({DOWN})),
-        Wanted(types=frozenset({DOWN}), min_notches=2),
-        Wanted(types=frozenset({UP})),
-        Wanted(types=frozenset({MOVED})),
-        Wanted(types=frozenset({NEW})),
-        Wanted(types=both | {MOVED, NEW}),
-        Wanted(types=both | {MOVED}, min_delta=Decimal(10)),
-        *(Wanted(min_notches=notches) for notches in (2, 3, 4)),
-        *(Wanted(min_delta=Decimal(delta)) for delta in ("0.5", "5", "12.34", "25")),
-        Wanted(tokens=frozenset(dice.sample(changed, 5) + dice.sample(still, 5))),
-        Wanted(tokens=frozenset(dice.sample(changed, 20)), types=frozenset({DOWN})),
-        Wanted(tokens=frozenset(dice.sample(changed, 20)), min_notches=2),
-        Wanted(tokens=frozenset(dice.sample(changed, 20)), min_delta=Decimal(15)),
-        Wanted(tokens=frozenset({"99999999"})),
-        *(Wanted(tokens=frozenset({token})) for ids in shared[:6] for token in ids[:2]),
-        *(Wanted(tokens=frozenset({token})) for token in dice.sample(still, 4)),
-    ]
-    singles = [Wanted(tokens=frozenset({token})) for token in dice.sample(changed, 20)]
-    return [*found, *singles][:ENDPOINTS]
 
 
 async def _subscribe(
