@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -90,9 +91,15 @@ def configure(
 
 def _redact(_logger: object, _method: str, facts: Facts) -> Facts:
     for name in facts:
-        if any(secret in name.lower() for secret in _SECRET_NAMES):
+        if _names_a_secret(name):
             facts[name] = "[redacted]"
     return facts
+
+
+@lru_cache(maxsize=1024)
+def _names_a_secret(name: str) -> bool:
+    """Remembered, for a line is written for every attempt and its names are always the same."""
+    return any(secret in name.lower() for secret in _SECRET_NAMES)
 
 
 def _divert(tell: Callable[[Mapping[str, Any]], None]) -> Callable[[object, str, Facts], Facts]:
