@@ -43,6 +43,8 @@ SUBSCRIBABLE: Final = (
 )
 
 
+# A token's first word, or its first after a silence: a band, and no way there.
+BASELINES: Final = frozenset({EventType.INITIATED, EventType.REINSTATED})
 BAND_CHANGES: Final = frozenset({EventType.UPGRADED, EventType.DOWNGRADED})
 
 

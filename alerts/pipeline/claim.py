@@ -21,12 +21,13 @@ from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import LEASE
 from alerts.domain.subscriptions import EventFacts, Miss, Subscription, match
+from alerts.errors import Undecryptable
 from alerts.pipeline.recover import recover
 from alerts.ports import Destination, Letter, SigningSecret
 from alerts.store.cipher import Cipher
 from alerts.store.endpoints import EndpointRecord, find_endpoints
 from alerts.store.engine import Transaction
-from alerts.store.lanes import lease_lanes, take_slots
+from alerts.store.lanes import hold, lease_lanes, release_lanes, take_slots
 from alerts.store.outbox import (
     Decision,
     Waiting,
@@ -36,12 +37,15 @@ from alerts.store.outbox import (
     start,
     supersede,
 )
-from alerts.store.secrets import live_secrets
+from alerts.store.secrets import SecretRecord, live_secrets
 from alerts.store.subscriptions import subscriptions_for
+from alerts.telemetry import Step, fail
 
 # Rounds of reserving in one transaction when all that was reserved turned out not to be wanted.
 ROUNDS: Final = 20
 ROUND_SIZE: Final = 100
+# An endpoint sealed with a key that we were not given waits this long for somebody to give it.
+UNREADABLE_WAIT: Final = timedelta(minutes=5)
 
 _headers = msgspec.json.Decoder(tuple[tuple[str, str], ...])
 
@@ -128,27 +132,42 @@ async def claim(tx: Transaction, rules: Rules, *, limit: int) -> list[ClaimedLan
         [e.id for e in endpoints.values() if e.state is EndpointState.DISABLED],
         SkipReason.DISABLED,
     )
+    destinations = await _read_destinations(tx, lease_id, endpoints, vault=rules.vault)
+    readable = [lane for lane in leased if lane.endpoint_id in destinations]
     quotas = {
-        lane.endpoint_id: quota_of(lane.order, lane.rate_limit, rules.width) for lane in leased
+        lane.endpoint_id: quota_of(lane.order, lane.rate_limit, rules.width) for lane in readable
     }
     parcels = await take(tx, lease_id, quotas, endpoints=endpoints, rules=rules)
-    secrets: dict[str, list[SigningSecret]] = {}
-    for record in await live_secrets(tx, ids):
-        signing = rules.vault.secret(record.id, record.secret)
-        secrets.setdefault(record.endpoint_id, []).append(signing)
     return [
         ClaimedLane(
             endpoint_id=lane.endpoint_id,
             lease_id=lease_id,
-            destination=rules.vault.destination(
-                endpoints[lane.endpoint_id], secrets.get(lane.endpoint_id, [])
-            ),
+            destination=destinations[lane.endpoint_id],
             order=lane.order,
             rate_limit=lane.rate_limit,
             parcels=tuple(parcels.get(lane.endpoint_id, ())),
         )
-        for lane in leased
+        for lane in readable
     ]
+
+
+async def _read_destinations(
+    tx: Transaction, lease_id: str, endpoints: Mapping[str, EndpointRecord], *, vault: Vault
+) -> dict[str, Destination]:
+    """Where each endpoint is reached; lanes of those that cannot be read are given back."""
+    secrets: dict[str, list[SecretRecord]] = {}
+    for record in await live_secrets(tx, list(endpoints)):
+        secrets.setdefault(record.endpoint_id, []).append(record)
+    found: dict[str, Destination] = {}
+    for endpoint in endpoints.values():
+        try:
+            signing = [vault.secret(r.id, r.secret) for r in secrets.get(endpoint.id, ())]
+            found[endpoint.id] = vault.destination(endpoint, signing)
+        except Undecryptable as error:
+            fail(Step.JOB_FAILED, error, job="claim", endpoint=endpoint.id)
+            await hold(tx, endpoint.id, await tx.now() + UNREADABLE_WAIT)
+    await release_lanes(tx, lease_id, [key for key in endpoints if key not in found])
+    return found
 
 
 def quota_of(order: Order, rate_limit: float | None, width: int) -> int:

@@ -6,10 +6,10 @@ over. So a burst costs few transactions, and a single delivery waits for nobody.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from alerts.domain.deliveries import Channel
@@ -17,7 +17,7 @@ from alerts.domain.ids import SEND
 from alerts.errors import StorageFailed
 from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, claim
 from alerts.pipeline.settle import Sent, Terms, log_sent, settle
-from alerts.pipeline.turn import Turn, begin, give_back, refill, release, stops
+from alerts.pipeline.turn import Turn, begin, give_back, refill, release, stops, turn_of
 from alerts.ports import Clock, Sender, Waker
 from alerts.store.engine import Store
 from alerts.store.lanes import extend_leases, next_due
@@ -28,8 +28,6 @@ LANES: Final = 256
 # The longest sleep, for a wake-up may be lost.
 LONGEST_SLEEP_SECONDS: Final = 0.25
 LONGEST_SLEEP: Final = timedelta(seconds=LONGEST_SLEEP_SECONDS)
-
-
 # How long a worker lets the database be when it does not answer.
 STORAGE_PAUSE_SECONDS: Final = 0.5
 
@@ -130,17 +128,7 @@ class Dispatcher:
         return 0.0 if len(claimed) == room else (0.005 if claimed else LONGEST_SLEEP_SECONDS / 5)
 
     def _begin(self, lane: ClaimedLane, asked: float) -> None:
-        turn = Turn(
-            endpoint_id=lane.endpoint_id,
-            lease_id=lane.lease_id,
-            destination=lane.destination,
-            order=lane.order,
-            rate_limit=lane.rate_limit,
-            began=asked,
-            lease_ends=asked + self._rules.lease.total_seconds(),
-            waiting=deque(lane.parcels),
-            taken=len(lane.parcels),
-        )
+        turn = turn_of(lane, began=asked, lease=self._rules.lease)
         self._turns[turn.endpoint_id] = turn
         self._pump(turn)
         if not turn.open:
@@ -154,7 +142,17 @@ class Dispatcher:
             turn.in_flight += 1
             task = asyncio.create_task(self._send(turn, turn.waiting.popleft()))
             self._sends.add(task)
-            task.add_done_callback(self._sends.discard)
+            task.add_done_callback(partial(self._ended, turn))
+
+    def _ended(self, turn: Turn, send: asyncio.Task[None]) -> None:
+        self._sends.discard(send)
+        error = None if send.cancelled() else send.exception()
+        if error is not None:
+            # A channel that breaks its word: its lane is left to the end of the lease.
+            fail(Step.JOB_FAILED, error, job="send", endpoint=turn.endpoint_id)
+            turn.is_stopped = True
+            if self._turns.get(turn.endpoint_id) is turn:
+                del self._turns[turn.endpoint_id]
 
     async def _send(self, turn: Turn, parcel: Parcel) -> None:
         sender = self._senders[turn.destination.channel]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from alerts.domain import changes
-from alerts.domain.events import CycleView, Draft
+from alerts.domain.events import BASELINES, CycleView, Draft, EventType
 from alerts.domain.grades import Cycle, Grade, TokenId
 from alerts.domain.payloads import TokenView, rating_told, restated_event
 from alerts.domain.ratings import BandPolicy
@@ -64,21 +64,35 @@ async def restate(tx: Transaction, case: Case, late: Sequence[Grade]) -> Letters
     announced = await announced_at(tx, cycle) if fresh else {}
     letters: Letters = []
     for grade, (_, revision, _value_now) in zip(fresh, lines, strict=True):
-        told = announced.get(grade.token)
-        draft = None if told is None else _correction(case, grade, told, revision=revision)
-        if told is not None and draft is not None:
-            letters.append((draft, await delivered_endpoints(tx, told.id)))
+        said = announced.get(grade.token, ())
+        draft = _correction(case, grade, said, revision=revision) if said else None
+        if draft is not None:
+            letters.append((draft, await delivered_endpoints(tx, _told(said).id)))
     return letters
 
 
-def _correction(case: Case, grade: Grade, told: EventRecord, *, revision: int) -> Draft | None:
-    """The event that corrects another, if it would have been a different one."""
+def _correction(
+    case: Case, grade: Grade, said: Sequence[EventRecord], *, revision: int
+) -> Draft | None:
+    """The event that corrects another, if it would have been a different one.
+
+    said: of the token at this `as_of`, in order: what was announced, then its corrections.
+    """
+    told = _told(said)
     payload = json.loads(told.body)
-    before = rating_told(grade.token, payload)
-    if before is None or grade.score is None:
+    if grade.score is None or payload["data"]["band_version"] != case.policy.version:
+        # Told on another ladder: today's rules cannot say what they would have made of it.
         return None
-    event_type, rank = changes.verdict(before, grade.score, case.policy)
-    if (event_type, rank) == (told.type, payload["data"]["to"]["band_rank"]):
+    event_type: EventType | None = told.type
+    before = rating_told(grade.token, payload)
+    if told.type in BASELINES or before is None:
+        rank = case.policy.rank_of(grade.score)
+    else:
+        event_type, rank = changes.verdict(before, grade.score, case.policy)
+    if said[-1].type is EventType.RESTATED:
+        if rank == json.loads(said[-1].body)["data"]["to"]["band_rank"]:
+            return None
+    elif (event_type, rank) == (told.type, payload["data"]["to"]["band_rank"]):
         return None
     return restated_event(
         payload,
@@ -89,6 +103,10 @@ def _correction(case: Case, grade: Grade, told: EventRecord, *, revision: int) -
         rank=rank,
         revision=revision,
     )
+
+
+def _told(said: Sequence[EventRecord]) -> EventRecord:
+    return next(event for event in reversed(said) if event.type is not EventType.RESTATED)
 
 
 def _is_known(seen: Observation | None, grade: Grade) -> bool:

@@ -3,11 +3,12 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from alerts.domain.deliveries import Answer, Deferred, EndpointState, Keep, Order, Scope
 from alerts.errors import StorageFailed
-from alerts.pipeline.claim import Parcel, Rules, quota_of, take
+from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, quota_of, take
 from alerts.ports import Destination
 from alerts.store.endpoints import find_endpoints
 from alerts.store.engine import Store, Transaction
@@ -63,6 +64,21 @@ class Turn:
             or self.taken >= TURN_DELIVERIES
             or now - self.began >= TURN_SECONDS
         )
+
+
+def turn_of(lane: ClaimedLane, *, began: float, lease: timedelta) -> Turn:
+    """The turn of a lane just claimed. began: when the claim was asked for."""
+    return Turn(
+        endpoint_id=lane.endpoint_id,
+        lease_id=lane.lease_id,
+        destination=lane.destination,
+        order=lane.order,
+        rate_limit=lane.rate_limit,
+        began=began,
+        lease_ends=began + lease.total_seconds(),
+        waiting=deque(lane.parcels),
+        taken=len(lane.parcels),
+    )
 
 
 async def refill(

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -107,11 +108,15 @@ class Store:
 
 
 async def execute_many(
-    tx: Transaction, statement: Executable, rows: Sequence[Mapping[str, object]]
+    tx: Transaction, statement: Executable, rows: Iterable[Mapping[str, object]]
 ) -> None:
-    """Execute a statement for many rows, a chunk at a time: between them others get their turn."""
-    for start in range(0, len(rows), CHUNK_ROWS):
-        await tx.connection.execute(statement, rows[start : start + CHUNK_ROWS])
+    """Execute a statement for many rows, a chunk at a time: between them others get their turn.
+
+    rows: best a generator, so that they are made in chunks as well.
+    """
+    coming = iter(rows)
+    while chunk := list(islice(coming, CHUNK_ROWS)):
+        await tx.connection.execute(statement, chunk)
 
 
 @contextmanager

@@ -7,14 +7,24 @@ from typing import Final
 
 from sqlalchemy import Row, Select, and_, case, func, insert, literal, or_, select, update
 
-from alerts.domain.events import SUBSCRIBABLE, AudienceKind, Draft, EventType, encode
+from alerts.domain.events import (
+    BAND_CHANGES,
+    BASELINES,
+    SUBSCRIBABLE,
+    AudienceKind,
+    Draft,
+    EventType,
+    encode,
+)
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.subscriptions import EventFacts
+from alerts.store.counters import read_counter
 from alerts.store.engine import CHUNK_ROWS, Transaction
 from alerts.store.rows import record_of
 from alerts.store.tables import counters, endpoints, events
 
 COUNTER: Final = "events"
+DROPPED: Final = "events_dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +133,9 @@ async def count_types(tx: Transaction, cycle_id: str) -> dict[EventType, int]:
     return {EventType(row[0]): row[1] for row in await tx.connection.execute(query)}
 
 
-async def oldest_sequence(tx: Transaction) -> int | None:
-    """The lowest number still kept."""
-    query = select(func.min(events.c.sequence))
-    oldest: int | None = (await tx.connection.execute(query)).scalar_one()
-    return oldest
+async def dropped_through(tx: Transaction) -> int:
+    """The highest number that is no longer kept, 0 while all are."""
+    return await read_counter(tx, DROPPED)
 
 
 async def last_band_change(tx: Transaction) -> EventRecord | None:
@@ -142,21 +150,24 @@ async def last_band_change(tx: Transaction) -> EventRecord | None:
     return None if row is None else _event(row)
 
 
-async def announced_at(tx: Transaction, cycle: Cycle) -> dict[TokenId, EventRecord]:
-    """The last change of each grade that was told of at a cycle's `as_of`."""
-    told = (EventType.UPGRADED, EventType.DOWNGRADED, EventType.MOVED)
+async def announced_at(tx: Transaction, cycle: Cycle) -> dict[TokenId, list[EventRecord]]:
+    """What was told of each token at a cycle's `as_of`, in order; none but with its first news."""
     query = (
         _events(None)
         .where(
             events.c.source == cycle.source,
             events.c.kind == cycle.kind,
             events.c.at == cycle.as_of,
-            events.c.type.in_(told),
+            events.c.type.in_((*BAND_CHANGES, EventType.MOVED, *BASELINES, EventType.RESTATED)),
         )
         .order_by(events.c.sequence)
     )
-    found = [_event(row) for row in await tx.connection.execute(query)]
-    return {event.token: event for event in found if event.token is not None}
+    said: dict[TokenId, list[EventRecord]] = {}
+    for row in await tx.connection.execute(query):
+        event = _event(row)
+        if event.token is not None:
+            said.setdefault(event.token, []).append(event)
+    return said
 
 
 async def _known(tx: Transaction, ids: Sequence[str]) -> set[str]:

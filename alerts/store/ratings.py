@@ -66,7 +66,7 @@ async def save_ratings(
     tx: Transaction, held: Iterable[Rating], *, source: SourceName, kind: Kind
 ) -> None:
     """Hold these ratings from now on."""
-    rows = [
+    rows = (
         {
             "token": rating.token,
             "kind": kind,
@@ -86,9 +86,7 @@ async def save_ratings(
             "withdrawn": rating.withdrawn,
         }
         for rating in held
-    ]
-    if not rows:
-        return
+    )
     statement = insert_into(tx, ratings)
     changed = {
         column.name: statement.excluded[column.name]
@@ -109,7 +107,7 @@ async def insert_history(
 ) -> None:
     """Add (token, revision, value) to the history; a line that is there already stays."""
     now = await tx.now()
-    values = [
+    values = (
         {
             "token": token,
             "kind": kind,
@@ -122,9 +120,8 @@ async def insert_history(
             "recorded_at": now,
         }
         for token, revision, (score, label, components) in rows
-    ]
-    if values:
-        await execute_many(tx, insert_into(tx, grades).on_conflict_do_nothing(), values)
+    )
+    await execute_many(tx, insert_into(tx, grades).on_conflict_do_nothing(), values)
 
 
 async def history_at(

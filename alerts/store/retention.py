@@ -6,7 +6,9 @@ from sqlalchemy import delete, select, tuple_
 
 from alerts.domain.deliveries import State
 from alerts.domain.ids import DELIVERY, make_id
+from alerts.store.counters import add_to_counter, read_counter
 from alerts.store.engine import Transaction
+from alerts.store.events import DROPPED
 from alerts.store.tables import attempts, deliveries, events, grades
 
 
@@ -38,11 +40,12 @@ async def drop_events(tx: Transaction, before: datetime, batch: int) -> int:
         .order_by(events.c.sequence)
         .limit(batch)
     )
-    ids = []
+    ids, numbers = [], {}
     for row in await tx.connection.execute(oldest):
         if row.recorded_at >= before:
             break
         ids.append(row.id)
+        numbers[row.id] = row.sequence
     kept_for = select(deliveries.c.event_id).where(deliveries.c.event_id.in_(ids))
     spoken_of = set((await tx.connection.execute(kept_for)).scalars())
     going = []
@@ -52,6 +55,8 @@ async def drop_events(tx: Transaction, before: datetime, batch: int) -> int:
         going.append(event_id)
     if going:
         await tx.connection.execute(delete(events).where(events.c.id.in_(going)))
+        known = await read_counter(tx, DROPPED)
+        await add_to_counter(tx, DROPPED, numbers[going[-1]] - known)
     return len(going)
 
 

@@ -119,10 +119,14 @@ async def lease_sweep(tx: Transaction, sweep_id: str, lease: timedelta) -> bool:
 
 
 async def keep_page(tx: Transaction, sweep: SweepRecord, body: bytes) -> bool:
-    """Store the page just fetched and go to the next; False if somebody else did."""
+    """Store the page just fetched and go to the next; False if somebody else did, or ended it."""
     moved = await tx.connection.execute(
         update(sweeps)
-        .where(sweeps.c.id == sweep.id, sweeps.c.next_page == sweep.next_page)
+        .where(
+            sweeps.c.id == sweep.id,
+            sweeps.c.state == SweepState.FETCHING,
+            sweeps.c.next_page == sweep.next_page,
+        )
         .values(next_page=sweep.next_page + 1, failures=0, lease_until=None)
     )
     if moved.rowcount != 1:

@@ -30,7 +30,7 @@ async def save_tokens(tx: Transaction, source: SourceName, seen: Iterable[Grade]
     Rows are written in order of id, so that two cycles of one source never wait in a ring.
     """
     now = await tx.now()
-    rows = [
+    rows = (
         {
             "id": grade.token,
             "source": source,
@@ -40,9 +40,7 @@ async def save_tokens(tx: Transaction, source: SourceName, seen: Iterable[Grade]
             "first_seen_at": now,
         }
         for grade in sorted(seen, key=lambda grade: grade.token)
-    ]
-    if not rows:
-        return
+    )
     statement = insert_into(tx, tokens)
     new = statement.excluded
     statement = statement.on_conflict_do_update(

@@ -2,16 +2,15 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete
 
 from alerts.domain.events import EVERYONE, Draft, EventType
 from alerts.domain.ids import event_id
 from alerts.store.engine import Store
 from alerts.store.events import append
-from alerts.store.tables import events
+from alerts.store.retention import drop_events
 from tests.api.conftest import Api, problem
 
 
@@ -100,7 +99,7 @@ async def test_a_feed_that_makes_no_sense_is_refused_by_name(
 async def test_who_read_too_late_is_told_where_to_go_on(api: Api) -> None:
     await write(api.services.store, "a", "b", "c", "d")
     async with api.services.store.write() as tx:
-        await tx.connection.execute(delete(events).where(events.c.sequence <= 2))
+        await drop_events(tx, await tx.now() + timedelta(days=1), 2)
 
     answer = await api.get("/v1/events?after=1")
 
@@ -114,7 +113,7 @@ async def test_who_read_too_late_is_told_where_to_go_on(api: Api) -> None:
 async def test_when_all_is_forgotten_the_feed_goes_on_from_its_end(api: Api) -> None:
     await write(api.services.store, "a", "b")
     async with api.services.store.write() as tx:
-        await tx.connection.execute(delete(events))
+        await drop_events(tx, await tx.now() + timedelta(days=1), 10)
 
     assert problem(await api.get("/v1/events?after=1"), 410, "cursor-expired")["oldest"] == "2"
     assert (await api.get("/v1/events?after=2")).json() == {"data": [], "next": "2"}

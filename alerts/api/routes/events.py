@@ -17,9 +17,9 @@ from alerts.store.engine import Transaction
 from alerts.store.events import (
     EventRecord,
     current_sequence,
+    dropped_through,
     find_event,
     list_events,
-    oldest_sequence,
 )
 
 router = APIRouter(prefix="/v1/events", tags=["Events"])
@@ -69,7 +69,7 @@ async def show_feed(
             token=token,
             kind=query.kind,
         )
-        await _refuse_gap(tx, query.after, newest)
+        await _refuse_gap(tx, query.after)
     following = _next(records, query, newest)
     body = b'{"data":[%b],"next":"%d"}' % (b",".join(one.body for one in records), following)
     return Response(body, media_type="application/json")
@@ -97,11 +97,10 @@ def _next(records: list[EventRecord], query: FeedQuery, newest: int) -> int:
     return max(query.after, newest, last)
 
 
-async def _refuse_gap(tx: Transaction, after: int, newest: int) -> None:
+async def _refuse_gap(tx: Transaction, after: int) -> None:
     """Raises CursorExpired if events that follow `after` were kept once and are no more."""
     if after == 0:
         return
-    oldest = await oldest_sequence(tx)
-    reachable = newest if oldest is None else oldest - 1
+    reachable = await dropped_through(tx)
     if after < reachable:
         raise CursorExpired(reachable)
