@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import Answer, Channel, Delivered, State
@@ -14,8 +14,9 @@ from alerts.pipeline.claim import ClaimedLane, claim
 from alerts.pipeline.endpoints import remove
 from alerts.ports import Destination, Letter
 from alerts.store.deliveries import DeliveryRecord
+from alerts.store.endpoints import find_endpoints
 from alerts.store.outbox import start
-from alerts.store.tables import attempts
+from alerts.store.tables import attempts, endpoints
 from tests.pipeline.conftest import (
     OpenServices,
     dispatch,
@@ -321,3 +322,83 @@ async def test_an_endpoint_deleted_while_it_is_told_leaves_nothing_behind(
         left = await tx.connection.execute(select(func.count()).select_from(attempts))
     assert left.scalar_one() == 0
     assert await log_of(services) == []
+
+
+class Broken:
+    """A channel with a bug: it raises where it should answer."""
+
+    @property
+    def repeatable(self) -> bool:
+        return True
+
+    async def send(self, destination: Destination, parcel: Sequence[Letter]) -> Answer:
+        raise RuntimeError(destination.endpoint_id, len(parcel))
+
+
+async def test_a_channel_that_breaks_ends_its_deliveries_as_poison(
+    services: Services, receiver: Receiver
+) -> None:
+    await subscribe(services, receiver.url())
+    await upgrade_tokens(services, ["a"])
+    broken = replace(services, senders={Channel.WEBHOOK: Broken()})
+
+    for _ in range(3):
+        await dispatch(broken)
+        await pass_time(services, LEASE_OVER)
+    await dispatch(services)
+
+    (delivery,) = await log_of(services)
+    assert (delivery.state, delivery.reason) == (State.DEAD, "poison")
+    assert receiver.requests == []
+
+
+async def test_an_endpoint_that_cannot_be_read_waits_and_keeps_nobody_else(
+    services: Services, receiver: Receiver
+) -> None:
+    sealed = await subscribe(services, receiver.url("/sealed"))
+    await subscribe(services, receiver.url("/other"))
+    async with services.store.read() as tx:
+        address = (await find_endpoints(tx, [sealed.endpoint.id]))[sealed.endpoint.id].address
+    await _give_address(services, sealed.endpoint.id, b"made with a key we do not have")
+    await upgrade_tokens(services, ["a"])
+
+    await dispatch(services)
+
+    assert [request.path for request in receiver.requests] == ["/other"]
+    (delivery,) = await log_of(services, sealed.endpoint.id)
+    assert (delivery.state, delivery.attempts) == (State.PENDING, 0)
+    await _give_address(services, sealed.endpoint.id, address)
+    await pass_time(services, timedelta(minutes=6))
+    await dispatch(services)
+    (delivery,) = await log_of(services, sealed.endpoint.id)
+    assert (delivery.state, delivery.attempts) == (State.DELIVERED, 1)
+
+
+async def _give_address(services: Services, endpoint_id: str, address: bytes) -> None:
+    async with services.store.write() as tx:
+        changed = update(endpoints).where(endpoints.c.id == endpoint_id).values(address=address)
+        await tx.connection.execute(changed)
+
+
+async def test_nothing_is_sent_with_less_than_a_deadline_of_lease_left(
+    open_with: OpenServices, receiver: Receiver
+) -> None:
+    services = await open_with(send_deadline_seconds=5, lease_seconds=10)
+    services = replace(services, rules=replace(services.rules, lease=timedelta(seconds=4)))
+    made = await subscribe(services, receiver.url())
+    await upgrade_tokens(services, ["a"])
+    stop = asyncio.Event()
+    running = asyncio.create_task(services.dispatcher().run(stop))
+
+    async def is_claimed() -> bool:
+        return (await lane_of(services, made.endpoint.id)).lease_id is not None
+
+    await until(is_claimed)
+    for _ in range(10):
+        await log_of(services)
+    stop.set()
+    await running
+
+    assert receiver.requests == []
+    (delivery,) = await log_of(services)
+    assert (delivery.state, delivery.attempts) == (State.PENDING, 0)
