@@ -37,10 +37,22 @@ class Loops:
 
     async def _fan_out(self) -> None:
         services = self._services
-        while not self._stop.is_set():
-            try:
-                await fan_out_cycles(store=services.store, waker=services.waker)
-            except StorageFailed as error:
-                fail(Step.JOB_FAILED, error, job="fan_out")
-                await asyncio.sleep(STORAGE_PAUSE_SECONDS)
-            await services.waker.wait(LONGEST_SLEEP_SECONDS)
+        look = asyncio.Event()
+        listening = asyncio.create_task(self._listen(look))
+        try:
+            while not self._stop.is_set():
+                look.clear()
+                try:
+                    await fan_out_cycles(store=services.store, waker=services.waker)
+                except StorageFailed as error:
+                    fail(Step.JOB_FAILED, error, job="fan_out")
+                    await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+                await look.wait()
+        finally:
+            listening.cancel()
+
+    async def _listen(self, look: asyncio.Event) -> None:
+        """Listen all the time: a call that comes while we fan out means that there is more."""
+        while True:
+            await self._services.waker.wait(LONGEST_SLEEP_SECONDS)
+            look.set()

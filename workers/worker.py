@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from alerts.bootstrap import Services, open_services
+from alerts.bootstrap import Services, forget_startup, open_services
 from alerts.settings import Settings
 from workers.arq import run_arq_clock
 from workers.inline import run_clock
@@ -27,6 +27,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
 
 async def work(services: Services, stop: asyncio.Event, clock: Clock) -> None:
     """Run the loops and a clock until `stop`; a loop that breaks ends the work and is raised."""
+    forget_startup()
     loops = Loops(services)
     loops.start()
     ticking = asyncio.ensure_future(clock(services, stop))

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from alerts import telemetry
 from alerts.api.app import create_app
-from alerts.bootstrap import Services, SystemClock
+from alerts.bootstrap import Services, SystemClock, forget_startup
 from alerts.channels.signing import parse_secret
 from alerts.cli.frame import command, opened, run_loop, stopped_by_signals
 from alerts.cli.receiver import Receipt, open_receiver
@@ -64,6 +64,7 @@ def api() -> None:
         telemetry.configure(settings.log_format, settings.log_level)
         stop = stopped_by_signals()
         async with opened(settings) as services, open_api(services) as url:
+            forget_startup()
             telemetry.emit(telemetry.Step.API_STARTED, url=url)
             await stop.wait()
 
