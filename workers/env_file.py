@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from alerts.errors import SettingsInvalid
 from alerts.settings import PREFIX, Settings
 from alerts.store.cipher import new_encryption_key
 
@@ -17,6 +18,7 @@ def write_missing_keys(settings: Settings, path: Path) -> tuple[str, ...]:
     """Put what `settings` lack into the file; the names written.
 
     The file's other lines stay as they are; it becomes readable by its owner alone.
+    Raises SettingsInvalid when it cannot be written.
     """
     made: dict[str, str] = {}
     if not settings.admin_key.get_secret_value():
@@ -24,7 +26,11 @@ def write_missing_keys(settings: Settings, path: Path) -> tuple[str, ...]:
     if not settings.keys:
         made[f"{PREFIX}ENCRYPTION_KEYS"] = new_encryption_key()
     if made:
-        _write(path.resolve(), made)
+        try:
+            _write(path.resolve(), made)
+        except OSError as error:
+            problem = f"{next(iter(made))} is not set, and {path} cannot be written: {error}"
+            raise SettingsInvalid(problem) from None
     return tuple(made)
 
 

@@ -72,10 +72,12 @@ async def diff_cycle(cycle_id: str, *, store: Store, ladder: Ladder) -> CycleRec
             if not await take_watermark(tx, cycle.source, cycle.kind, version=version):
                 continue
             expected = (record.state,)
-            if await move_cycle(tx, cycle_id, expected=expected, to=CycleState.SEALED):
+            is_ours = await move_cycle(tx, cycle_id, expected=expected, to=CycleState.SEALED)
+            if is_ours:
                 await _transaction_one(tx, record, cycle, ladder=ladder)
             done = _found(await find_cycle(tx, cycle_id), cycle_id)
-        _log(done)
+        if is_ours:
+            _log(done)
         return done
     raise RuntimeError(f"cycle {cycle_id} met other writers {MEETINGS} times in a row")
 
