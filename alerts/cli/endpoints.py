@@ -32,8 +32,23 @@ from alerts.store.endpoints import EndpointRecord, list_endpoints
 
 endpoints: Final = group("Endpoints: whom to tell, and of what.")
 DAY_SECONDS: Final = 86_400
+LIFE_SECONDS: Final = int(WEBHOOK_TIME_TO_LIVE.total_seconds())
 LONGEST_LIFE_SECONDS: Final = 30 * DAY_SECONDS
 
+TokenOption = Annotated[
+    list[str] | None, typer.Option(help="An id or a symbol; give several. None is all.")
+]
+KindOption = Annotated[list[Kind] | None, typer.Option(help="Both, if none is given.")]
+TypeOption = Annotated[
+    list[str] | None, typer.Option("--type", help="Upgrades and downgrades, if none is given.")
+]
+RateOption = Annotated[float | None, typer.Option(min=0.001, max=1000, help="Sends per second.")]
+LifeOption = Annotated[
+    int, typer.Option(min=60, max=LONGEST_LIFE_SECONDS, help="How long news is news.")
+]
+HeaderOption = Annotated[
+    list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="Sent along; kept encrypted.")
+]
 EndpointArgument = Annotated[str, typer.Argument(metavar="ID", help="The endpoint's id, ep_….")]
 
 
@@ -41,27 +56,16 @@ EndpointArgument = Annotated[str, typer.Argument(metavar="ID", help="The endpoin
 def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="Where to send; https.")],
     *,
-    token: Annotated[
-        list[str] | None, typer.Option(help="An id or a symbol; give several. None is all.")
-    ] = None,
-    kind: Annotated[list[Kind] | None, typer.Option(help="Both, if none is given.")] = None,
-    event_type: Annotated[
-        list[str] | None,
-        typer.Option("--type", help="Upgrades and downgrades, if none is given."),
-    ] = None,
+    token: TokenOption = None,
+    kind: KindOption = None,
+    event_type: TypeOption = None,
     min_notches: Annotated[int, typer.Option(min=1, max=20, help="Bands to be crossed.")] = 1,
     min_delta: Annotated[float, typer.Option(min=0, max=100, help="Points to move by.")] = 0,
-    description: Annotated[str, typer.Option()] = "",
+    description: str = "",
     order: Annotated[Order, typer.Option(help="Of news about one token and kind.")] = Order.NONE,
-    rate_limit: Annotated[
-        float | None, typer.Option(min=0.001, max=1000, help="Sends per second.")
-    ] = None,
-    time_to_live_seconds: Annotated[
-        int, typer.Option(min=60, max=LONGEST_LIFE_SECONDS, help="How long news is news.")
-    ] = int(WEBHOOK_TIME_TO_LIVE.total_seconds()),
-    header: Annotated[
-        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="Sent along; kept encrypted.")
-    ] = None,
+    rate_limit: RateOption = None,
+    time_to_live_seconds: LifeOption = LIFE_SECONDS,
+    header: HeaderOption = None,
     app: AppOption = HOUSE,
     as_json: JsonOption = False,
 ) -> None:
