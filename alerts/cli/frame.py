@@ -124,7 +124,6 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
     """Run to the end on the fast event loop."""
     # What a thousand sends in flight are made of outlives Python's usual 700 allocations, and
     # looking through all of it over and over was a quarter of a worker's processor time.
-    gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)

@@ -9,10 +9,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    CompoundSelect,
     Insert,
-    Select,
-    and_,
     case,
     cast,
     exists,
@@ -23,19 +20,17 @@ from sqlalchemy import (
     select,
     true,
     type_coerce,
-    union,
     update,
 )
 
 from alerts.domain.deliveries import EndpointState, SkipReason, State, Trigger
-from alerts.domain.grades import Kind
 from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.cycles import CycleRecord, CycleState, advance_fan_out
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import CHUNK_ROWS, Transaction, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.fresh_ids import chance, fresh_id
-from alerts.store.subscriptions import wants
+from alerts.store.matching import matches, next_endpoints
 from alerts.store.tables import cycles, deliveries, endpoints, events, lanes, subscriptions
 
 # Endpoints told of a cycle in one transaction, and rows of those that may take all of its events.
@@ -70,7 +65,7 @@ async def fan_out_chunk(
     """
     if await _has_earlier(tx, record):
         return None
-    ids, is_last = await _next_endpoints(tx, record, size)
+    ids, is_last = await next_endpoints(tx, record, size, wholesale=_wholesale(record, size))
     after = ids[-1] if ids else record.fan_out_after
     if not await advance_fan_out(tx, record, after=after, is_last=is_last):
         return None
@@ -80,6 +75,11 @@ async def fan_out_chunk(
     written = await tx.connection.execute(_owing(tx, record, ids, now=await tx.now()))
     await make_due(tx, ids, await tx.now(), only_active=True)
     return Chunk(len(ids), written.rowcount, is_last)
+
+
+def _wholesale(record: CycleRecord, size: int) -> int:
+    """How many endpoints that take everything may come at once, each owed a row an event."""
+    return max(1, min(size, FAN_OUT_ROWS // max(1, record.events)))
 
 
 async def cycles_to_fan_out(tx: Transaction) -> list[str]:
@@ -185,56 +185,6 @@ async def _has_earlier(tx: Transaction, record: CycleRecord) -> bool:
     return (await tx.connection.execute(query)).first() is not None
 
 
-async def _next_endpoints(
-    tx: Transaction, record: CycleRecord, size: int
-) -> tuple[list[str], bool]:
-    """The next endpoints that match any event of a cycle, in order, and whether they are the last.
-
-    At most `size` of those that name tokens, and fewer of those that take everything if the cycle
-    has many events, for each of them is owed a row an event.
-    """
-    most = max(1, min(size, FAN_OUT_ROWS // max(1, record.events)))
-    looks = [(_by_token(record), size), *[(look, most) for look in await _wholesale(tx, record)]]
-    after = subscriptions.c.endpoint_id > (record.fan_out_after or "")
-    in_order = subscriptions.c.endpoint_id
-    ids: set[str] = set()
-    ends: list[str] = []
-    for look, count in looks:
-        query = look.where(after).distinct().order_by(in_order).limit(count)
-        found = list((await tx.connection.execute(query)).scalars())
-        ids.update(found)
-        if len(found) == count:
-            ends.append(found[-1])
-    end = min(ends, default=None)
-    return sorted(one for one in ids if end is None or one <= end), end is None
-
-
-def _by_token(record: CycleRecord) -> Select[str]:
-    return (
-        select(subscriptions.c.endpoint_id)
-        .join_from(events, subscriptions, wants(is_token=True))
-        .where(_told_by(record))
-    )
-
-
-async def _wholesale(tx: Transaction, record: CycleRecord) -> list[Select[str]]:
-    """Endpoints that match without naming an event's token, each look read in order, no further.
-
-    One look a kind; only an event that has no token makes those who name tokens be looked at too.
-    """
-    query = select(events.c.kind, events.c.token.is_(None)).where(_told_by(record)).distinct()
-    told = {(row[0], bool(row[1])) for row in await tx.connection.execute(query)}
-    looks = []
-    for kind in Kind:
-        of_kind = {no_token for its, no_token in told if its in (None, kind)}
-        if not of_kind:
-            continue
-        matches = exists().where(_told_by(record), wants(is_token=False)).correlate(subscriptions)
-        look = select(subscriptions.c.endpoint_id).where(subscriptions.c.kind == kind, matches)
-        looks.append(look if True in of_kind else look.where(subscriptions.c.token.is_(None)))
-    return looks
-
-
 def _owing(
     tx: Transaction, record: CycleRecord, endpoint_ids: Sequence[str], *, now: datetime
 ) -> Insert:
@@ -242,16 +192,36 @@ def _owing(
 
     An endpoint deleted since the look-up has taken its lane along; nothing is owed to it.
     """
-    matching = _matches(
+    matching = matches(
         record, subscriptions.c.endpoint_id.between(endpoint_ids[0], endpoint_ids[-1])
     ).subquery("matching")
     drawn = select(matching, chance(tx).label("chance")).subquery("drawn")
+    values = _columns(tx, drawn.c.chance, now)
+    rows = (
+        select(*values.values())
+        .select_from(drawn)
+        .join(events, events.c.id == drawn.c.event_id)
+        .join(endpoints, endpoints.c.id == drawn.c.endpoint_id)
+        # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE between them.
+        .where(true())
+    )
+    return (
+        insert_into(tx, deliveries)
+        .from_select(list(values), rows)
+        .on_conflict_do_nothing(index_elements=["event_id", "endpoint_id"])
+    )
+
+
+def _columns(
+    tx: Transaction, drawn: ColumnElement[Any], now: datetime
+) -> dict[str, ColumnElement[Any]]:
+    """A new delivery, column by column, out of its event and its endpoint."""
     state = endpoints.c.state
     is_active = state == EndpointState.ACTIVE
     moment = literal(now, deliveries.c.due_at.type)
     lives = cast(endpoints.c.time_to_live_seconds, BigInteger) * literal(1_000_000, BigInteger)
-    values: dict[str, ColumnElement[Any]] = {
-        "id": fresh_id(tx, DELIVERY, now, chance=drawn.c.chance),
+    return {
+        "id": fresh_id(tx, DELIVERY, now, chance=drawn),
         "event_id": events.c.id,
         "endpoint_id": endpoints.c.id,
         "sequence": events.c.sequence,
@@ -268,33 +238,3 @@ def _owing(
         "created_at": moment,
         "ended_at": case((is_active, null()), else_=moment),
     }
-    rows = (
-        select(*values.values())
-        .select_from(drawn)
-        .join(events, events.c.id == drawn.c.event_id)
-        .join(endpoints, endpoints.c.id == drawn.c.endpoint_id)
-        # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE between them.
-        .where(true())
-    )
-    return (
-        insert_into(tx, deliveries)
-        .from_select(list(values), rows)
-        .on_conflict_do_nothing(index_elements=["event_id", "endpoint_id"])
-    )
-
-
-def _matches(record: CycleRecord, where: ColumnElement[bool]) -> CompoundSelect[tuple[str, str]]:
-    """(event, endpoint) of a cycle, each once: by token, and by subscription to all."""
-    return union(
-        *(
-            select(events.c.id.label("event_id"), subscriptions.c.endpoint_id)
-            .join_from(events, subscriptions, wants(is_token=is_token))
-            .where(_told_by(record), where)
-            for is_token in (True, False)
-        )
-    )
-
-
-def _told_by(record: CycleRecord) -> ColumnElement[bool]:
-    """The events of a cycle that are matched."""
-    return and_(events.c.cycle_id == record.id, events.c.type_bit != 0)

@@ -26,7 +26,7 @@ import aiohttp
 from sqlalchemy import text
 
 from alerts import telemetry
-from alerts.bootstrap import Services, open_services
+from alerts.bootstrap import Services, forget_startup, open_services
 from alerts.channels import signing
 from alerts.cli.frame import run_loop
 from alerts.domain.deliveries import Channel, Delivered
@@ -237,6 +237,7 @@ async def _run(arguments: argparse.Namespace) -> Result:
     load = Load(arguments.receiver, arguments.endpoints, arguments.tokens)
     async with open_services(settings) as services:
         await push(services, load.tokens, day=0, score=LOW)
+        forget_startup()
         return await SIDES[arguments.side](services, load)
 
 
