@@ -4,12 +4,12 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from alerts import telemetry
 from alerts.cli.app import app
 from alerts.cli.frame import command, run_loop, stopped_by_signals
 from alerts.settings import load_settings
+from workers.terminal import Paper
 from workers.up import DAY_SECONDS, run_up
 from workers.worker import run_worker
 
@@ -28,7 +28,7 @@ def up(
     Makes what is missing: the keys in .env, the database's tables. Ctrl-C ends it.
     """
     _speak_any_encoding()
-    run_loop(run_up(Console(soft_wrap=True, highlight=False), day_seconds=day_seconds))
+    run_loop(run_up(Paper(), day_seconds=day_seconds))
 
 
 @command(app, "worker", example="gradebell worker")

@@ -1,6 +1,7 @@
 """What `gradebell up` says while it runs: a few lines for each cycle, made of wide events."""
 
 import asyncio
+import errno
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -43,6 +44,20 @@ class Story:
     def is_complete(self) -> bool:
         """Whether every delivery of it was tried."""
         return self.is_fanned_out and self.outcomes.total() >= self.owed
+
+
+class Paper(Console):
+    """A console whose reader may go away, which ends the work in order and not in the middle."""
+
+    def __init__(self) -> None:
+        super().__init__(soft_wrap=True, highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich, which would exit at once. Raises BrokenPipeError instead."""
+        try:
+            super().on_broken_pipe()
+        except SystemExit:
+            raise BrokenPipeError(errno.EPIPE, "nobody reads what is printed") from None
 
 
 class View:

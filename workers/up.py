@@ -76,7 +76,8 @@ async def run_up(console: Console, *, day_seconds: float) -> None:
             await days.begin(services.store)
             ticking = partial(run_clock, schedule=days.schedule(day_seconds))
         await _run(services, view, stop=stop, ticking=ticking)
-        view.say("Stopped. The next start goes on from here.")
+        with suppress(BrokenPipeError):
+            view.say("Stopped. The next start goes on from here.")
 
 
 def _settings() -> tuple[Settings, tuple[str, ...]]:

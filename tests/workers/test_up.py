@@ -4,12 +4,13 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.cli.processes import Program, running
+from tests.cli.processes import COMMAND, Program, environment, running
 from tests.programs import free_port
 
 WORDS = ["up", "--day-seconds", "2"]
@@ -164,3 +165,25 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_end(
             with connection:
                 assert up.end(signal.SIGINT, within_seconds=15) == 0
     assert "Traceback" not in up.output
+
+
+def test_a_reader_that_goes_away_ends_it_in_order(settings: dict[str, str], tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, *WORDS],
+        cwd=tmp_path,
+        env=environment(settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as up:
+        assert up.stdout is not None
+        assert up.stderr is not None
+        while "grades" not in up.stdout.readline():
+            pass
+        up.stdout.close()
+
+        code = up.wait(30)
+        complaint = up.stderr.read()
+
+    assert (code, complaint) == (0, "")
