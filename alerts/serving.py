@@ -70,6 +70,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         ws="none",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # nobody's word is taken for where a call comes from
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
