@@ -1,5 +1,6 @@
 """Endpoints: made, shown without their secrets, and refused where they make no sense."""
 
+import zoneinfo
 from typing import Any
 
 import pytest
@@ -143,6 +144,16 @@ async def test_what_makes_no_sense_is_refused_by_field(
 
     assert problem(answer, 422, "invalid-input")["field"] == field
     assert (await lone_api.get("/v1/endpoints")).json()["data"] == []
+
+
+async def test_time_zones_are_known_on_a_machine_that_knows_none(lone_api: Api) -> None:
+    zoneinfo.reset_tzpath(to=[])
+    try:
+        made = await lone_api.endpoint(digest=DIGEST)
+    finally:
+        zoneinfo.reset_tzpath()
+
+    assert made["digest"]["time_zone"] == "Europe/Berlin"
 
 
 async def test_a_closed_set_is_refused_with_what_would_do(lone_api: Api) -> None:
