@@ -241,6 +241,28 @@ def has_older_open(newer: FromClause) -> ColumnElement[bool]:
     )
 
 
+# What a `Waiting` is made of.
+_COLUMNS: Final = (
+    deliveries.c.id,
+    deliveries.c.endpoint_id,
+    deliveries.c.event_id,
+    deliveries.c.sequence,
+    deliveries.c.token,
+    deliveries.c.kind,
+    deliveries.c.trigger,
+    deliveries.c.due_at,
+    deliveries.c.expires_at,
+    deliveries.c.position,
+    deliveries.c.attempts,
+    deliveries.c.interruptions,
+    events.c.type.label("event_type"),
+    (events.c.type_bit != 0).label("is_matched"),
+    events.c.notches,
+    events.c.size,
+    events.c.body,
+)
+
+
 def _heads(
     tx: Transaction, endpoint_ids: Sequence[str], *, count: int, now: datetime, is_strict: bool
 ) -> Select[tuple[object, ...]]:
@@ -259,25 +281,6 @@ def _heads(
     )
     if is_strict:
         first = first.where(~has_older_open(head))
-    columns = (
-        deliveries.c.id,
-        deliveries.c.endpoint_id,
-        deliveries.c.event_id,
-        deliveries.c.sequence,
-        deliveries.c.token,
-        deliveries.c.kind,
-        deliveries.c.trigger,
-        deliveries.c.due_at,
-        deliveries.c.expires_at,
-        deliveries.c.position,
-        deliveries.c.attempts,
-        deliveries.c.interruptions,
-        events.c.type.label("event_type"),
-        (events.c.type_bit != 0).label("is_matched"),
-        events.c.notches,
-        events.c.size,
-        events.c.body,
-    )
     # PostgreSQL plans LATERAL well and a correlated IN badly; SQLite has only the latter.
     if tx.is_postgresql:
         lateral = first.correlate(lanes).lateral("first")
@@ -285,7 +288,7 @@ def _heads(
     else:
         joined = lanes.join(deliveries, deliveries.c.id.in_(first.correlate(lanes)))
     return (
-        select(*columns)
+        select(*_COLUMNS)
         .select_from(joined.join(events, events.c.id == deliveries.c.event_id))
         .where(lanes.c.endpoint_id.in_(endpoint_ids))
     )
