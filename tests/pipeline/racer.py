@@ -1,8 +1,8 @@
 """One of two processes that push cycles of the same source and kind at the same moment.
 
-Run as `python -m tests.pipeline.racer DATABASE_URL NAME HELD`: says `ready`, waits for a line,
-pushes its cycles, releases the cycle HELD half-way (`-`: none), and prints the id of each cycle by
-its number.
+Run as `python -m tests.pipeline.racer DATABASE_URL NAME COUNT HELD`: says `ready`, waits for a
+line, pushes COUNT cycles, releases the cycle HELD half-way (`-`: none), and prints the number of
+each cycle by its id.
 """
 
 import asyncio
@@ -16,8 +16,7 @@ from alerts.pipeline.diff import release
 from alerts.telemetry import LogFormat, configure
 from tests.pipeline.conftest import START, Scores, push, settings_for
 
-CYCLES = 100
-TOKENS = 12
+TOKENS = 8
 
 
 def scores_of(name: str, number: int) -> Scores:
@@ -31,16 +30,16 @@ def as_of(number: int) -> datetime:
     return START + timedelta(hours=1 + number)
 
 
-async def race(database_url: str, name: str, held: str) -> None:
+async def race(database_url: str, name: str, *, count: int, held: str) -> None:
     configure(LogFormat.JSON, "ERROR")
     async with open_services(settings_for(database_url)) as services:
         say("ready")
         await asyncio.to_thread(sys.stdin.readline)
         ids = {}
-        for number in range(CYCLES):
+        for number in range(count):
             record = await push(services, as_of(number), scores_of(name, number))
             ids[record.id] = number
-            if number == CYCLES // 2 and held != "-":
+            if number == count // 2 and held != "-":
                 await release(held, store=services.store, ladder=services.ladder)
     say(json.dumps(ids))
 
@@ -51,4 +50,5 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(race(*sys.argv[1:]))
+    _, url, who, how_many, which = sys.argv
+    asyncio.run(race(url, who, count=int(how_many), held=which))

@@ -208,7 +208,7 @@ async def test_a_late_success_is_a_success(open_with: OpenServices, receiver: Re
     ]
 
 
-@pytest.mark.parametrize("status", [500, 429, 413])
+@pytest.mark.parametrize("status", [429, 413])
 async def test_a_late_failure_changes_nothing_and_is_logged(
     open_with: OpenServices, receiver: Receiver, status: int
 ) -> None:
@@ -257,8 +257,8 @@ async def test_a_lane_lost_while_it_is_idle_is_forgotten(
 async def test_the_heartbeat_keeps_a_lane_for_as_long_as_its_turn_lasts(
     open_with: OpenServices, receiver: Receiver
 ) -> None:
-    services = await open_with(send_deadline_seconds=5, lease_seconds=10)
-    services = replace(services, rules=replace(services.rules, lease=timedelta(seconds=6)))
+    services = await open_with(send_deadline_seconds=2, lease_seconds=4)
+    services = replace(services, rules=replace(services.rules, lease=timedelta(seconds=3)))
     gate = asyncio.Event()
     receiver.script("/", Reply(held=gate))
     made = await subscribe(services, receiver.url("/"))

@@ -118,7 +118,7 @@ async def test_first_attempts_of_a_token_start_in_the_order_of_events(
     services: Services, receiver: Receiver
 ) -> None:
     await subscribe(services, receiver.url())
-    await swing(services, "a", 40)
+    await swing(services, "a", 16)
 
     await dispatch(services)
 

@@ -244,16 +244,14 @@ class TestSecrets:
         assert second.expires_at is not None
         assert second.expires_at - oldest.expires_at > timedelta(days=6)
 
-    @pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=8)])
-    async def test_an_overlap_has_its_bounds(
-        self, services: Services, receiver: Receiver, overlap: timedelta
-    ) -> None:
+    async def test_an_overlap_has_its_bounds(self, services: Services, receiver: Receiver) -> None:
         made = await subscribe(services, receiver.url())
 
-        with pytest.raises(InvalidInput) as refused:
-            await rotate_secret(made.endpoint.id, overlap, app_id=None, desk=services.desk)
+        for overlap in (timedelta(seconds=-1), timedelta(days=8)):
+            with pytest.raises(InvalidInput) as refused:
+                await rotate_secret(made.endpoint.id, overlap, app_id=None, desk=services.desk)
 
-        assert refused.value.field == "overlap_seconds"
+            assert refused.value.field == "overlap_seconds"
 
 
 class TestDeletion:

@@ -265,17 +265,17 @@ class TestTrouble:
         ],
     )
     async def test_a_trouble_is_how_the_source_stands(
-        self, services: Services, upstream: Upstream, effect: str, state: SourceState
+        self, timed: Services, upstream: Upstream, effect: str, state: SourceState
     ) -> None:
         await upstream.switch_on(effect)
 
-        assert await poll_once(services) == []
+        assert await poll_once(timed) == []
 
-        record = await state_of(services)
+        record = await state_of(timed)
         assert record.state is state
         assert record.detail is not None
         assert TM_GRADE in record.detail
-        assert await cycles_of(services) == []
+        assert await cycles_of(timed) == []
 
     @pytest.mark.parametrize("effect", ["withdrawn", "401", "429-quota"])
     async def test_an_enduring_trouble_is_told_at_once_and_once(

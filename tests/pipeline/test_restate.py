@@ -1,6 +1,7 @@
 """Restated history: corrected where it was announced, for those who were told."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -9,6 +10,8 @@ from alerts.bootstrap import Services
 from alerts.domain.deliveries import State
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
+from alerts.domain.ratings import default_policies
+from alerts.pipeline.diff import Ladder, diff_cycle
 from alerts.store.ratings import load_token_ratings
 from alerts.store.tables import grades
 from tests.pipeline.conftest import (
@@ -20,6 +23,7 @@ from tests.pipeline.conftest import (
     log_of,
     push,
     subscribe,
+    take_in,
     token,
 )
 from tests.receiver import Receiver, Reply
@@ -166,14 +170,48 @@ async def test_the_same_correction_twice_is_told_once(
     ]
 
 
-async def test_a_correction_of_a_correction_is_told_again(
+async def test_a_correction_is_corrected_where_the_band_would_be_another_again(
     services: Services, receiver: Receiver
 ) -> None:
     await subscribe(services, receiver.url())
     await announced(services)
-    await push(services, day(1), {"a": 55})
 
-    await push(services, day(1), {"a": 5})
+    for score in (55, 57, 5, 70):
+        await push(services, day(1), {"a": score})
 
-    ids = {event.id for event in await feed(services)}
-    assert len(ids) == 3
+    said = [json.loads(event.body)["data"] for event in await feed(services)]
+    bands = [data["to"]["band"] for data in said]
+    assert bands == ["Buy", "Neutral", "Strong Sell", "Buy"]
+    assert len({data.get("corrects") for data in said[1:]}) == 1
+
+
+async def test_a_first_sight_that_was_announced_is_corrected_too(
+    services: Services, receiver: Receiver
+) -> None:
+    await subscribe(services, receiver.url())
+    await push(services, day(0), {"a": 50})
+    await push(services, day(1), {"a": 50, "new": 70})
+    await push(services, day(2), {"a": 50, "new": 70})
+
+    await push(services, day(1), {"a": 50, "new": 50})
+
+    assert [event.type for event in await feed(services)] == [
+        EventType.INITIATED,
+        EventType.RESTATED,
+    ]
+
+
+async def test_what_was_announced_on_another_ladder_is_not_corrected(
+    services: Services, receiver: Receiver
+) -> None:
+    await subscribe(services, receiver.url())
+    await announced(services)
+    policies = dict(default_policies())
+    policies[Kind.TRADER] = replace(policies[Kind.TRADER], version=2)
+    ladder = Ladder(policies, services.ladder.token_page)
+
+    late = await take_in(services, day(1), {"a": 5})
+    await diff_cycle(late, store=services.store, ladder=ladder)
+
+    types = [event.type for event in await feed(services)]
+    assert EventType.RESTATED not in types

@@ -55,7 +55,7 @@ def test_fan_out_and_match_agree(database_url: str) -> None:
     with asyncio.Runner() as runner:
         store = Store(create_engine(database_url), clock=MachineClock(), cipher=Cipher([KEY]))
 
-        @settings(max_examples=120)
+        @settings(max_examples=60)
         @given(st.lists(one_endpoint, min_size=1, max_size=3), some_events)
         def agree(wishes: list[list[Subscription]], facts: list[EventFacts]) -> None:
             wanted = {
