@@ -1,11 +1,16 @@
 """Alive, ready, and measured."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
-from pathlib import Path
+
+import httpx
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from alerts.serving import open_server
-from tests.api.conftest import Api, open_api, problem
+from tests.api.conftest import NO_TLS, Api, open_api, problem
+from tests.databases import sqlite_path
 from tests.receiver import Reply
 
 
@@ -29,11 +34,9 @@ async def test_without_its_redis_it_is_alive_and_not_ready(sqlite_url: str) -> N
     assert alive.status_code == 200
 
 
-async def test_without_its_database_it_is_alive_and_not_ready(
-    sqlite_url: str, tmp_path: Path
-) -> None:
+async def test_without_its_database_it_is_alive_and_not_ready(sqlite_url: str) -> None:
     async with open_api(sqlite_url) as api:
-        with closing(sqlite3.connect(tmp_path / "gradebell.db")) as connection:
+        with closing(sqlite3.connect(sqlite_path(sqlite_url))) as connection:
             connection.execute("ALTER TABLE counters RENAME TO elsewhere")
         ready, alive = await api.get("/readyz", key=None), await api.get("/healthz", key=None)
 
@@ -78,6 +81,23 @@ async def test_an_answer_does_not_wait_for_an_acknowledgement(lone_api: Api) -> 
 
     # Without TCP_NODELAY every one of them takes 40 ms.
     assert sorted(took)[10] < 0.03
+
+
+async def test_a_server_that_ends_answers_what_is_under_way() -> None:
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.set()
+        await may_answer.wait()
+        await PlainTextResponse("late")(scope, receive, send)
+
+    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as client:
+        async with open_server(slow) as url:
+            asking = asyncio.create_task(client.get(url))
+            await asked.wait()
+            asyncio.get_running_loop().call_later(0.05, may_answer.set)
+
+        assert (await asking).text == "late"
 
 
 async def test_two_servers_stand_side_by_side_on_ports_of_their_own() -> None:
