@@ -30,6 +30,19 @@ def pytest_configure(config: pytest.Config) -> None:
     stay_on_this_machine()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_authorities() -> Iterator[None]:
+    """Reading the machine's certificates takes longer than most of these tests, and none asks.
+
+    Where TLS is the point, a test brings an authority of its own. Programs that tests start have
+    none either.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", os.devnull)
+        patch.setenv("SSL_CERT_DIR", os.devnull)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgresql_server(pytestconfig: pytest.Config) -> Iterator[servers.Server]:
     """A PostgreSQL of this run's own."""
@@ -53,16 +66,24 @@ def postgresql_template(postgresql_server: servers.Server) -> str:
     return databases.make_postgresql_template(postgresql_server, upgrade)
 
 
+@pytest.fixture(scope="session")
+def postgresql_lending(
+    postgresql_server: servers.Server, postgresql_template: str
+) -> databases.Lending:
+    return databases.Lending(postgresql_server, postgresql_template)
+
+
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
     """A migrated SQLite database of the test's own."""
-    return databases.copy_sqlite(sqlite_template, tmp_path / "gradebell.db")
+    with databases.quick_folder(otherwise=tmp_path) as folder:
+        yield databases.copy_sqlite(sqlite_template, folder / "gradebell.db")
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: servers.Server, postgresql_template: str) -> Iterator[str]:
+def postgresql_url(postgresql_lending: databases.Lending) -> Iterator[str]:
     """A migrated PostgreSQL database of the test's own."""
-    with databases.postgresql_database(postgresql_server, postgresql_template) as url:
+    with postgresql_lending.lend() as url:
         yield url
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from alerts.api.problems import PROBLEMS, type_of
 from alerts.errors import Denied, GradebellError
 from alerts.pipeline.diff import Ladder
 from tests.api.conftest import ADMIN_KEY, Api, open_api, problem, serve
+from tests.databases import sqlite_path
 
 
 def tree(root: type[GradebellError]) -> Iterator[type[GradebellError]]:
@@ -70,10 +70,10 @@ async def test_an_id_that_cannot_be_is_not_found(api: Api, identity: str) -> Non
 
 
 async def test_a_database_that_fails_is_503_without_its_words(
-    sqlite_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    sqlite_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async with open_api(sqlite_url) as api:
-        with closing(sqlite3.connect(tmp_path / "gradebell.db")) as connection:
+        with closing(sqlite3.connect(sqlite_path(sqlite_url))) as connection:
             connection.execute("ALTER TABLE endpoints RENAME TO elsewhere")
         answer = await api.get("/v1/endpoints")
 

@@ -1,6 +1,7 @@
 """What the measurements share: how long they may take, and databases that wait for the disk."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,9 @@ def durable_postgresql() -> Iterator[servers.Server]:
 def durable_template(durable_postgresql: servers.Server) -> str:
     """A migrated database there, to be copied."""
     return databases.make_postgresql_template(durable_postgresql, upgrade)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database on the disk."""
+    return databases.copy_sqlite(sqlite_template, tmp_path / "gradebell.db")
