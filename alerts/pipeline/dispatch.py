@@ -6,6 +6,7 @@ over. So a burst costs few transactions, and a single delivery waits for nobody.
 """
 
 import asyncio
+from asyncio import FIRST_COMPLETED
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -65,7 +66,10 @@ class Dispatcher:
         self._sends: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Dispatch until `stop`; then finish what is in flight and free the rest."""
+        """Dispatch until `stop`; then finish what is in flight and free the rest.
+
+        Raises what breaks settling or the heartbeat: a worker without them must not look alive.
+        """
         helpers = [
             asyncio.create_task(work)
             for work in (self._settle_answers(), self._keep_leases(), self._listen())
@@ -76,11 +80,12 @@ class Dispatcher:
                 async with self._claiming:
                     pause = await self._claim_due()
                 looking = asyncio.create_task(self._look.wait())
-                await asyncio.wait(
-                    {looking, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED
-                )
+                awaited = {looking, stopping, *helpers}
+                await asyncio.wait(awaited, timeout=pause, return_when=FIRST_COMPLETED)
                 looking.cancel()
                 self._look.clear()
+                for ended in filter(asyncio.Task.done, helpers):
+                    ended.result()
         finally:
             await self._drain([*helpers, stopping])
 
