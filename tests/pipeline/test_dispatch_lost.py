@@ -16,7 +16,7 @@ from alerts.ports import Destination, Letter
 from alerts.store.deliveries import DeliveryRecord
 from alerts.store.endpoints import find_endpoints
 from alerts.store.outbox import start
-from alerts.store.tables import attempts, endpoints
+from alerts.store.tables import attempts, endpoints, lanes
 from tests.pipeline.conftest import (
     OpenServices,
     dispatch,
@@ -232,33 +232,44 @@ async def test_a_late_failure_changes_nothing_and_is_logged(
     assert (row.due_at, row.lease_id, row.held_until) == (None, None, None)
 
 
-async def test_a_lane_lost_while_it_is_idle_is_forgotten(
+async def test_a_lane_that_was_taken_from_us_is_noticed_and_forgotten(
     open_with: OpenServices, receiver: Receiver
 ) -> None:
-    first = await open_with(send_deadline_seconds=0.3, lease_seconds=0.6)
-    second = await open_with()
+    services = await open_with(send_deadline_seconds=4, lease_seconds=8)
+    services = replace(services, rules=replace(services.rules, lease=timedelta(seconds=5)))
     gate = asyncio.Event()
-    receiver.script("/", Reply(held=gate), Reply())
-    made = await subscribe(first, receiver.url("/"))
-    await upgrade_tokens(first, NAMES)
-    slow = asyncio.create_task(dispatch(first))
-    await receiver.wait_for(1)
-    await pass_time(first, LEASE_OVER)
-    await dispatch(second)
+    receiver.script("*", Reply(held=gate))
+    kept = await subscribe(services, receiver.url("/kept"))
+    lost = await subscribe(services, receiver.url("/lost"))
+    await upgrade_tokens(services, NAMES)
+    running = asyncio.create_task(dispatch(services))
+    await receiver.wait_for(8)
+    before = await lane_of(services, kept.endpoint.id)
+    async with services.store.write() as tx:
+        taken = update(lanes).where(lanes.c.endpoint_id == lost.endpoint.id)
+        await tx.connection.execute(taken.values(lease_id="lse_other"))
+
+    async def the_heart_has_beaten() -> bool:
+        now = await lane_of(services, kept.endpoint.id)
+        return bool(now.lease_until > before.lease_until)
+
+    await until(the_heart_has_beaten)
     gate.set()
+    await running
 
-    await slow
-
-    log = await log_of(first)
-    assert {one.state for one in log} == {State.DELIVERED}
-    assert (await lane_of(first, made.endpoint.id)).lease_id is None
+    assert (await lane_of(services, lost.endpoint.id)).lease_id == "lse_other"
+    states = [one.state for one in await log_of(services, lost.endpoint.id)]
+    assert sorted(states) == [State.DELIVERED] * 4 + [State.PENDING] * 6
+    await pass_time(services, LEASE_OVER)
+    await dispatch(services)
+    assert {one.state for one in await log_of(services)} == {State.DELIVERED}
 
 
 async def test_the_heartbeat_keeps_a_lane_for_as_long_as_its_turn_lasts(
     open_with: OpenServices, receiver: Receiver
 ) -> None:
-    services = await open_with(send_deadline_seconds=2, lease_seconds=4)
-    services = replace(services, rules=replace(services.rules, lease=timedelta(seconds=3)))
+    services = await open_with(send_deadline_seconds=4, lease_seconds=8)
+    services = replace(services, rules=replace(services.rules, lease=timedelta(seconds=5)))
     gate = asyncio.Event()
     receiver.script("/", Reply(held=gate))
     made = await subscribe(services, receiver.url("/"))
