@@ -1,6 +1,7 @@
 """Every knob: environment or `.env`, prefix GRADEBELL_, described in `.env.example`."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Self
@@ -20,6 +21,7 @@ _SOURCES: Final = ("sandbox", "token_metrics", "none")
 _PROFILES: Final = ("v2-2025-08", "v2-2025-04")
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
+_SECONDS: Final = re.compile(r"[0-9]{1,8}(\.[0-9]{1,6})?")
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -52,7 +54,7 @@ class Settings(BaseSettings):
     token_metrics_requests_per_month: int = Field(default=5000, ge=1)
     trader_interval_seconds: int = Field(default=3600, ge=1)
     fundamental_interval_seconds: int = Field(default=86_400, ge=1)
-    move_step: float = Field(default=5, gt=0, le=100)
+    move_step: float = Field(default=5, ge=0.01, le=100)
 
     https_only: bool = True
     trusted_destinations: str = ""
@@ -107,7 +109,7 @@ class Settings(BaseSettings):
     @field_validator("retry_schedule_seconds")
     @classmethod
     def _numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value or not all(part.replace(".", "", 1).isdigit() for part in value):
+        if not value or not all(_SECONDS.fullmatch(part) for part in value):
             raise ValueError("must be seconds separated by commas, such as 0,5,300")
         return value
 

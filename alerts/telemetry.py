@@ -29,6 +29,7 @@ class Step(StrEnum):
     ENDPOINT_DISABLED = "endpoint.disabled"
     LANES_RECOVERED = "lanes.recovered"
     LANES_REPAIRED = "lanes.repaired"
+    SCHEMA_NEWER = "schema.newer"
     REDIS_LOST = "redis.lost"
     JOB_FAILED = "job.failed"
     REQUEST_FAILED = "request.failed"

@@ -1,13 +1,16 @@
 """The jobs that the clock starts: each takes services and calls one step of the pipeline."""
 
+from collections.abc import Awaitable
+
 from alerts.bootstrap import Services
 from alerts.domain.grades import Kind
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.fan_out import fan_out_cycles
-from alerts.pipeline.poll import poll
+from alerts.pipeline.poll import Plan, poll
 from alerts.pipeline.recover import reap
 from alerts.pipeline.retain import drop_old
 from alerts.store.cycles import CycleState, open_cycles
+from alerts.telemetry import Step, fail
 
 
 async def poll_sources(services: Services) -> None:
@@ -15,9 +18,7 @@ async def poll_sources(services: Services) -> None:
     if services.plan is None:
         return
     for kind in Kind:
-        for cycle_id in await poll(kind, store=services.store, plan=services.plan):
-            await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
-            await services.waker.wake()
+        await _alone(_poll(kind, services, services.plan), job=f"poll_{kind}")
 
 
 async def finish_cycles(services: Services) -> None:
@@ -25,7 +26,8 @@ async def finish_cycles(services: Services) -> None:
     async with services.store.read() as tx:
         waiting = await open_cycles(tx, CycleState.RECEIVED, CycleState.SEALED)
     for cycle_id in waiting:
-        await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
+        differing = diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
+        await _alone(differing, job=f"diff_{cycle_id}")
     await fan_out_cycles(store=services.store, waker=services.waker)
 
 
@@ -38,3 +40,17 @@ async def reap_lanes(services: Services) -> None:
 async def drop_old_rows(services: Services) -> None:
     """Forget what is older than it is kept."""
     await drop_old(store=services.store)
+
+
+async def _poll(kind: Kind, services: Services, plan: Plan) -> None:
+    for cycle_id in await poll(kind, store=services.store, plan=plan):
+        await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
+        await services.waker.wake()
+
+
+async def _alone(work: Awaitable[object], *, job: str) -> None:
+    """Do one item of a job: what breaks it does not keep the others."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - a process edge: one bad item is not the end.
+        fail(Step.JOB_FAILED, error, job=job)

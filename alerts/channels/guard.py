@@ -7,9 +7,12 @@ up again, so a name cannot change its mind.
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from ipaddress import IPv4Address, ip_address
+from typing import Final
 
 from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -19,8 +22,12 @@ from alerts.channels.networks import Address, Trusted, forbidden
 # A blocking look-up: all addresses of a name; raises OSError where there are none.
 Lookup = Callable[[str], Sequence[str]]
 
-# One thread waits for each name being looked up; a name that hangs holds its own thread only.
-LOOKUP_THREADS = 64
+# Names looked up at once, a thread each: as many as a worker has sends in flight (256 lanes × 4),
+# so that names which hang, one thread each, do not keep a healthy one waiting.
+LOOKUPS_MAX: Final = 1024
+# Seconds a name that could not be looked up is not asked for again: less than the five before a
+# second attempt, which is to find out for itself.
+FAILED_SECONDS: Final = 3.0
 
 
 class BlockedAddress(OSError):
@@ -68,12 +75,23 @@ class Guard:
 
 
 class GuardedResolver(AbstractResolver):
-    """Names to addresses, in threads of its own, judged as a whole."""
+    """Names to addresses, judged as a whole.
 
-    def __init__(self, guard: Guard, lookup: Lookup) -> None:
+    A name is looked up once at a time, whoever asks meanwhile waits for the same answer, and a
+    failure is remembered for `failed_seconds`: a bad name costs one thread, however many deliveries
+    go there.
+    """
+
+    def __init__(
+        self, guard: Guard, lookup: Lookup, *, failed_seconds: float = FAILED_SECONDS
+    ) -> None:
         self._guard = guard
         self._lookup = lookup
-        self._threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="lookup")
+        self._failed_seconds = failed_seconds
+        self._free = asyncio.Semaphore(LOOKUPS_MAX)
+        self._asked: dict[str, asyncio.Task[Sequence[str]]] = {}
+        # Until when (the loop's time) each is not asked for again, the oldest failure first.
+        self._failed: dict[str, float] = {}
 
     async def resolve(
         self,
@@ -85,16 +103,76 @@ class GuardedResolver(AbstractResolver):
 
         Raises BlockedAddress, or OSError where there are none.
         """
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, self._lookup, host)
+        self._forget_old_failures()
+        if host in self._failed:
+            raise OSError(f"{host} had no address a moment ago")
+        # One who gives up waiting does not end the look-up for the others.
+        found = await asyncio.shield(self._asked.get(host) or self._ask(host))
         addresses = [ip_address(text) for text in dict.fromkeys(found)]
-        if not addresses:
-            raise OSError(f"{host} has no address")
         self._guard.admit(host, port, addresses)
         return [_result(host, port, address) for address in addresses]
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Wait for nothing: threads that still hang end with their look-up, or with the process."""
+        for task in self._asked.values():
+            task.cancel()
+
+    def _ask(self, host: str) -> asyncio.Task[Sequence[str]]:
+        task = asyncio.get_running_loop().create_task(self._addresses(host))
+        self._asked[host] = task
+        task.add_done_callback(partial(self._answered, host))
+        return task
+
+    async def _addresses(self, host: str) -> Sequence[str]:
+        async with self._free:
+            found = await _in_a_thread(self._lookup, host)
+        if not found:
+            raise OSError(f"{host} has no address")
+        return found
+
+    def _answered(self, host: str, task: asyncio.Task[Sequence[str]]) -> None:
+        del self._asked[host]
+        if not task.cancelled() and task.exception() is not None:
+            self._failed[host] = task.get_loop().time() + self._failed_seconds
+
+    def _forget_old_failures(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._failed:
+            host = next(iter(self._failed))
+            if self._failed[host] > now:
+                return
+            del self._failed[host]
+
+
+async def _in_a_thread(lookup: Lookup, host: str) -> Sequence[str]:
+    """What the look-up says, from a daemon thread: one that hangs does not hold up the exit.
+
+    The threads of an executor are waited for when the interpreter ends, hanging or not.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Sequence[str]] = loop.create_future()
+
+    def tell(found: Sequence[str], error: Exception | None) -> None:
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(found)
+        else:
+            answer.set_exception(error)
+
+    def run() -> None:
+        found: Sequence[str] = []
+        failure = None
+        try:
+            found = lookup(host)
+        except Exception as error:  # noqa: BLE001  raised again, where it is waited for
+            failure = error
+        # The loop may have ended meanwhile, and nobody wants to know any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, found, failure)
+
+    threading.Thread(target=run, name=f"lookup {host}", daemon=True).start()
+    return await answer
 
 
 def system_lookup(host: str) -> list[str]:

@@ -8,6 +8,7 @@ import typer
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from alerts import telemetry
 from alerts.bootstrap import Services
 from alerts.cli.budget import Budget, budget_of
 from alerts.cli.frame import Failed, JsonOption, command, group, run, run_loop
@@ -48,8 +49,14 @@ def upgrade_(*, as_json: JsonOption = False) -> None:
     async def whole() -> None:
         settings = load_settings()
         settings.require_keys()
-        await upgrade(settings.database_url)
-        said("The database is up to date.", {"upgraded": True}, as_json=as_json)
+        telemetry.configure(settings.log_format, settings.log_level)
+        is_ours = await upgrade(settings.database_url)
+        told = (
+            "The database is up to date."
+            if is_ours
+            else "The database is newer than this release: left as it is."
+        )
+        said(told, {"upgraded": is_ours}, as_json=as_json)
 
     run_loop(whole())
 

@@ -95,10 +95,13 @@ def carried_over(
     old: Iterable[Subscription], new: Iterable[Subscription]
 ) -> tuple[Subscription, ...]:
     """The new rows; one that asks for no more than an old one keeps that one's `since_sequence`."""
-    known = tuple(old)
+    known: dict[tuple[TokenId | None, Kind], list[Subscription]] = {}
+    for row in old:
+        known.setdefault((row.token, row.kind), []).append(row)
     kept = []
     for row in new:
-        starts = [other.since_sequence for other in known if _covers(other, row)]
+        near = (*known.get((row.token, row.kind), ()), *known.get((None, row.kind), ()))
+        starts = [other.since_sequence for other in near if _covers(other, row)]
         since = min(starts, default=row.since_sequence)
         kept.append(
             Subscription(row.token, row.kind, row.types, row.min_notches, row.min_delta, since)

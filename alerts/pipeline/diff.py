@@ -106,7 +106,8 @@ async def _transaction_one(
     found = await _off_loop(case, len(ratings), partial(_diff, case, ratings))
     letters += [(draft, ()) for draft in await _draft(tx, case, found)]
     letters += await restate(tx, case, found.late)
-    await save_tokens(tx, cycle.source, cycle.grades)
+    is_news = mark.as_of is None or cycle.as_of >= mark.as_of
+    await save_tokens(tx, cycle.source, cycle.grades, is_news=is_news)
     held_now = rebased | {rating.token: rating for rating in found.ratings}
     await save_ratings(tx, held_now.values(), source=cycle.source, kind=cycle.kind)
     await _write_observed(tx, case, found)

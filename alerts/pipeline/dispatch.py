@@ -8,7 +8,6 @@ over. So a burst costs few transactions, and a single delivery waits for nobody.
 import asyncio
 from asyncio import FIRST_COMPLETED
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -287,7 +286,7 @@ class Dispatcher:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             turns = list(self._turns.values())
-            with suppress(StorageFailed):
+            try:
                 async with self._store.write() as tx:
                     ids = [turn.endpoint_id for turn in turns]
                     await settle(tx, self._sent, self._terms, also_lock=ids)
@@ -296,4 +295,6 @@ class Dispatcher:
                     await release(tx, [t for t in turns if t.endpoint_id not in endless])
                 for one in self._sent:
                     log_sent(one)
+            except StorageFailed as error:
+                fail(Step.JOB_FAILED, error, job="drain", answers=len(self._sent))
         self._turns.clear()

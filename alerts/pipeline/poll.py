@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from alerts.domain.events import EventType
@@ -72,36 +73,44 @@ async def poll(kind: Kind, *, store: Store, plan: Plan) -> list[str]:
     Returns the ids of the cycles that a last page made, newest date first, for `diff_cycle`.
     A restart goes on at the next page.
     """
+    parts = await _give_way(kind, store=store, plan=plan)
     async with store.write() as tx:
         sweep = await _due_sweep(tx, kind, plan)
         if sweep is None or not await lease_sweep(tx, sweep.id, PAGE_LEASE):
-            return []
+            return parts
         again_at = await spend(tx, plan.source.name, plan.limits)
         if again_at is not None:
             await _out_of_budget(tx, sweep, again_at)
-            return []
+            return parts
     fetched = await plan.source.fetch(kind, sweep.next_page)
     if isinstance(fetched, Trouble):
         async with store.write() as tx:
             await _troubled(tx, sweep, fetched, plan=plan)
-        return []
-    return await _kept(sweep, fetched, store=store, plan=plan)
+        return parts
+    return parts + await _kept(sweep, fetched, store=store, plan=plan)
+
+
+async def _give_way(kind: Kind, *, store: Store, plan: Plan) -> list[str]:
+    """End a sweep in trouble when the next slot has come; what it has read is told as a part."""
+    async with store.read() as tx:
+        sweep = await open_sweep(tx, plan.source.name, kind)
+        slot = slot_of(await tx.now(), plan.intervals[kind])
+        if sweep is None or not sweep.failures or slot <= sweep.as_of:
+            return []
+        pages = await load_pages(tx, sweep.id)
+    read = partial(plan.source.read, kind, pages, undated=sweep.as_of)
+    reading = await asyncio.to_thread(read)
+    async with store.write() as tx:
+        if not await end_sweep(tx, sweep.id, SweepState.FAILED):
+            return []
+        return await _receive(tx, sweep, reading, complete=False)
 
 
 async def _due_sweep(tx: Transaction, kind: Kind, plan: Plan) -> SweepRecord | None:
-    """The sweep to go on with; a new one when its slot has come.
-
-    A sweep in trouble gives way when the next slot comes: what it has read is told as a part.
-    """
+    """The sweep to go on with; a new one when its slot has come."""
     name = plan.source.name
     slot = slot_of(await tx.now(), plan.intervals[kind])
     sweep = await open_sweep(tx, name, kind)
-    if sweep is not None and sweep.failures and slot > sweep.as_of:
-        pages = await load_pages(tx, sweep.id)
-        if await end_sweep(tx, sweep.id, SweepState.FAILED) and pages:
-            reading = plan.source.read(kind, pages, undated=sweep.as_of)
-            await _receive(tx, sweep, reading, complete=False)
-        sweep = None
     if sweep is not None:
         return sweep
     last = await last_sweep_as_of(tx, name, kind)

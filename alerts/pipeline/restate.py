@@ -1,5 +1,6 @@
 """Restate: late grades go into the history, and correct what was told of them."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,13 +63,18 @@ async def restate(tx: Transaction, case: Case, late: Sequence[Grade]) -> Letters
         again = [(token, 0, seen.value) for token, seen in known.items() if token in restated]
         await insert_history(tx, again, cycle_id=case.record.id, kind=cycle.kind, as_of=following)
     announced = await announced_at(tx, cycle) if fresh else {}
-    letters: Letters = []
-    for grade, (_, revision, _value_now) in zip(fresh, lines, strict=True):
-        said = announced.get(grade.token, ())
-        draft = _correction(case, grade, said, revision=revision) if said else None
-        if draft is not None:
-            letters.append((draft, await delivered_endpoints(tx, _told(said).id)))
-    return letters
+
+    def decide() -> list[tuple[Draft, str]]:
+        found = []
+        for grade, (_, revision, _value_now) in zip(fresh, lines, strict=True):
+            said = announced.get(grade.token, ())
+            draft = _correction(case, grade, said, revision=revision) if said else None
+            if draft is not None:
+                found.append((draft, _told(said).id))
+        return found
+
+    corrections = await asyncio.to_thread(decide) if announced else []
+    return [(draft, await delivered_endpoints(tx, told)) for draft, told in corrections]
 
 
 def _correction(

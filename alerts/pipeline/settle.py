@@ -31,6 +31,7 @@ from alerts.store.endpoints import (
     webhook_endpoint_ids,
 )
 from alerts.store.engine import Transaction
+from alerts.store.fan_out import make_due
 from alerts.store.lanes import hold, lock_held
 from alerts.store.outbox import Decision, apply_decisions, deliver_late, insert_attempts
 from alerts.telemetry import Step, emit
@@ -76,16 +77,19 @@ async def settle(
     # An endpoint deleted meanwhile has taken its lane and its log along.
     sent = [one for one in sent if one.endpoint_id in holders]
     await insert_attempts(tx, [await _attempt(tx, one, terms.worker) for one in sent])
-    late = [
-        one.parcel.waiting.id
-        for one in sent
-        if holders.get(one.endpoint_id) != one.lease_id
-        and isinstance(one.answer.outcome, Delivered)
-    ]
-    await deliver_late(tx, late)
-    await _decide(tx, [one for one in sent if holders.get(one.endpoint_id) == one.lease_id], terms)
-    for endpoint_id, effect in _effects(sent).items():
+    ours = [one for one in sent if holders.get(one.endpoint_id) == one.lease_id]
+    await _deliver_late(tx, [one for one in sent if holders.get(one.endpoint_id) != one.lease_id])
+    await _decide(tx, ours, terms)
+    for endpoint_id, effect in _effects(ours).items():
         await _apply(tx, endpoint_id, effect, told=told.get(endpoint_id, ()), terms=terms)
+
+
+async def _deliver_late(tx: Transaction, others: Sequence[Sent]) -> None:
+    """Of lanes that are somebody else's by now only this is true: what was delivered, was."""
+    late = [one for one in others if isinstance(one.answer.outcome, Delivered)]
+    await deliver_late(tx, [one.parcel.waiting.id for one in late])
+    # What waited for one of them need not wait any longer.
+    await make_due(tx, sorted({one.endpoint_id for one in late}), await tx.now())
 
 
 async def _decide(tx: Transaction, ours: Sequence[Sent], terms: Terms) -> None:

@@ -121,12 +121,15 @@ def ended_delivery(delivery_id: str) -> ColumnElement[bool]:
 
 
 def replayable(*, only: str | None, since: datetime, until: datetime | None) -> ColumnElement[bool]:
-    """Deliveries created from `since` up to `until`: failed (dead, unknown), missing (skipped)."""
+    """Deliveries that ended from `since` up to `until`: failed (dead, unknown), missing (skipped).
+
+    What waited when its endpoint was closed was missed then, however old it was.
+    """
     failed, missing = (State.DEAD, State.UNKNOWN), (State.SKIPPED,)
     states = {"failed": failed, "missing": missing}.get(only or "", failed + missing)
-    condition = and_(deliveries.c.state.in_(states), deliveries.c.created_at >= since)
+    condition = and_(deliveries.c.state.in_(states), deliveries.c.ended_at >= since)
     if until is not None:
-        condition = and_(condition, deliveries.c.created_at < until)
+        condition = and_(condition, deliveries.c.ended_at < until)
     return condition
 
 

@@ -24,7 +24,7 @@ from alerts.domain.subscriptions import (
     rows_of,
 )
 from alerts.store.cipher import Cipher, keyed_hash
-from alerts.store.engine import Transaction, insert_into
+from alerts.store.engine import Transaction, in_chunks, insert_into
 from alerts.store.events import current_sequence
 from alerts.store.rows import record_of
 from alerts.store.subscriptions import load_subscriptions, write_subscriptions
@@ -184,8 +184,11 @@ async def find_endpoint(
 
 async def find_endpoints(tx: Transaction, ids: Iterable[str]) -> dict[str, EndpointRecord]:
     """Endpoints by id."""
-    query = select(endpoints).where(endpoints.c.id.in_(list(ids)))
-    return {row.id: _endpoint(row) for row in await tx.connection.execute(query)}
+    found: dict[str, EndpointRecord] = {}
+    for chunk in in_chunks(list(ids)):
+        query = select(endpoints).where(endpoints.c.id.in_(chunk))
+        found |= {row.id: _endpoint(row) for row in await tx.connection.execute(query)}
+    return found
 
 
 async def find_address(

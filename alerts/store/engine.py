@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
@@ -39,6 +39,8 @@ _WRITES: Final = "gradebell_writes"
 _DATA_EXCEPTION: Final = "22"
 # Rows prepared or read in one go: some 10 ms of the event loop.
 CHUNK_ROWS: Final = 500
+# Ids named in one statement; PostgreSQL takes 32,767 parameters at most.
+CHUNK_IDS: Final = 5000
 
 
 class Transaction:
@@ -130,8 +132,15 @@ def _storage_errors() -> Iterator[None]:
         code = str(getattr(driver, "sqlstate", None) or "")
         if code.startswith(_DATA_EXCEPTION):
             raise StorageFailed(f"the database failed: a value does not fit ({code})") from None
-        problem = str(driver or error).splitlines()[0]
+        said = str(driver or error).splitlines()
+        problem = said[0] if said else type(driver or error).__name__
         raise StorageFailed(f"the database failed: {problem}") from error
+
+
+def in_chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Ids in their order, as many at a time as one statement takes on either database."""
+    for start in range(0, len(ids), CHUNK_IDS):
+        yield ids[start : start + CHUNK_IDS]
 
 
 def insert_into(tx: Transaction, table: Table) -> PostgresqlInsert | SqliteInsert:

@@ -1,5 +1,6 @@
 """Events: numbered in the order in which they are committed, without holes."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -163,10 +164,11 @@ async def announced_at(tx: Transaction, cycle: Cycle) -> dict[TokenId, list[Even
         .order_by(events.c.sequence)
     )
     said: dict[TokenId, list[EventRecord]] = {}
-    for row in await tx.connection.execute(query):
-        event = _event(row)
-        if event.token is not None:
-            said.setdefault(event.token, []).append(event)
+    for rows in (await tx.connection.execute(query)).partitions(CHUNK_ROWS):
+        for event in map(_event, rows):
+            if event.token is not None:
+                said.setdefault(event.token, []).append(event)
+        await asyncio.sleep(0)
     return said
 
 

@@ -27,7 +27,7 @@ from alerts.domain.deliveries import EndpointState, SkipReason, State, Trigger
 from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.cycles import CycleRecord, CycleState, advance_fan_out
 from alerts.store.endpoints import EndpointRecord
-from alerts.store.engine import CHUNK_ROWS, Transaction, insert_into
+from alerts.store.engine import CHUNK_ROWS, Transaction, in_chunks, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.fresh_ids import chance, fresh_id
 from alerts.store.matching import matches, next_endpoints
@@ -143,10 +143,12 @@ def _owed(
 
 async def lock_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
     """Hold these lanes to the end of the transaction, in order of id so that nobody deadlocks."""
-    if tx.is_postgresql:
+    if not tx.is_postgresql:
+        return
+    for chunk in in_chunks(sorted(endpoint_ids)):
         await tx.connection.execute(
             select(lanes.c.endpoint_id)
-            .where(lanes.c.endpoint_id.in_(endpoint_ids))
+            .where(lanes.c.endpoint_id.in_(chunk))
             .order_by(lanes.c.endpoint_id)
             .with_for_update()
         )
@@ -156,16 +158,15 @@ async def make_due(
     tx: Transaction, endpoint_ids: Sequence[str], now: datetime, *, only_active: bool = False
 ) -> None:
     """Pull lanes forward to now; they are locked already. only_active: by their endpoints."""
-    if not endpoint_ids:
-        return
-    statement = update(lanes).where(
-        lanes.c.endpoint_id.in_(endpoint_ids),
-        or_(lanes.c.due_at.is_(None), lanes.c.due_at > now),
-    )
-    if only_active:
-        own = (endpoints.c.id == lanes.c.endpoint_id, endpoints.c.state == EndpointState.ACTIVE)
-        statement = statement.where(exists().where(*own))
-    await tx.connection.execute(statement.values(due_at=now))
+    for chunk in in_chunks(endpoint_ids):
+        statement = update(lanes).where(
+            lanes.c.endpoint_id.in_(chunk),
+            or_(lanes.c.due_at.is_(None), lanes.c.due_at > now),
+        )
+        if only_active:
+            own = (endpoints.c.id == lanes.c.endpoint_id, endpoints.c.state == EndpointState.ACTIVE)
+            statement = statement.where(exists().where(*own))
+        await tx.connection.execute(statement.values(due_at=now))
 
 
 async def _has_earlier(tx: Transaction, record: CycleRecord) -> bool:

@@ -7,9 +7,12 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from alerts.store.engine import create_engine
+from alerts.telemetry import Step, emit
 
 # Two processes that start at once migrate one after the other (PostgreSQL advisory lock).
 _MIGRATION_LOCK: Final = 4_721_130_965
@@ -23,24 +26,34 @@ def migration_config() -> Config:
     return config
 
 
-async def upgrade(database_url: str) -> None:
-    """Migrate to the newest schema; harmless when it is there already."""
+async def upgrade(database_url: str) -> bool:
+    """Migrate to the newest schema; harmless when it is there already.
+
+    False: the database is of a newer release, and was left as it is. A release's schema works with
+    the release before it, so an older image may run on it.
+    """
     engine = create_engine(database_url)
     try:
         async with engine.connect() as plain:
             connection = await plain.execution_options(gradebell_writes=True)
             async with connection.begin():
-                await connection.run_sync(_upgrade)
+                return await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection) -> bool:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     config = migration_config()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    present = set(MigrationContext.configure(connection).get_current_heads())
+    if unknown := present - known:
+        emit(Step.SCHEMA_NEWER, revision=", ".join(sorted(unknown)))
+        return False
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    return True
 
 
 def upgrade_now(database_url: str) -> None:

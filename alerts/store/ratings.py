@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, func, select, tuple_
 from alerts.domain.grades import Cycle, Kind, SourceName, TokenId
 from alerts.domain.ratings import Rating
 from alerts.store.engine import CHUNK_ROWS, Transaction, execute_many, insert_into
-from alerts.store.tables import grades, ratings
+from alerts.store.tables import grades, ratings, tokens
 
 # Up to this many tokens are asked for by name; beyond it all of a source and kind are read.
 NAMED_TOKENS: Final = 500
@@ -137,11 +137,15 @@ async def history_at(
     if len(wanted) <= NAMED_TOKENS:
         lines = lines.where(grades.c.token.in_(wanted))
     else:
-        # Every token of the source: its identities lie between "source:" and "source;".
-        lines = lines.where(grades.c.token.between(f"{cycle.source}:", f"{cycle.source};"))
+        known = select(tokens.c.id).where(tokens.c.source == cycle.source)
+        lines = lines.where(grades.c.token.in_(known))
     newest = lines.subquery()
     found = await tx.connection.execute(select(newest).where(newest.c.place == 1))
-    return {row.token: _observation(row) for row in found}
+    history: dict[TokenId, Observation] = {}
+    for rows in found.partitions(CHUNK_ROWS):
+        history |= {row.token: _observation(row) for row in rows}
+        await asyncio.sleep(0)
+    return history
 
 
 async def list_history(

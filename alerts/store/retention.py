@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlalchemy import delete, select, tuple_
 
-from alerts.domain.deliveries import State
 from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.counters import add_to_counter, read_counter
 from alerts.store.engine import Transaction
 from alerts.store.events import DROPPED
+from alerts.store.outbox import OPEN
 from alerts.store.tables import attempts, deliveries, events, grades
 
 
@@ -18,15 +18,21 @@ async def drop_deliveries(tx: Transaction, before: datetime, batch: int) -> int:
         select(deliveries.c.id)
         .where(
             deliveries.c.id < make_id(DELIVERY, before, bytes(10)),
-            deliveries.c.state.not_in((State.PENDING, State.SENDING)),
+            deliveries.c.state.not_in(OPEN),
         )
         .order_by(deliveries.c.id)
         .limit(batch)
     )
     ids = list((await tx.connection.execute(old)).scalars())
     if ids:
+        # One that was reopened since stays, with its attempts.
+        gone = await tx.connection.execute(
+            delete(deliveries)
+            .where(deliveries.c.id.in_(ids), deliveries.c.state.not_in(OPEN))
+            .returning(deliveries.c.id)
+        )
+        ids = list(gone.scalars())
         await tx.connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(ids)))
-        await tx.connection.execute(delete(deliveries).where(deliveries.c.id.in_(ids)))
     return len(ids)
 
 

@@ -24,9 +24,12 @@ class TokenRecord:
     first_seen_at: datetime
 
 
-async def save_tokens(tx: Transaction, source: SourceName, seen: Iterable[Grade]) -> None:
+async def save_tokens(
+    tx: Transaction, source: SourceName, seen: Iterable[Grade], *, is_news: bool
+) -> None:
     """Know these tokens by the symbol and name they bear now.
 
+    is_news: whether names may replace those known; old ones only name tokens not seen before.
     Rows are written in order of id, so that two cycles of one source never wait in a ring.
     """
     now = await tx.now()
@@ -43,11 +46,14 @@ async def save_tokens(tx: Transaction, source: SourceName, seen: Iterable[Grade]
     )
     statement = insert_into(tx, tokens)
     new = statement.excluded
-    statement = statement.on_conflict_do_update(
-        index_elements=["id"],
-        set_={"symbol": new.symbol, "symbol_folded": new.symbol_folded, "name": new.name},
-        where=or_(tokens.c.symbol != new.symbol, tokens.c.name != new.name),
-    )
+    if is_news:
+        statement = statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_={"symbol": new.symbol, "symbol_folded": new.symbol_folded, "name": new.name},
+            where=or_(tokens.c.symbol != new.symbol, tokens.c.name != new.name),
+        )
+    else:
+        statement = statement.on_conflict_do_nothing()
     await execute_many(tx, statement, rows)
 
 
