@@ -38,7 +38,7 @@ def no_authorities() -> Iterator[None]:
     none either.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", os.devnull)
+        patch.setenv("SSL_CERT_FILE", "")  # httpx takes no file without any in it
         patch.setenv("SSL_CERT_DIR", os.devnull)
         yield
 
