@@ -203,3 +203,10 @@ class TestFailures:
 
 def test_the_sqlite_at_hand_speaks_as_we_do() -> None:
     assert sqlite3.sqlite_version_info >= (3, 35), "RETURNING came with 3.35"
+
+
+async def test_an_error_without_words_is_a_storage_failure_too(database_url: str) -> None:
+    async with open_store(database_url, clock=MachineClock(), cipher=Cipher([KEY])) as store:
+        with pytest.raises(StorageFailed, match="TimeoutError"):
+            async with store.read():
+                raise TimeoutError
