@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from alerts.domain.deliveries import State
+from alerts.domain.deliveries import EndpointState, State
+from alerts.store.endpoints import find_endpoints
 from alerts.store.tables import lanes
 from tests.pipeline.conftest import (
     OpenServices,
@@ -178,3 +179,27 @@ async def test_nothing_is_sent_with_less_than_a_deadline_of_lease_left(
     assert receiver.requests == []
     (delivery,) = await log_of(services)
     assert (delivery.state, delivery.attempts) == (State.PENDING, 0)
+
+
+async def test_a_410_that_comes_after_the_lane_went_to_another_closes_nothing(
+    open_with: OpenServices, receiver: Receiver
+) -> None:
+    first, second = await open_with(), await open_with()
+    gate = asyncio.Event()
+    receiver.script("/", Reply(410, held=gate), Reply(204))
+    made = await subscribe(first, receiver.url("/"))
+    await upgrade_tokens(first, ["a"])
+    slow = asyncio.create_task(dispatch(first))
+    await receiver.wait_for(1)
+    await pass_time(first, LEASE_OVER)
+    await dispatch(second)
+
+    gate.set()
+    await slow
+
+    async with first.store.read() as tx:
+        endpoint = (await find_endpoints(tx, [made.endpoint.id]))[made.endpoint.id]
+    assert endpoint.state is EndpointState.ACTIVE
+    (delivery,) = await log_of(first)
+    assert delivery.state is State.DELIVERED
+    assert len(await tries(first, delivery)) == 3

@@ -1,0 +1,27 @@
+"""More endpoints than one statement takes: PostgreSQL has 32,767 parameters, SQLite fewer."""
+
+from alerts.bootstrap import Services
+from alerts.store.endpoints import find_endpoints
+from alerts.store.fan_out import lock_lanes, make_due
+from tests.pipeline.conftest import lane_of, subscribe
+from tests.receiver import Receiver
+
+MANY = 40_000
+
+
+async def test_forty_thousand_are_locked_made_due_and_found(
+    services: Services, receiver: Receiver
+) -> None:
+    made = await subscribe(services, receiver.url())
+    # Nobody's, but one: the last of all.
+    ids = [f"end_{number:026}" for number in range(MANY)] + [made.endpoint.id]
+    before = await lane_of(services, made.endpoint.id)
+
+    async with services.store.write() as tx:
+        await lock_lanes(tx, ids)
+        await make_due(tx, ids, await tx.now())
+        found = await find_endpoints(tx, ids)
+
+    assert before.due_at is None
+    assert list(found) == [made.endpoint.id]
+    assert (await lane_of(services, made.endpoint.id)).due_at is not None
