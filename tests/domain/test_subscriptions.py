@@ -169,6 +169,16 @@ class TestCarriedOver:
     def test_what_is_no_longer_asked_for_is_gone(self) -> None:
         assert carried_over([subscription()], []) == ()
 
+    def test_ten_thousand_tokens_each_keep_their_own(self) -> None:
+        # By look-up: each against each other would be a hundred million comparisons.
+        old = [subscription(number, since_sequence=number) for number in range(10_000)]
+        new = [subscription(number, since_sequence=99_999) for number in range(1, 10_001)]
+
+        kept = carried_over(old, new)
+
+        assert [row.token for row in kept] == [row.token for row in new]
+        assert [row.since_sequence for row in kept] == [*range(1, 10_000), 99_999]
+
 
 ROWS = st.builds(
     subscription,

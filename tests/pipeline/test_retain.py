@@ -1,13 +1,15 @@
 """What is older than it is kept goes, in batches; what is still needed stays."""
 
+import asyncio
 from datetime import datetime, timedelta
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, select, text
 
 from alerts.bootstrap import Services, open_services
 from alerts.domain.deliveries import State
 from alerts.domain.grades import Kind
 from alerts.pipeline.retain import DELIVERIES_KEPT, EVENTS_KEPT, drop_old
+from alerts.store.deliveries import ended_delivery, reopen
 from alerts.store.events import current_sequence, dropped_through
 from alerts.store.ratings import list_history
 from alerts.store.retention import drop_deliveries, drop_events, drop_grades
@@ -22,6 +24,7 @@ from tests.pipeline.conftest import (
     settings_for,
     subscribe,
     token,
+    until,
     upgrade_tokens,
 )
 from tests.receiver import Receiver, Reply
@@ -132,3 +135,34 @@ async def test_each_is_kept_for_its_own_time(sqlite_url: str, receiver: Receiver
         assert await drop_old(store=services.store) == 1
 
         assert await count(services, events) == 0
+
+
+async def test_one_that_is_reopened_at_the_same_moment_stays(
+    postgresql_url: str, receiver: Receiver
+) -> None:
+    settings = settings_for(postgresql_url, trusted_destinations=receiver.destination)
+    async with open_services(settings) as services:
+        made = await subscribe(services, receiver.url())
+        await upgrade_tokens(services, ["a"])
+        await dispatch(services)
+        (delivery,) = await log_of(services)
+        before = await soon(services)
+
+        async def dropped() -> int:
+            async with services.store.write() as tx:
+                return await drop_deliveries(tx, before, 10)
+
+        async def it_waits() -> bool:
+            async with services.store.read() as tx:
+                waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                return bool((await tx.connection.execute(waiting)).scalar_one())
+
+        async with services.store.write() as tx:
+            assert await reopen(tx, made.endpoint, ended_delivery(delivery.id)) == 1
+            # It has seen the delivery as it was, and waits for what becomes of it.
+            dropping = asyncio.create_task(dropped())
+            await until(it_waits)
+
+        assert await dropping == 0
+        assert [one.state for one in await log_of(services)] == [State.PENDING]
+        assert await count(services, attempts) == 1
