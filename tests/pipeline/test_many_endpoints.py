@@ -1,4 +1,4 @@
-"""More endpoints than one statement takes: PostgreSQL has 32,767 parameters, SQLite fewer."""
+"""More endpoints than one statement takes: 32,767 parameters on PostgreSQL."""
 
 from alerts.bootstrap import Services
 from alerts.store.endpoints import find_endpoints
@@ -14,7 +14,7 @@ async def test_forty_thousand_are_locked_made_due_and_found(
 ) -> None:
     made = await subscribe(services, receiver.url())
     # Nobody's, but one: the last of all.
-    ids = [f"end_{number:026}" for number in range(MANY)] + [made.endpoint.id]
+    ids = [f"ep_{number:026}" for number in range(MANY)] + [made.endpoint.id]
     before = await lane_of(services, made.endpoint.id)
 
     async with services.store.write() as tx:
