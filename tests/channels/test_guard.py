@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 
@@ -173,6 +175,91 @@ async def test_a_name_server_that_hangs_ends_with_the_time_for_connecting() -> N
 
     assert _reason(exchange) is Reason.TIMEOUT
     assert exchange.timings_ms["total"] < 3000
+
+
+class _Hanging:
+    """A name server that answers for healthy.example only, until it is `over`."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.asked: list[str] = []
+
+    def __call__(self, host: str) -> Sequence[str]:
+        self.asked.append(host)
+        if host != "healthy.example":
+            self.over.wait(30)
+        return [PUBLIC]
+
+
+async def test_a_hundred_names_that_hang_do_not_keep_a_healthy_one_waiting() -> None:
+    names = _Hanging()
+    resolver = GuardedResolver(Guard(Trusted()), names)
+    hanging = [asyncio.create_task(resolver.resolve(f"{n}.example", 443)) for n in range(100)]
+    try:
+        async with asyncio.timeout(10):
+            while len(names.asked) < 100:  # noqa: ASYNC110  threads count it
+                await asyncio.sleep(0.01)
+            found = await resolver.resolve("healthy.example", 443)
+
+        assert [result["host"] for result in found] == [PUBLIC]
+        assert not any(task.done() for task in hanging)
+    finally:
+        names.over.set()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        await resolver.close()
+
+
+async def test_a_name_that_hangs_is_looked_up_once_for_all_who_ask_and_outlives_who_gave_up() -> (
+    None
+):
+    names = _Hanging()
+    resolver = GuardedResolver(Guard(Trusted()), names)
+    asking = [asyncio.create_task(resolver.resolve("slow.example", port)) for port in range(1, 5)]
+    try:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(resolver.resolve("slow.example", 443), 0.05)
+        names.over.set()
+        found = await asyncio.gather(*asking)
+
+        assert names.asked == ["slow.example"]
+        assert [results[0]["port"] for results in found] == [1, 2, 3, 4]
+    finally:
+        names.over.set()
+        await resolver.close()
+
+
+@pytest.mark.parametrize(("failed_seconds", "times"), [(60.0, 1), (0.0, 2)])
+async def test_a_name_without_addresses_is_asked_for_again_only_after_a_while(
+    failed_seconds: float, times: int
+) -> None:
+    names = _Names([])
+    resolver = GuardedResolver(Guard(Trusted()), names, failed_seconds=failed_seconds)
+
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"nowhere\.example ha"):
+            await resolver.resolve("nowhere.example", 443)
+    await resolver.close()
+
+    assert len(names.asked) == times
+
+
+def test_a_look_up_that_hangs_does_not_hold_up_the_end_of_the_process() -> None:
+    code = """
+import asyncio, threading
+from alerts.channels.http import open_http
+
+async def main():
+    hang = lambda host: threading.Event().wait()
+    async with open_http(deadline_seconds=5, connect_seconds=0.1, lookup=hang) as http:
+        print((await http.post("http://slow.example/", {}, b"{}")).failure.reason)
+
+asyncio.run(main())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=30, capture_output=True, text=True
+    )
+
+    assert (ended.stdout, ended.stderr) == ("timeout\n", "")
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])

@@ -1,5 +1,7 @@
 """What every command does with settings: those that are wrong are named on one line."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,21 @@ def test_the_database_is_upgraded_on_both_engines(empty_database_url: str, tmp_p
 
     assert (once.returncode, once.stdout) == (0, "The database is up to date.\n")
     assert twice.returncode == 0
+
+
+def test_going_back_to_an_older_release_leaves_the_database_as_it_is(tmp_path: Path) -> None:
+    settings = {**KEYS, "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/newer.db"}
+    run(["db", "upgrade"], tmp_path, settings)
+    with closing(sqlite3.connect(tmp_path / "newer.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    upgraded = run(["db", "upgrade"], tmp_path, settings)
+    listed = run(["key", "list"], tmp_path, settings)
+
+    assert (upgraded.returncode, listed.returncode) == (0, 0)
+    assert upgraded.stdout == "The database is newer than this release: left as it is.\n"
+    [line] = upgraded.stderr.splitlines()
+    assert '"schema.newer"' in line
 
 
 def test_a_database_made_with_another_key_is_not_read(sqlite_operator: Operator) -> None:

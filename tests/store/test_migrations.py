@@ -4,10 +4,11 @@ import asyncio
 import sys
 import warnings
 
+import structlog.testing
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, inspect, select, text
 
 from alerts.domain.ids import HOUSE_APP
 from alerts.store.engine import create_engine
@@ -54,6 +55,24 @@ async def test_upgrading_again_changes_nothing(empty_database_url: str) -> None:
 
     await upgrade(empty_database_url)
 
+    assert await _of_database(empty_database_url) == before
+
+
+async def test_a_database_of_a_newer_release_is_left_as_it_is(empty_database_url: str) -> None:
+    is_ours = await upgrade(empty_database_url)
+    engine = create_engine(empty_database_url)
+    async with engine.connect() as plain:
+        connection = await plain.execution_options(gradebell_writes=True)
+        async with connection.begin():
+            await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await engine.dispose()
+    before = await _of_database(empty_database_url)
+
+    with structlog.testing.capture_logs() as lines:
+        is_ours_still = await upgrade(empty_database_url)
+
+    assert (is_ours, is_ours_still) == (True, False)
+    assert [(line["event"], line["revision"]) for line in lines] == [("schema.newer", "9999")]
     assert await _of_database(empty_database_url) == before
 
 
