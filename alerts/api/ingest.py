@@ -144,4 +144,7 @@ def _shown_id(row: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     shown = clean_label(str(value), field="token_id")
-    return None if shown is None else shown[:_SHOWN_ID]
+    if shown is None:
+        return None
+    # A label may hold characters younger than the Unicode of this Python; an id never does.
+    return "".join(c if c.isprintable() else "\ufffd" for c in shown[:_SHOWN_ID])

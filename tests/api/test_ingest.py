@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alerts.api.ingest import Push, read_push
@@ -62,6 +62,7 @@ def test_bytes_of_any_kind_are_read_or_refused(body: bytes) -> None:
     assert isinstance(outcome(body), InvalidInput)
 
 
+@example(cycle_body(grades=[{"token_id": "\U00014647", "score": 50}]))
 @given(cycles)
 def test_json_of_any_kind_is_read_or_refused_by_field(cycle: object) -> None:
     came_to = outcome(encoded(cycle))
