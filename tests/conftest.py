@@ -1,23 +1,26 @@
 """What every test may ask for: databases on both engines, Redis; and the closing words of a run."""
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hypothesis
 import pytest
 from redis import Redis
 
 from alerts.store.migrate import upgrade
+from alerts.telemetry import LogFormat, configure
 from tests import databases, servers
 from tests.offline import stay_on_this_machine
 from tests.programs import Unavailable
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
-SERVERS_USED = pytest.StashKey[list[servers.Server]]()
+# Each as the last line of a run names it; of all its workers, where there are several.
+SERVERS_USED = pytest.StashKey[list[str]]()
 
 hypothesis.settings.register_profile("gradebell", deadline=None, derandomize=IN_CI)
 hypothesis.settings.load_profile("gradebell")
@@ -28,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("GRADEBELL_")]:
         del os.environ[name]  # tests say what they are set to, not the shell they run in
     stay_on_this_machine()
+
+
+def pytest_collection_finish() -> None:
+    """Modules stay for the whole run: the garbage collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,6 +50,12 @@ def no_authorities() -> Iterator[None]:
         patch.setenv("SSL_CERT_FILE", "")  # httpx takes no file without any in it
         patch.setenv("SSL_CERT_DIR", os.devnull)
         yield
+
+
+@pytest.fixture(autouse=True)
+def log() -> None:
+    """The log is the run's again, for a command run in this process had it for its own."""
+    configure(LogFormat.JSON, "INFO")
 
 
 @pytest.fixture(scope="session")
@@ -122,8 +137,20 @@ def pytest_terminal_summary(
             terminalreporter.write_line(f"{count} x {why}")
     used = config.stash[SERVERS_USED]
     if used:
-        names = ", ".join(f"{server.version} ({server.origin})" for server in used)
-        terminalreporter.write_line(f"servers of this run: {names}")
+        terminalreporter.write_line(f"servers of this run: {', '.join(sorted(set(used)))}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of several tells the one who prints what it has used."""
+    workeroutput = getattr(session.config, "workeroutput", None)
+    if workeroutput is not None:
+        workeroutput["servers"] = session.config.stash[SERVERS_USED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - a worker, of pytest-xdist.
+    # A worker that was killed has no last words.
+    node.config.stash[SERVERS_USED] += getattr(node, "workeroutput", {}).get("servers", [])
 
 
 def _reason(report: pytest.TestReport) -> str:
@@ -140,7 +167,7 @@ def _started(
             server = stack.enter_context(start())
         except Unavailable as reason:
             _cannot_run(reason)
-        config.stash[SERVERS_USED].append(server)
+        config.stash[SERVERS_USED].append(f"{server.version} ({server.origin})")
         yield server
 
 

@@ -18,7 +18,7 @@ import asyncpg
 from tests.servers import Server
 
 T = TypeVar("T")
-Upgrade = Callable[[str], Awaitable[None]]
+Upgrade = Callable[[str], Awaitable[object]]
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of the test's own is made in it.
 # A test's database is a few megabytes, its write-ahead log included.
