@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parent.parent.parent
-COMMAND = (sys.executable, "-c", "from workers.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from workers.start import main; main()")
 WAIT_SECONDS = 30.0
 END_SECONDS = 25.0
 
