@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
@@ -179,6 +180,14 @@ def create_engine(database_url: str) -> AsyncEngine:
 
 
 def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "do_connect")
+    def on_dial(
+        _dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]
+    ) -> None:
+        # The driver opens a file in a thread that, where it fails, outlives the loop it answers to
+        # and ends with a traceback on the terminal. So one that cannot be opened fails here.
+        sqlite3.connect(arguments[0], uri=bool(options.get("uri"))).close()
+
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type.
         # The driver's implicit BEGIN is late and deferred; ours below is neither.
