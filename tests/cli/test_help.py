@@ -9,7 +9,8 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from workers.cli import app, main
+from workers.cli import app
+from workers.start import main
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = {

@@ -2,8 +2,7 @@
 
 import asyncio
 import base64
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,15 +69,6 @@ def settings_for(database_url: str, **knobs: Any) -> Settings:  # noqa: ANN401 -
         **knobs,
     }
     return Settings(**given)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_authorities() -> Iterator[None]:
-    """Reading the machine's certificates takes longer than most of these tests, and none asks."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", os.devnull)
-        patch.setenv("SSL_CERT_DIR", os.devnull)
-        yield
 
 
 @pytest.fixture
