@@ -27,7 +27,6 @@ from alerts.telemetry import Step, fail
 LANES: Final = 256
 # The longest sleep, for a wake-up may be lost.
 LONGEST_SLEEP_SECONDS: Final = 0.25
-LONGEST_SLEEP: Final = timedelta(seconds=LONGEST_SLEEP_SECONDS)
 # How long a worker lets the database be when it does not answer.
 STORAGE_PAUSE_SECONDS: Final = 0.5
 
@@ -100,7 +99,7 @@ class Dispatcher:
                     if self._turns:
                         continue
                     async with self._store.read() as tx:
-                        due = await next_due(tx, within=LONGEST_SLEEP)
+                        due = await next_due(tx)
                         now = await tx.now()
                     if due is None or due > now:
                         break
@@ -115,7 +114,7 @@ class Dispatcher:
             return LONGEST_SLEEP_SECONDS
         try:
             async with self._store.read() as tx:
-                due = await next_due(tx, within=LONGEST_SLEEP)
+                due = await next_due(tx)
                 now = await tx.now()
             if due is None or due > now:
                 wait = LONGEST_SLEEP_SECONDS if due is None else (due - now).total_seconds()

@@ -40,23 +40,15 @@ class LeasedLane:
     order: Order
 
 
-async def next_due(tx: Transaction, *, within: timedelta) -> datetime | None:
-    """When a lane next wants a worker, if that is at most `within` from now; else None.
-
-    A time not after now says that there is a lane to be had at once.
-    """
-    now = await tx.now()
-    free = select(lanes.c.endpoint_id).where(*_is_free(now)).limit(1)
-    if (await tx.connection.execute(free)).first() is not None:
-        return now
-    # What is in the way of a lane that is due: somebody's lease, a hold, its next slot.
-    blocks = (lanes.c.due_at, lanes.c.lease_until, lanes.c.held_until, lanes.c.next_slot_at)
-    query = select(*blocks).where(lanes.c.due_at <= now + within, lanes.c.pool.is_(None))
-    wakes = [
-        max(moment for moment in row if moment is not None)
-        for row in await tx.connection.execute(query)
-    ]
-    return min(wakes, default=None)
+async def next_due(tx: Transaction) -> datetime | None:
+    """When a lane next wants a worker, or could be had; None if no lane has anything open."""
+    query = (
+        select(lanes.c.wakes_at)
+        .where(lanes.c.wakes_at.is_not(None), lanes.c.pool.is_(None))
+        .order_by(lanes.c.wakes_at)
+        .limit(1)
+    )
+    return (await tx.connection.execute(query)).scalar_one_or_none()
 
 
 async def lease_lanes(
@@ -68,8 +60,8 @@ async def lease_lanes(
     query = (
         select(columns.endpoint_id, columns.lease_id, endpoints.c.rate_limit, endpoints.c.order)
         .join_from(lanes, endpoints, endpoints.c.id == columns.endpoint_id)
-        .where(*_is_free(now))
-        .order_by(columns.due_at, columns.endpoint_id)
+        .where(columns.wakes_at <= now, columns.pool.is_(None))
+        .order_by(columns.wakes_at, columns.endpoint_id)
         .limit(limit)
         .with_for_update(of=lanes, skip_locked=True)
     )
@@ -227,16 +219,4 @@ def _is_open_in_lane() -> tuple[ColumnElement[bool], ...]:
         deliveries.c.endpoint_id == lanes.c.endpoint_id,
         deliveries.c.state == State.PENDING,
         or_(~is_strict, ~has_older_open(deliveries)),
-    )
-
-
-def _is_free(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """What must hold for a lane to be leased."""
-    columns = lanes.c
-    return (
-        columns.due_at <= now,
-        columns.pool.is_(None),
-        or_(columns.lease_id.is_(None), columns.lease_until <= now),
-        or_(columns.held_until.is_(None), columns.held_until <= now),
-        or_(columns.next_slot_at.is_(None), columns.next_slot_at <= now),
     )

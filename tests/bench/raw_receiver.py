@@ -6,6 +6,7 @@ It counts blank lines and content lengths, no more: for loads of our own making.
 import asyncio
 import re
 import sys
+from typing import cast
 
 import uvloop
 
@@ -18,7 +19,8 @@ class Answering(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's word for it."""
-        self._transport = transport
+        # uvloop's transports write, but do not inherit from asyncio's.
+        self._transport = cast("asyncio.WriteTransport", transport)
         self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
@@ -30,7 +32,6 @@ class Answering(asyncio.Protocol):
             if len(self._buffer) < whole:
                 return
             self._buffer = self._buffer[whole:]
-            assert isinstance(self._transport, asyncio.WriteTransport)
             self._transport.write(ANSWER)
 
 

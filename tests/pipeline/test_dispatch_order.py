@@ -201,7 +201,7 @@ async def test_a_lane_whose_turn_is_over_goes_to_the_back(
         await release_lanes(tx, "lse_2", [lane.endpoint_id])
     assert lane.endpoint_id == other.endpoint.id
     async with services.store.read() as tx:
-        due = await next_due(tx, within=timedelta(0))
+        due = await next_due(tx)
         now = await tx.now()
     assert due is not None
     assert due <= now

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    FetchedValue,
     Float,
     Index,
     Integer,
@@ -126,14 +127,16 @@ lanes = Table(
     Column("lease_until", Instant),
     Column("next_slot_at", Instant),
     Column("held_until", Instant),
+    # The latest of due_at, lease_until, held_until and next_slot_at; null while nothing is due.
+    Column("wakes_at", Instant, FetchedValue()),
 )
 
 
 Index(
-    "ix_lanes_due_at",
-    lanes.c.due_at,
-    sqlite_where=lanes.c.due_at.is_not(None),
-    postgresql_where=lanes.c.due_at.is_not(None),
+    "ix_lanes_wakes_at",
+    lanes.c.wakes_at,
+    sqlite_where=lanes.c.wakes_at.is_not(None),
+    postgresql_where=lanes.c.wakes_at.is_not(None),
 )
 
 
