@@ -101,19 +101,7 @@ class Bench:
     def _run(self, name: str, side: str, url: str, *, server: servers.Server | None) -> Run:
         pids = [self._receiver.pid, *([server.pid] if server else [])]
         before, machine = [tree_seconds(pid) for pid in pids], machine_seconds()
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "tests.bench.sides", side, "--database-url", url),
-                *("--receiver", self._receiver.destination, "--endpoints", str(ENDPOINTS)),
-                *("--tokens", str(self._tokens), *_pinned_to(0)),
-            ],
-            check=True,
-            encoding="utf-8",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=RUN_SECONDS,
-        )
-        result = Result(**json.loads(done.stdout))
+        result = self._result(side, url)
         # The preparation is in these too, so they are a little high.
         receiver, *rest = [tree_seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
         now = machine_seconds()
@@ -122,6 +110,25 @@ class Bench:
         others = max(0.0, (1 - idle) * (os.cpu_count() or 1) - own)
         shares = receiver / result.wall, sum(rest) / result.wall
         return Run(name, result, *shares, others=others)
+
+    def _result(self, side: str, url: str) -> Result:
+        log = self._folder / "log"  # every attempt has a line in it, as ever
+        with log.open("w") as lines:
+            done = subprocess.run(
+                [
+                    *(sys.executable, "-m", "tests.bench.sides", side, "--database-url", url),
+                    *("--receiver", self._receiver.destination, "--endpoints", str(ENDPOINTS)),
+                    *("--tokens", str(self._tokens), *_pinned_to(0)),
+                ],
+                check=False,
+                encoding="utf-8",
+                stdout=subprocess.PIPE,
+                stderr=lines,
+                timeout=RUN_SECONDS,
+            )
+        if done.returncode:
+            raise RuntimeError(f"the side {side} failed: {log.read_text()[-2000:]}")
+        return Result(**json.loads(done.stdout))
 
 
 @pytest.fixture
