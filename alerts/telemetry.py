@@ -6,6 +6,7 @@ Names are `noun.verb_past`; ids always, durations in `_ms`; never a secret, an a
 import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
@@ -53,6 +54,11 @@ def emit(step: Step, **facts: object) -> None:
 def fail(step: Step, error: BaseException, **facts: object) -> None:
     """Log that something broke that should not, with its traceback."""
     structlog.get_logger("gradebell").error(step.value, exc_info=error, **facts)
+
+
+def about(**facts: str) -> AbstractContextManager[None]:
+    """Within this block, these facts stand on every line that its task logs."""
+    return structlog.contextvars.bound_contextvars(**facts)
 
 
 def configure(

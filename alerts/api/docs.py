@@ -1,21 +1,16 @@
-"""What /docs shows: the OpenAPI document, with an example for everything, and its page."""
+"""What /docs says in words: the introduction, what each refusal means, and the page itself."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from alerts.api.problems import MEDIA_TYPE, TYPE_PREFIX
-from alerts.api.schemas.base import Answer, Problem
 
-_REF: Final = "#/components/schemas/"
-_PROBLEM: Final = {"$ref": f"{_REF}Problem"}
+_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 # status: (what it means, slug, title, example of a detail)
 _REFUSALS: Final = {
     400: ("The body is no JSON.", "unreadable-body", "The body is no JSON", "body: is not valid"),
@@ -97,6 +92,9 @@ named sources), `admin` (everything).
 **Refusals** are `application/problem+json`: `type` is stable, `detail` is for people, `field` names
 what to mend, `candidates` what would have done. What is not yours is not there: 404.
 
+**Requests have ids.** Each answer bears one as `X-Request-Id`, each refusal as `request_id` too;
+send your own and it is kept. It is in our logs: name it when you ask about a call.
+
 **Times** are RFC 3339 in UTC. **Scores** are points from 0 to 100.
 """
 TAGS: Final = [
@@ -130,35 +128,6 @@ def secured() -> dict[int | str, dict[str, Any]]:
     return {status: refusal(status) for status in (401, 403, 503)}
 
 
-def describe(app: FastAPI, bodies: Iterable[type[BaseModel]]) -> None:
-    """Give an application its OpenAPI document, made once. bodies: read by `json_body`."""
-    read: tuple[type[BaseModel], ...] = (*bodies, Problem)
-    shapes: list[tuple[type[BaseModel], Literal["validation"]]] = [
-        (shape, "validation") for shape in read
-    ]
-    plain = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = plain()
-            _, found = models_json_schema(shapes, ref_template=f"{_REF}{{model}}")
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(found.get("$defs", {}))
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            for name, example in _examples_of(Answer):
-                if name in schemas:
-                    schemas[name]["examples"] = [example]
-            for operations in document["paths"].values():
-                for operation in operations.values():
-                    _exemplify(operation, schemas)
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    # FastAPI's own way to extend the document is to replace this method of the instance.
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
 def add_docs(app: FastAPI) -> None:
     """Serve /docs with all that it loads, so that it needs no internet; `/` leads there."""
     app.mount("/docs/assets", StaticFiles(packages=[("fastapi_swagger", "resources")]))
@@ -185,34 +154,3 @@ def add_docs(app: FastAPI) -> None:
 
     app.add_route("/docs", docs, include_in_schema=False)
     app.add_route("/", root, include_in_schema=False)
-
-
-def _examples_of(root: type[BaseModel]) -> Iterator[tuple[str, object]]:
-    """Each answer's name and example, whole: FastAPI drops the nulls of its own copies."""
-    for shape in root.__subclasses__():
-        extra = shape.model_config.get("json_schema_extra")
-        if isinstance(extra, dict) and isinstance(examples := extra.get("examples"), list):
-            yield shape.__name__, examples[0]
-        yield from _examples_of(shape)
-
-
-def _exemplify(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Say an example beside every body and answer whose shape has one."""
-    said = [operation.get("requestBody", {}), *operation["responses"].values()]
-    for content in said:
-        media = content.get("content", {}).get("application/json")
-        if media is not None and "example" not in media:
-            example = _example(media.get("schema", {}), schemas)
-            if example is not None:
-                media["example"] = example
-
-
-def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> object:
-    """A shape's own example; of a list, a page with one of what it lists."""
-    shape = schemas.get(schema.get("$ref", "").removeprefix(_REF), schema)
-    if shape.get("examples"):
-        return shape["examples"][0]
-    listed = shape.get("properties", {}).get("data", {}).get("items")
-    if listed is None:
-        return None
-    return {"data": [_example(listed, schemas)], "next": None}

@@ -10,11 +10,13 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
+import msgspec
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from alerts.errors import (
     Conflict,
@@ -80,6 +82,20 @@ PROBLEMS: Final[Mapping[type[GradebellError], ProblemType]] = MappingProxyType(
 )
 
 
+class Refusal(JSONResponse):
+    """A problem as a response; it names the request it answers, for whoever asks about it."""
+
+    media_type = MEDIA_TYPE
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        request_id = scope.get("state", {}).get("request_id")
+        if request_id is not None:
+            self.body = self.render({**msgspec.json.decode(self.body), "request_id": request_id})
+            self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
 def type_of(error: GradebellError) -> ProblemType:
     """What kind of problem an error is: that of its class, or of the nearest one above."""
     if isinstance(error, Denied) and not error.authenticated:
@@ -96,12 +112,7 @@ def answer(
 ) -> Response:
     """One problem as a response. members: what it says beyond the standard ones."""
     content = {"type": kind.urn, "title": kind.title, "status": kind.status, "detail": detail}
-    return JSONResponse(
-        content | dict(members or {}),
-        status_code=kind.status,
-        headers=dict(headers or {}),
-        media_type=MEDIA_TYPE,
-    )
+    return Refusal(content | dict(members or {}), kind.status, headers=dict(headers or {}))
 
 
 def answer_error(error: GradebellError) -> Response:

@@ -18,6 +18,7 @@ SECRET: Final = "sec_"  # noqa: S105 - a prefix, not a secret.
 SEND: Final = "snd_"
 LEASE: Final = "lse_"
 SWEEP: Final = "swp_"
+REQUEST: Final = "req_"
 
 # The operator's own app, there from the first migration on.
 HOUSE_APP: Final = APP + "0" * 26

@@ -25,6 +25,7 @@ EXAMPLE_CYCLE: Final = "cyc_01kahg3c8p3d8v6zj4m2q9w7xs"
 EXAMPLE_EVENT: Final = "evt_01kah9pm00jv0r6e0g3t6m1kdy"
 EXAMPLE_ENDPOINT: Final = "ep_01kahfzv5n9k3t1x7b8c2d4e6f"
 EXAMPLE_DELIVERY: Final = "dlv_01kahg3cxqw8m5n2b7v4c1x9za"
+EXAMPLE_REQUEST: Final = "req_01kahg3cq0h5w7y9b1d3f5g7j9"
 EXAMPLE_APP: Final = "app_01kahfye2r4t6y8w0q1s3d5f7g"
 
 
@@ -77,6 +78,9 @@ class Problem(Answer):
     oldest: str | None = Field(
         default=None, description="The oldest `after` that the feed still takes."
     )
+    request_id: str | None = Field(
+        default=None, description="The request's id, as `X-Request-Id` and our logs have it."
+    )
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,6 +92,7 @@ class Problem(Answer):
                     "detail": "filter.tokens[0]: no token bears the symbol 'BTCC'",
                     "field": "filter.tokens[0]",
                     "candidates": ["BTC", "WBTC"],
+                    "request_id": EXAMPLE_REQUEST,
                 }
             ]
         }

@@ -1,0 +1,94 @@
+"""The OpenAPI document: what FastAPI says of the API, with examples, headers and our own bodies."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Literal
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from alerts.api.schemas.base import EXAMPLE_REQUEST, Answer, Problem
+
+_REF: Final = "#/components/schemas/"
+_REQUEST_ID: Final = {
+    "name": "X-Request-Id",
+    "in": "header",
+    "required": False,
+    "description": "What you call this request: letters, digits and `._~:/+=@-`, up to 128. "
+    "Without one we make it up.",
+    "schema": {"type": "string", "maxLength": 128},
+    "example": EXAMPLE_REQUEST,
+}
+_ANSWERED_ID: Final = {
+    "description": "The request's id, as our logs have it.",
+    "schema": {"type": "string"},
+    "example": EXAMPLE_REQUEST,
+}
+
+
+def describe(app: FastAPI, bodies: Iterable[type[BaseModel]]) -> None:
+    """Give an application its OpenAPI document, made once. bodies: read by `json_body`."""
+    read: tuple[type[BaseModel], ...] = (*bodies, Problem)
+    shapes: list[tuple[type[BaseModel], Literal["validation"]]] = [
+        (shape, "validation") for shape in read
+    ]
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            _, found = models_json_schema(shapes, ref_template=f"{_REF}{{model}}")
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(found.get("$defs", {}))
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            for name, example in _examples_of(Answer):
+                if name in schemas:
+                    schemas[name]["examples"] = [example]
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    _exemplify(operation, schemas)
+                    _head(operation)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    # FastAPI's own way to extend the document is to replace this method of the instance.
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _examples_of(root: type[BaseModel]) -> Iterator[tuple[str, object]]:
+    """Each answer's name and example, whole: FastAPI drops the nulls of its own copies."""
+    for shape in root.__subclasses__():
+        extra = shape.model_config.get("json_schema_extra")
+        if isinstance(extra, dict) and isinstance(examples := extra.get("examples"), list):
+            yield shape.__name__, examples[0]
+        yield from _examples_of(shape)
+
+
+def _head(operation: dict[str, Any]) -> None:
+    """Say which headers a call takes and its answers bear."""
+    operation.setdefault("parameters", []).append(_REQUEST_ID)
+    for response in operation["responses"].values():
+        response.setdefault("headers", {})["X-Request-Id"] = _ANSWERED_ID
+
+
+def _exemplify(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Say an example beside every body and answer whose shape has one."""
+    said = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for content in said:
+        media = content.get("content", {}).get("application/json")
+        if media is not None and "example" not in media:
+            example = _example(media.get("schema", {}), schemas)
+            if example is not None:
+                media["example"] = example
+
+
+def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> object:
+    """A shape's own example; of a list, a page with one of what it lists."""
+    shape = schemas.get(schema.get("$ref", "").removeprefix(_REF), schema)
+    if shape.get("examples"):
+        return shape["examples"][0]
+    listed = shape.get("properties", {}).get("data", {}).get("items")
+    if listed is None:
+        return None
+    return {"data": [_example(listed, schemas)], "next": None}
