@@ -46,27 +46,37 @@ _FORBIDDEN_V4 = tuple(
     )
 )
 
-# https://www.iana.org/assignments/iana-ipv6-special-registry: everything outside the global unicast
-# block is refused unnamed, so this list holds what is special inside it.
+# https://www.iana.org/assignments/iana-ipv6-special-registry, and what wraps an IPv4 address: a
+# gateway or a tunnel of ours would unwrap it behind our back, so none of these is judged by what it
+# carries. What is neither here nor in the global unicast block is refused without a name.
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _FORBIDDEN_V6 = tuple(
     (IPv6Network(network), reason)
     for network, reason in (
+        ("fd00:ec2::254/128", "a cloud's own service"),
+        ("fd20:ce::254/128", "a cloud's own service"),
+        ("::/128", "this very network"),
+        ("::1/128", "loopback"),
+        ("::ffff:0:0/96", "an IPv4 address in other clothes"),
+        ("::/96", "an IPv4 address in other clothes"),
+        ("64:ff9b::/96", "a NAT64 gateway"),
+        ("64:ff9b:1::/48", "a NAT64 gateway"),
         ("2001::/32", "a Teredo tunnel"),
+        ("2001:2::/48", "for benchmarks"),
         ("2001::/23", "reserved"),
         ("2001:db8::/32", "for documentation"),
         ("2002::/16", "a 6to4 relay"),
         ("3fff::/20", "for documentation"),
+        ("fc00::/7", "private"),
+        ("fe80::/10", "link-local"),
+        ("ff00::/8", "multicast"),
     )
 )
 
-# Addresses that are an IPv4 address in other clothes: the network and how far to shift to find it.
-# NAT64 (RFC 6052) is how hosts without IPv4 reach all of it; the mapped form is IPv4 itself.
-_NAT64 = IPv6Network("64:ff9b::/96")
-_MAPPED = IPv6Network("::ffff:0:0/96")
-_V4_BITS = 0xFFFF_FFFF
-# RFC 5214: an interface named 0000:5efe or 0200:5efe carries the IPv4 address it tunnels to.
+# RFC 5214: an interface named 0000:5efe or 0200:5efe carries the IPv4 address it tunnels to. It may
+# stand in anybody's network, so it is judged by that address.
 _ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
+_LOW_32_BITS = 0xFFFF_FFFF
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
@@ -74,22 +84,20 @@ _PORT = re.compile(r"[1-9][0-9]{0,4}")
 def forbidden(address: Address) -> str | None:
     """Why we do not connect to this address, or None if we do.
 
-    IPv6: global unicast only, without the blocks reserved inside it. NAT64, mapped and ISATAP
-    addresses are judged by the IPv4 address they carry; 6to4 and Teredo, which no receiver lives
-    behind, are refused whatever they carry.
+    IPv6: global unicast only, without the blocks reserved inside it and those that wrap an IPv4
+    address, whichever: NAT64, 6to4, Teredo, mapped and compatible ones.
     """
     if isinstance(address, IPv4Address):
         return _named(address, _FORBIDDEN_V4)
-    carried = IPv4Address(int(address) & _V4_BITS)
     if address.scope_id is not None:
         return "bound to one network card"
-    if address in _NAT64 or address in _MAPPED:
-        return forbidden(carried)
+    if reason := _named(address, _FORBIDDEN_V6):
+        return reason
     if address not in _GLOBAL_UNICAST:
         return "not a public address"
-    if (int(address) >> 32) & _V4_BITS in _ISATAP and (reason := forbidden(carried)):
-        return reason
-    return _named(address, _FORBIDDEN_V6)
+    if (int(address) >> 32) & _LOW_32_BITS in _ISATAP:
+        return forbidden(IPv4Address(int(address) & _LOW_32_BITS))
+    return None
 
 
 def read_port(text: str) -> int | None:
