@@ -140,7 +140,7 @@ class Dispatcher:
     def _pump(self, turn: Turn) -> None:
         """Put on the wire what may go; never with less than a deadline of lease left."""
         while turn.waiting and turn.in_flight < turn.width and not turn.is_stopped:
-            if self._stopping or self._clock.monotonic() + self._deadline > turn.lease_ends:
+            if self._stopping or not turn.lasts(self._clock.monotonic() + self._deadline):
                 return
             turn.in_flight += 1
             task = asyncio.create_task(self._send(turn, turn.waiting.popleft()))
@@ -159,7 +159,9 @@ class Dispatcher:
 
     async def _send(self, turn: Turn, parcel: Parcel) -> None:
         sender = self._senders[turn.destination.channel]
-        if not sender.repeatable and not await begin(turn, parcel, store=self._store):
+        if not sender.repeatable and not await begin(
+            turn, parcel, store=self._store, clock=self._clock, deadline=self._deadline
+        ):
             self._answered.set()
             return
         started = self._clock.now()
@@ -180,11 +182,6 @@ class Dispatcher:
         self._answered.set()
         self._pump(turn)
 
-    def _take_answers(self) -> list[Sent]:
-        sent, self._sent = self._sent, []
-        self._count(sent, -1)
-        return sent
-
     def _count(self, sent: Sequence[Sent], step: int) -> None:
         for one in sent:
             turn = self._turns.get(one.endpoint_id)
@@ -196,14 +193,14 @@ class Dispatcher:
             await self._answered.wait()
             async with self._settling:
                 self._answered.clear()
-                sent = self._take_answers()
+                sent = list(self._sent)
+                self._count(sent, -1)
                 try:
                     await self._settle(sent)
                     continue
                 except StorageFailed as error:
                     fail(Step.JOB_FAILED, error, job="settle", answers=len(sent))
                     self._count(sent, 1)
-                    self._sent = sent + self._sent
                     self._answered.set()
             await asyncio.sleep(STORAGE_PAUSE_SECONDS)
 
@@ -212,7 +209,7 @@ class Dispatcher:
         turns = [
             turn
             for turn in self._turns.values()
-            if turn.endpoint_id in touched or turn.is_lost or not turn.open
+            if turn.endpoint_id in touched or turn.is_stopped or not turn.open
         ]
         async with self._store.write() as tx:
             await settle(tx, sent, self._terms, also_lock=[turn.endpoint_id for turn in turns])
@@ -226,6 +223,8 @@ class Dispatcher:
                 and turn.endpoint_id not in fresh
             ]
             await release(tx, [turn for turn in ended if not turn.is_lost])
+        # Only now: whatever breaks before the commit, the drain still has every answer.
+        del self._sent[: len(sent)]
         for turn in turns:
             for _ in unsent.get(turn.endpoint_id, ()):
                 turn.waiting.popleft()

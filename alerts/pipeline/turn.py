@@ -9,7 +9,7 @@ from typing import Final
 from alerts.domain.deliveries import Answer, Deferred, EndpointState, Keep, Order, Scope
 from alerts.errors import StorageFailed
 from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, quota_of, take
-from alerts.ports import Destination
+from alerts.ports import Clock, Destination
 from alerts.store.endpoints import find_endpoints
 from alerts.store.engine import Store, Transaction
 from alerts.store.lanes import release_lanes
@@ -54,6 +54,10 @@ class Turn:
     def open(self) -> int:
         """Parcels that are not settled yet."""
         return len(self.waiting) + self.in_flight + self.answered
+
+    def lasts(self, until: float) -> bool:
+        """Whether the lane is ours up to then. until: seconds of the monotonic clock."""
+        return until <= self.lease_ends
 
     def is_over(self, now: float) -> bool:
         """Whether nothing more is to be taken. now: seconds of the monotonic clock."""
@@ -125,10 +129,11 @@ async def release(tx: Transaction, turns: Sequence[Turn]) -> None:
         await release_lanes(tx, lease_id, endpoint_ids)
 
 
-async def begin(turn: Turn, parcel: Parcel, *, store: Store) -> bool:
+async def begin(turn: Turn, parcel: Parcel, *, store: Store, clock: Clock, deadline: float) -> bool:
     """Spend an attempt just before sending what must not be sent twice; False: do not send.
 
-    Then the lane is not ours any more, or nothing can be written, and the turn is stopped.
+    Then the lane is not ours any more, nothing can be written, or writing took so long that less
+    than a deadline (seconds) of lease is left; the turn is stopped, and gives back what was begun.
     """
     begun = 0
     try:
@@ -136,10 +141,13 @@ async def begin(turn: Turn, parcel: Parcel, *, store: Store) -> bool:
             begun = await start(tx, [parcel.waiting.id], lease_id=turn.lease_id)
     except StorageFailed as error:
         fail(Step.JOB_FAILED, error, job="start")
-    if not begun:
-        turn.in_flight -= 1
-        turn.is_stopped = True
-    return bool(begun)
+    if begun and turn.lasts(clock.monotonic() + deadline):
+        return True
+    turn.in_flight -= 1
+    turn.is_stopped = True
+    # Behind the others: a settlement under way takes away as many from the front as it gave back.
+    turn.waiting.append(parcel)
+    return False
 
 
 def stops(answer: Answer) -> bool:
