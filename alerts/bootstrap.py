@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Final
 
-from alerts.channels.addresses import vet_headers, vet_url
+from alerts.channels.addresses import vet_headers
+from alerts.channels.guard import Lookup, system_lookup
 from alerts.channels.networks import Trusted
+from alerts.channels.vetting import open_vetting
 from alerts.channels.webhook import open_webhook_sender
 from alerts.domain.deliveries import Channel
 from alerts.domain.grades import Kind, SourceName, TokenId
@@ -87,11 +88,16 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, *, clock: Clock | None = None, sandbox_url: str = SANDBOX_URL
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    sandbox_url: str = SANDBOX_URL,
+    lookup: Lookup = system_lookup,
 ) -> AsyncIterator[Services]:
     """Everything a process needs, on a database that is migrated already.
 
     sandbox_url: where the sandbox answers, if that is the source.
+    lookup: how the names of webhooks are looked up.
     Raises SettingsInvalid, StorageFailed.
     """
     settings.require_keys()
@@ -100,18 +106,18 @@ async def open_services(
         store = await stack.enter_async_context(
             open_store(settings.database_url, clock=clock, cipher=Cipher(settings.keys))
         )
-        trusted = Trusted.parse(settings.trusted_destinations)
         webhook = await stack.enter_async_context(
             open_webhook_sender(
                 clock=clock,
                 https_only=settings.https_only,
-                trusted=trusted,
+                trusted=Trusted.parse(settings.trusted_destinations),
                 deadline_seconds=settings.send_deadline_seconds,
                 connect_seconds=min(5.0, settings.send_deadline_seconds),
+                lookup=lookup,
             )
         )
         waker = await stack.enter_async_context(open_waker(settings.redis_url))
-        desk = await _desk(store, settings, trusted)
+        desk = await _desk(stack, store, settings, lookup=lookup)
         senders: dict[Channel, Sender] = {Channel.WEBHOOK: webhook}
         yield Services(
             settings=settings,
@@ -127,14 +133,17 @@ async def open_services(
         )
 
 
-async def _desk(store: Store, settings: Settings, trusted: Trusted) -> Desk:
+async def _desk(stack: AsyncExitStack, store: Store, settings: Settings, *, lookup: Lookup) -> Desk:
+    trusted = Trusted.parse(settings.trusted_destinations)
+    vetting = open_vetting(https_only=settings.https_only, trusted=trusted, lookup=lookup)
+    vet_url = await stack.enter_async_context(vetting)
     async with store.write() as tx:
         fresh = secrets.token_bytes(LOOKUP_KEY_BYTES)
         lookup_key = await ensure_lookup_key(tx, store.cipher, fresh)
     return Desk(
         store=store,
         lookup_key=lookup_key,
-        vet_url=partial(vet_url, https_only=settings.https_only, trusted=trusted),
+        vet_url=vet_url,
         vet_headers=vet_headers,
         fresh_secret=secrets.token_bytes,
     )

@@ -103,7 +103,8 @@ async def _adopt(services: Services, receiver: Receiver) -> EndpointRecord:
         )
         receiver.secrets = [made.secret]
         return made.endpoint
-    ciphertext, hashed = services.desk.seal_address(services.desk.vet_url(receiver.url))
+    address = await services.desk.vet_url(receiver.url)
+    ciphertext, hashed = services.desk.seal_address(address)
     async with services.store.write() as tx:
         await move_endpoint(tx, known.id, ciphertext, hashed=hashed)
         live = await live_secrets(tx, [known.id])

@@ -1,7 +1,7 @@
 """Endpoints: made, changed, tested and ended on behalf of an app."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -40,12 +40,13 @@ MOST_TOKENS: Final = 10_000
 class Desk:
     """What making endpoints takes. vet_url and vet_headers raise InvalidInput.
 
+    vet_url looks names up, so it is never called within a transaction.
     lookup_key: addresses are found by a hash under it. fresh_secret: raw bytes, new each time.
     """
 
     store: Store
     lookup_key: bytes
-    vet_url: Callable[[str], str]
+    vet_url: Callable[[str], Awaitable[str]]
     vet_headers: Callable[[Mapping[str, str]], tuple[tuple[str, str], ...]]
     fresh_secret: Callable[[int], bytes]
 
@@ -81,7 +82,7 @@ class Made:
 
 async def create_webhook(app_id: str, url: str, wish: Wish, *, desk: Desk) -> Made:
     """A webhook endpoint of an app. Raises InvalidInput, or Conflict if the app has that URL."""
-    address = desk.vet_url(url)
+    address = await desk.vet_url(url)
     headers = desk.vet_headers(wish.headers)
     secret = desk.fresh_secret(SECRET_BYTES)
     ciphertext, hashed = desk.seal_address(address)
@@ -125,7 +126,7 @@ async def change_endpoint(
     url: of a webhook, where to send from now on; None to keep.
     Raises NotFound, InvalidInput, or Conflict if the app has that URL already.
     """
-    address = None if url is None else desk.seal_address(desk.vet_url(url))
+    address = None if url is None else desk.seal_address(await desk.vet_url(url))
     async with desk.store.write() as tx:
         old = await _own(tx, endpoint_id, app_id)
         new = change(old)

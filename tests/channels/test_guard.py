@@ -9,33 +9,20 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import uvloop
+from aiohttp import ClientConnectorError, ClientSession, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from alerts.channels.guard import BlockedAddress, Guard, GuardedResolver
 from alerts.channels.http import Exchange, open_http
 from alerts.channels.networks import Trusted
 from alerts.domain.deliveries import Reason
+from tests.channels.names import PUBLIC, HangingNames, Names
 from tests.receiver import Receiver
 
-PUBLIC = "93.184.215.14"
 Loop = Callable[[], asyncio.AbstractEventLoop]
 
 
-class _Names:
-    """A name server of the test's own: each look-up takes the next answer, the last one for ever.
-
-    It stands for one that is hostile, and changes its mind between two questions.
-    """
-
-    def __init__(self, *answers: Sequence[str]) -> None:
-        self.answers = list(answers)
-        self.asked: list[str] = []
-
-    def __call__(self, host: str) -> Sequence[str]:
-        self.asked.append(host)
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-
-
-async def _post(url: str, names: _Names, trusted: str = "") -> Exchange:
+async def _post(url: str, names: Names, trusted: str = "") -> Exchange:
     async with open_http(deadline_seconds=5, trusted=Trusted.parse(trusted), lookup=names) as http:
         return await http.post(url, {}, b"{}")
 
@@ -45,7 +32,7 @@ def _reason(exchange: Exchange) -> Reason | None:
 
 
 async def test_a_name_that_turns_from_public_to_loopback_between_checks_reaches_nobody() -> None:
-    names = _Names([PUBLIC], ["127.0.0.1"])
+    names = Names([PUBLIC], ["127.0.0.1"])
     async with Receiver() as receiver:
         resolver = GuardedResolver(Guard(Trusted()), names)
         at_creation = await resolver.resolve("rebind.example", receiver.port)
@@ -59,7 +46,7 @@ async def test_a_name_that_turns_from_public_to_loopback_between_checks_reaches_
 
 
 async def test_what_was_judged_is_what_is_connected_to_without_asking_again() -> None:
-    names = _Names(["127.0.0.1"], ["10.0.0.1"])
+    names = Names(["127.0.0.1"], ["10.0.0.1"])
     async with Receiver() as receiver:
         exchange = await _post(
             f"http://flip.example:{receiver.port}/", names, f"127.0.0.1:{receiver.port}"
@@ -67,6 +54,35 @@ async def test_what_was_judged_is_what_is_connected_to_without_asking_again() ->
 
         assert exchange.status == 204
         assert names.asked == ["flip.example"]
+
+
+class _Liar(AbstractResolver):
+    """Has the guard judge one answer, and gives the connector another."""
+
+    def __init__(self, judged: GuardedResolver) -> None:
+        self._judged = judged
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        (result,) = await self._judged.resolve(host, port, family)
+        return [{**result, "host": "127.0.0.1"}]
+
+    async def close(self) -> None:
+        await self._judged.close()
+
+
+async def test_an_answer_that_flips_after_it_was_judged_is_stopped_by_the_socket() -> None:
+    guard = Guard(Trusted())
+    connector = TCPConnector(
+        resolver=_Liar(GuardedResolver(guard, Names([PUBLIC]))), socket_factory=guard.open_socket
+    )
+    async with Receiver() as receiver, ClientSession(connector=connector) as session:
+        with pytest.raises(ClientConnectorError) as failed:
+            await session.post(f"http://flip.example:{receiver.port}/", data=b"{}")
+
+        assert isinstance(failed.value.os_error, BlockedAddress)
+        assert receiver.requests == []
 
 
 @pytest.mark.parametrize(
@@ -83,14 +99,14 @@ async def test_what_was_judged_is_what_is_connected_to_without_asking_again() ->
     ids=str,
 )
 async def test_one_forbidden_address_among_the_answers_refuses_them_all(answer: list[str]) -> None:
-    exchange = await _post("http://mixed.example/", _Names(answer))
+    exchange = await _post("http://mixed.example/", Names(answer))
 
     assert _reason(exchange) is Reason.BLOCKED_ADDRESS
     assert exchange.remote_address is None
 
 
 async def test_a_refusal_does_not_tell_where_the_name_leads() -> None:
-    exchange = await _post("http://inside.example/", _Names(["10.1.2.3"]))
+    exchange = await _post("http://inside.example/", Names(["10.1.2.3"]))
 
     assert exchange.failure is not None
     assert exchange.failure.detail == "the name leads to an address that is private"
@@ -101,7 +117,7 @@ async def test_a_refusal_does_not_tell_where_the_name_leads() -> None:
 async def test_an_address_in_the_url_is_refused_by_the_socket_though_nothing_resolves_it(
     host: str,
 ) -> None:
-    names = _Names([PUBLIC])
+    names = Names([PUBLIC])
     async with Receiver() as receiver:
         exchange = await _post(f"http://{host}:{receiver.port}/", names)
 
@@ -113,7 +129,7 @@ async def test_an_address_in_the_url_is_refused_by_the_socket_though_nothing_res
 @pytest.mark.parametrize("host", ["2130706433", "127.1", "0177.0.0.1"])
 async def test_an_odd_notation_that_came_past_the_first_check_connects_to_nobody(host: str) -> None:
     async with Receiver() as receiver:
-        exchange = await _post(f"http://{host}:{receiver.port}/", _Names([PUBLIC]))
+        exchange = await _post(f"http://{host}:{receiver.port}/", Names([PUBLIC]))
 
         assert _reason(exchange) in {Reason.INVALID_URL, Reason.BLOCKED_ADDRESS}
         assert receiver.requests == []
@@ -124,9 +140,9 @@ async def test_a_trusted_name_may_lead_anywhere_and_its_neighbour_may_not() -> N
         port = receiver.port
         trusted = f"receiver:{port}"
 
-        friend = await _post(f"http://receiver:{port}/", _Names(["127.0.0.1"]), trusted)
-        other = await _post(f"http://other.example:{port}/", _Names(["127.0.0.1"]), trusted)
-        literal = await _post(f"http://127.0.0.1:{port}/", _Names(["127.0.0.1"]), trusted)
+        friend = await _post(f"http://receiver:{port}/", Names(["127.0.0.1"]), trusted)
+        other = await _post(f"http://other.example:{port}/", Names(["127.0.0.1"]), trusted)
+        literal = await _post(f"http://127.0.0.1:{port}/", Names(["127.0.0.1"]), trusted)
 
     assert friend.status == 204
     assert _reason(other) is Reason.BLOCKED_ADDRESS
@@ -152,7 +168,7 @@ async def test_a_name_without_addresses_is_a_dns_failure() -> None:
     def unknown(host: str) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, f"{host} not known")
 
-    for lookup in (unknown, _Names([])):
+    for lookup in (unknown, Names([])):
         async with open_http(deadline_seconds=5, lookup=lookup) as http:
             exchange = await http.post("http://nowhere.example/k3y", {}, b"{}")
 
@@ -177,22 +193,8 @@ async def test_a_name_server_that_hangs_ends_with_the_time_for_connecting() -> N
     assert exchange.timings_ms["total"] < 3000
 
 
-class _Hanging:
-    """A name server that answers for healthy.example only, until it is `over`."""
-
-    def __init__(self) -> None:
-        self.over = threading.Event()
-        self.asked: list[str] = []
-
-    def __call__(self, host: str) -> Sequence[str]:
-        self.asked.append(host)
-        if host != "healthy.example":
-            self.over.wait(30)
-        return [PUBLIC]
-
-
 async def test_a_hundred_names_that_hang_do_not_keep_a_healthy_one_waiting() -> None:
-    names = _Hanging()
+    names = HangingNames()
     resolver = GuardedResolver(Guard(Trusted()), names)
     hanging = [asyncio.create_task(resolver.resolve(f"{n}.example", 443)) for n in range(100)]
     try:
@@ -212,7 +214,7 @@ async def test_a_hundred_names_that_hang_do_not_keep_a_healthy_one_waiting() -> 
 async def test_a_name_that_hangs_is_looked_up_once_for_all_who_ask_and_outlives_who_gave_up() -> (
     None
 ):
-    names = _Hanging()
+    names = HangingNames()
     resolver = GuardedResolver(Guard(Trusted()), names)
     asking = [asyncio.create_task(resolver.resolve("slow.example", port)) for port in range(1, 5)]
     try:
@@ -232,7 +234,7 @@ async def test_a_name_that_hangs_is_looked_up_once_for_all_who_ask_and_outlives_
 async def test_a_name_without_addresses_is_asked_for_again_only_after_a_while(
     failed_seconds: float, times: int
 ) -> None:
-    names = _Names([])
+    names = Names([])
     resolver = GuardedResolver(Guard(Trusted()), names, failed_seconds=failed_seconds)
 
     for _ in range(2):

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import BigInteger, Column, Table, select, type_coerce, update
 
 from alerts.bootstrap import Services, open_services
+from alerts.channels.guard import Lookup, system_lookup
 from alerts.domain.grades import Grade, Kind, Reading, SourceName, TokenId, read_grade, source_name
 from alerts.domain.ids import HOUSE_APP
 from alerts.pipeline.diff import diff_cycle
@@ -86,11 +87,17 @@ async def open_with(database_url: str, receiver: Receiver) -> AsyncIterator[Open
     opened: list[Services] = []
     async with AsyncExitStack() as stack:
 
-        async def run(*, clock: Clock | None = None, **knobs: Any) -> Services:  # noqa: ANN401 - any setting.
+        async def run(
+            *,
+            clock: Clock | None = None,
+            lookup: Lookup = system_lookup,
+            **knobs: Any,  # noqa: ANN401 - any setting.
+        ) -> Services:
             settings = settings_for(
                 database_url, trusted_destinations=receiver.destination, **knobs
             )
-            opened.append(await stack.enter_async_context(open_services(settings, clock=clock)))
+            opening = open_services(settings, clock=clock, lookup=lookup)
+            opened.append(await stack.enter_async_context(opening))
             return opened[-1]
 
         yield run
