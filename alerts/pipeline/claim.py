@@ -166,7 +166,9 @@ async def _read_destinations(
         except Undecryptable as error:
             fail(Step.JOB_FAILED, error, job="claim", endpoint=endpoint.id)
             await hold(tx, endpoint.id, await tx.now() + UNREADABLE_WAIT)
-    await release_lanes(tx, lease_id, [key for key in endpoints if key not in found])
+    unread = [endpoint for endpoint in endpoints.values() if endpoint.id not in found]
+    strict = {endpoint.id for endpoint in unread if endpoint.order is Order.STRICT}
+    await release_lanes(tx, lease_id, [endpoint.id for endpoint in unread], strict=strict)
     return found
 
 

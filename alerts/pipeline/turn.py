@@ -122,11 +122,12 @@ async def give_back(tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[st
 
 async def release(tx: Transaction, turns: Sequence[Turn]) -> None:
     """Give lanes back, those that were ours to the end."""
+    strict = {turn.endpoint_id for turn in turns if turn.order is Order.STRICT}
     by_lease: dict[str, list[str]] = {}
     for turn in turns:
         by_lease.setdefault(turn.lease_id, []).append(turn.endpoint_id)
     for lease_id, endpoint_ids in by_lease.items():
-        await release_lanes(tx, lease_id, endpoint_ids)
+        await release_lanes(tx, lease_id, endpoint_ids, strict=strict)
 
 
 async def begin(turn: Turn, parcel: Parcel, *, store: Store, clock: Clock, deadline: float) -> bool:

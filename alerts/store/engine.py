@@ -166,8 +166,14 @@ def create_engine(database_url: str) -> AsyncEngine:
     except ArgumentError:
         raise SettingsInvalid("GRADEBELL_DATABASE_URL is not a database URL") from None
     if url.drivername == "postgresql+asyncpg":
+        # Statements here are short; compiling one takes longer than running it.
         return create_async_engine(
-            url, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True
+            url,
+            pool_size=10,
+            max_overflow=10,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"server_settings": {"jit": "off"}},
         )
     if url.drivername != "sqlite+aiosqlite":
         problem = (

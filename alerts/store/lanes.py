@@ -5,25 +5,21 @@ endpoint, and reads their deliveries only in later statements: a statement that 
 sees the other rows as they were before the wait.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import (
-    ColumnElement,
-    case,
-    exists,
-    func,
-    literal,
     or_,
     select,
+    true,
     update,
 )
 
 from alerts.domain.deliveries import Order, State
 from alerts.store.engine import Transaction
-from alerts.store.outbox import has_older_open
+from alerts.store.queue import due_of_lane, has_due
 from alerts.store.tables import deliveries, endpoints, lanes
 
 # A lane that sleeps this far past what is due in it was forgotten; transactions under way do less.
@@ -122,15 +118,16 @@ async def hold(tx: Transaction, endpoint_id: str, until: datetime) -> None:
     )
 
 
-async def release_lanes(tx: Transaction, lease_id: str, endpoint_ids: Sequence[str]) -> None:
+async def release_lanes(
+    tx: Transaction, lease_id: str, endpoint_ids: Sequence[str], *, strict: Collection[str] = ()
+) -> None:
     """Give lanes back: what was reserved and not started is free again.
 
     The lanes are locked already. Each is due when the first of its open deliveries is, and if
-    that is now, it goes to the back.
+    that is now, it goes to the back. strict: those endpoints that want strict order.
     """
     if not endpoint_ids:
         return
-    now = await tx.now()
     await tx.connection.execute(
         update(deliveries)
         .where(
@@ -140,11 +137,7 @@ async def release_lanes(tx: Transaction, lease_id: str, endpoint_ids: Sequence[s
         )
         .values(lease_id=None)
     )
-    await tx.connection.execute(
-        update(lanes)
-        .where(lanes.c.lease_id == lease_id, lanes.c.endpoint_id.in_(endpoint_ids))
-        .values(lease_id=None, lease_until=None, due_at=_due_of_lane(now))
-    )
+    await _free(tx, endpoint_ids, strict=strict, lease_id=lease_id)
 
 
 async def expired_lanes(tx: Transaction, limit: int) -> list[tuple[str, str]]:
@@ -161,12 +154,25 @@ async def expired_lanes(tx: Transaction, limit: int) -> list[tuple[str, str]]:
 
 async def free_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
     """Take the lease of a lost worker off lanes that are locked already."""
-    now = await tx.now()
-    await tx.connection.execute(
-        update(lanes)
-        .where(lanes.c.endpoint_id.in_(endpoint_ids))
-        .values(lease_id=None, lease_until=None, due_at=_due_of_lane(now))
+    query = select(endpoints.c.id).where(
+        endpoints.c.id.in_(endpoint_ids), endpoints.c.order == Order.STRICT
     )
+    strict = set((await tx.connection.execute(query)).scalars())
+    await _free(tx, endpoint_ids, strict=strict, lease_id=None)
+
+
+async def _free(
+    tx: Transaction, endpoint_ids: Sequence[str], *, strict: Collection[str], lease_id: str | None
+) -> None:
+    """lease_id: only lanes that are under it; None for all."""
+    now = await tx.now()
+    is_ours = true() if lease_id is None else lanes.c.lease_id == lease_id
+    for is_strict in (False, True):
+        ids = [one for one in endpoint_ids if (one in strict) is is_strict]
+        if ids:
+            due = due_of_lane(now, is_strict=is_strict)
+            freed = update(lanes).where(lanes.c.endpoint_id.in_(ids), is_ours)
+            await tx.connection.execute(freed.values(lease_id=None, lease_until=None, due_at=due))
 
 
 async def repair_lanes(tx: Transaction, limit: int) -> int:
@@ -176,11 +182,10 @@ async def repair_lanes(tx: Transaction, limit: int) -> int:
     """
     now = await tx.now()
     columns = lanes.c
-    waits = exists(select(deliveries.c.id).where(*_is_open_in_lane(), deliveries.c.due_at <= now))
     asleep = (
         columns.lease_id.is_(None),
         or_(columns.due_at.is_(None), columns.due_at > now + OVERSLEPT),
-        waits,
+        has_due(now),
     )
     query = (
         select(columns.endpoint_id)
@@ -196,27 +201,3 @@ async def repair_lanes(tx: Transaction, limit: int) -> int:
         update(lanes).where(columns.endpoint_id.in_(ids), *asleep).values(due_at=now)
     )
     return repaired.rowcount
-
-
-def _due_of_lane(now: datetime) -> ColumnElement[datetime | None]:
-    """When a lane next wants a worker, its order considered; null if nothing in it is open.
-
-    Not before `now`: a lane with work left is due at once, and goes behind those that waited.
-    """
-    due = deliveries.c.due_at
-    later_of_both = case((due < now, literal(now, due.type)), else_=due)
-    return select(func.min(later_of_both)).where(*_is_open_in_lane()).scalar_subquery()
-
-
-def _is_open_in_lane() -> tuple[ColumnElement[bool], ...]:
-    """Deliveries of a lane that could be sent, were they due; for use in a query of lanes."""
-    is_strict = exists(
-        select(endpoints.c.id).where(
-            endpoints.c.id == lanes.c.endpoint_id, endpoints.c.order == Order.STRICT
-        )
-    )
-    return (
-        deliveries.c.endpoint_id == lanes.c.endpoint_id,
-        deliveries.c.state == State.PENDING,
-        or_(~is_strict, ~has_older_open(deliveries)),
-    )

@@ -1,13 +1,11 @@
 """The deliveries of leased lanes: reserved, begun, settled, and what a lost worker left."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import (
-    ColumnElement,
-    FromClause,
     Row,
     Select,
     and_,
@@ -22,10 +20,9 @@ from sqlalchemy import (
 
 from alerts.domain.deliveries import SkipReason, State, Trigger
 from alerts.store.engine import Transaction
+from alerts.store.queue import OPEN, next_in_lane
 from alerts.store.rows import record_of
 from alerts.store.tables import attempts, deliveries, events, lanes
-
-OPEN: Final = (State.PENDING, State.SENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +110,15 @@ async def reserve(
     found: list[Waiting] = []
     for (count, is_strict), ids in groups.items():
         heads = _heads(tx, ids, count=count, now=now, is_strict=is_strict)
-        found += [_waiting(row) for row in await tx.connection.execute(heads)]
+        rows = [_waiting(row) for row in await tx.connection.execute(heads)]
+        found += _first_of_each(rows, count)
     if found:
         await tx.connection.execute(
             update(deliveries)
             .where(deliveries.c.id.in_([waiting.id for waiting in found]))
             .values(lease_id=lease_id)
         )
-    return sorted(found, key=lambda waiting: (waiting.position > 0, waiting.sequence))
+    return found
 
 
 async def start(tx: Transaction, delivery_ids: Sequence[str], *, lease_id: str) -> int:
@@ -227,20 +225,6 @@ async def deliver_late(tx: Transaction, delivery_ids: Sequence[str]) -> None:
         )
 
 
-def has_older_open(newer: FromClause) -> ColumnElement[bool]:
-    """Whether an older delivery about the same token and kind has not ended."""
-    older = deliveries.alias("older")
-    return exists(
-        select(older.c.id).where(
-            older.c.endpoint_id == newer.c.endpoint_id,
-            older.c.token == newer.c.token,
-            older.c.kind == newer.c.kind,
-            older.c.sequence < newer.c.sequence,
-            older.c.state.in_(OPEN),
-        )
-    )
-
-
 # What a `Waiting` is made of.
 _COLUMNS: Final = (
     deliveries.c.id,
@@ -266,32 +250,35 @@ _COLUMNS: Final = (
 def _heads(
     tx: Transaction, endpoint_ids: Sequence[str], *, count: int, now: datetime, is_strict: bool
 ) -> Select[tuple[object, ...]]:
-    """The first `count` due deliveries of each lane, read from the index and no further."""
-    head = deliveries.alias("head")
-    first = (
-        select(head.c.id)
-        .where(
-            head.c.endpoint_id == lanes.c.endpoint_id,
-            head.c.state == State.PENDING,
-            head.c.lease_id.is_(None),
-            head.c.due_at <= now,
-        )
-        .order_by(head.c.position, head.c.sequence)
-        .limit(count)
-    )
-    if is_strict:
-        first = first.where(~has_older_open(head))
+    """The heads of each lane's two lines, at most `count` of either."""
+    first = next_in_lane(count=count, now=now, is_strict=is_strict)
     # PostgreSQL plans LATERAL well and a correlated IN badly; SQLite has only the latter.
     if tx.is_postgresql:
-        lateral = first.correlate(lanes).lateral("first")
+        lateral = first.lateral("first")
         joined = lanes.join(lateral, true()).join(deliveries, deliveries.c.id == lateral.c.id)
     else:
-        joined = lanes.join(deliveries, deliveries.c.id.in_(first.correlate(lanes)))
+        joined = lanes.join(deliveries, deliveries.c.id.in_(first))
     return (
         select(*_COLUMNS)
         .select_from(joined.join(events, events.c.id == deliveries.c.event_id))
         .where(lanes.c.endpoint_id.in_(endpoint_ids))
     )
+
+
+def _first_of_each(rows: Iterable[Waiting], count: int) -> list[Waiting]:
+    """The first `count` of each lane: first attempts by event, then all else by due time."""
+    lines: dict[str, list[Waiting]] = {}
+    for waiting in sorted(rows, key=_place):
+        line = lines.setdefault(waiting.endpoint_id, [])
+        if len(line) < count:
+            line.append(waiting)
+    return [waiting for line in lines.values() for waiting in line]
+
+
+def _place(waiting: Waiting) -> tuple[bool, datetime | int, int]:
+    if waiting.position == 0 and waiting.trigger is Trigger.SCHEDULE:
+        return (False, waiting.sequence, 0)
+    return (True, waiting.due_at, waiting.sequence)
 
 
 def _waiting(row: Row[tuple[object, ...]]) -> Waiting:

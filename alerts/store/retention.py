@@ -8,7 +8,7 @@ from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.counters import add_to_counter, read_counter
 from alerts.store.engine import Transaction
 from alerts.store.events import DROPPED
-from alerts.store.outbox import OPEN
+from alerts.store.queue import OPEN
 from alerts.store.tables import attempts, deliveries, events, grades
 
 

@@ -145,7 +145,8 @@ async def test_first_attempts_go_before_retries(services: Services, receiver: Re
     log = await log_of(services)
     assert [one.token for one in log] == [token("a"), token("b"), token("c")]
     order = await starts(services, log)
-    assert order[2:] == [(log[2].id, 1), (log[0].id, 2), (log[1].id, 2)]
+    assert order[2] == (log[2].id, 1)
+    assert sorted(order[3:]) == sorted([(log[0].id, 2), (log[1].id, 2)])
 
 
 async def test_at_most_four_are_in_flight_to_one_endpoint(

@@ -1,4 +1,4 @@
-"""The delivery engine: when a lane wakes, in one column."""
+"""The delivery engine: when a lane wakes, and what comes first in it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     _lanes()
+    _waiting()
 
 
 def _lanes() -> None:
@@ -31,3 +32,18 @@ def _lanes() -> None:
         postgresql_where=sa.text("wakes_at IS NOT NULL"),
     )
     op.drop_index("ix_lanes_due_at", "lanes")
+
+
+def _waiting() -> None:
+    """What waits in a lane, in two lines: first attempts by event, all else by due time."""
+    op.drop_index("ix_deliveries_waiting", "deliveries")
+    fresh = "state = 'pending' AND position = 0 AND trigger = 'schedule'"
+    later = "state = 'pending' AND (position > 0 OR trigger <> 'schedule')"
+    for name, order, where in (("fresh", "sequence", fresh), ("later", "due_at", later)):
+        op.create_index(
+            f"ix_deliveries_{name}",
+            "deliveries",
+            ["endpoint_id", order],
+            sqlite_where=sa.text(where),
+            postgresql_where=sa.text(where),
+        )

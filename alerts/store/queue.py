@@ -1,0 +1,138 @@
+"""What waits in a lane, and in which order it goes.
+
+Two lines wait in a lane: first attempts, in order of their events, and behind them retries and
+what was asked for by hand, in order of their due times. Each line is an index of its own, so
+what is next is read from its head, however much waits behind it.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+
+from alerts.domain.deliveries import Order, State, Trigger
+from alerts.store.tables import deliveries, endpoints, lanes
+
+OPEN: Final = (State.PENDING, State.SENDING)
+Line = Callable[[FromClause], tuple[ColumnElement[bool], ...]]
+
+_PENDING: Final[ColumnElement[str]] = literal_column(f"'{State.PENDING}'")
+_SCHEDULE: Final[ColumnElement[str]] = literal_column(f"'{Trigger.SCHEDULE}'")
+_FIRST: Final[ColumnElement[int]] = literal_column("0")
+
+
+def is_fresh(waiting: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """A first attempt that waits, in the words of its index."""
+    columns = waiting.c
+    return (
+        columns.state == _PENDING,
+        columns.position == _FIRST,
+        columns.trigger == _SCHEDULE,
+    )
+
+
+def is_later(waiting: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """A retry, or what was asked for by hand, that waits, in the words of its index."""
+    columns = waiting.c
+    return (
+        columns.state == _PENDING,
+        or_(columns.position > _FIRST, columns.trigger != _SCHEDULE),
+    )
+
+
+def next_in_lane(*, count: int, now: datetime, is_strict: bool) -> Select[tuple[str]]:
+    """Ids of what is due next in a lane, for use in a query of lanes: at most `count` of each line.
+
+    is_strict: what has an older open delivery about its token and kind does not go yet.
+    """
+    lines = []
+    for line, order in ((is_fresh, "sequence"), (is_later, "due_at")):
+        head = deliveries.alias("head")
+        first = (
+            select(head.c.id)
+            .where(
+                head.c.endpoint_id == lanes.c.endpoint_id,
+                *line(head),
+                head.c.lease_id.is_(None),
+                head.c.due_at <= now,
+            )
+            .order_by(head.c[order])
+            .limit(count)
+        )
+        if is_strict:
+            first = first.where(~has_older_open(head))
+        lines.append(select(first.correlate(lanes).subquery("line").c.id))
+    return select(union_all(*lines).subquery("lines").c.id)
+
+
+def due_of_lane(now: datetime, *, is_strict: bool) -> ColumnElement[datetime | None]:
+    """When a lane next wants a worker, for use in an update of lanes; null if nothing is open.
+
+    Not before `now`: a lane with work left is due at once, and goes behind those that waited.
+    is_strict: as for `next_in_lane`.
+    """
+    due = deliveries.c.due_at
+    moment = literal(now, due.type)
+    fresh, later = (_in_lane(line, is_strict=is_strict) for line in (is_fresh, is_later))
+    # First attempts that are not due are few: only quiet hours make one wait.
+    waiting = select(func.min(due).label("due_at")).where(*fresh).correlate(lanes)
+    behind = select(due).where(*later).order_by(due).limit(1).correlate(lanes).subquery("behind")
+    heads = union_all(waiting, select(behind.c.due_at)).subquery("heads")
+    head = select(func.min(heads.c.due_at).label("due_at")).subquery("first").c.due_at
+    first = select(case((head < moment, moment), else_=head)).scalar_subquery()
+    return case((_is_due(fresh, now), moment), else_=first)
+
+
+def has_due(now: datetime) -> ColumnElement[bool]:
+    """Whether anything in a lane is due, for use in a query of lanes."""
+    is_strict = exists(
+        select(endpoints.c.id)
+        .where(endpoints.c.id == lanes.c.endpoint_id, endpoints.c.order == Order.STRICT)
+        .correlate(lanes)
+    )
+    return or_(
+        *(
+            and_(asked, _is_due(_in_lane(line, is_strict=strict), now))
+            for strict, asked in ((False, ~is_strict), (True, is_strict))
+            for line in (is_fresh, is_later)
+        )
+    )
+
+
+def has_older_open(newer: FromClause) -> ColumnElement[bool]:
+    """Whether an older delivery about the same token and kind has not ended."""
+    older = deliveries.alias("older")
+    return exists(
+        select(older.c.id).where(
+            older.c.endpoint_id == newer.c.endpoint_id,
+            older.c.token == newer.c.token,
+            older.c.kind == newer.c.kind,
+            older.c.sequence < newer.c.sequence,
+            older.c.state.in_(OPEN),
+        )
+    )
+
+
+def _is_due(line: Sequence[ColumnElement[bool]], now: datetime) -> ColumnElement[bool]:
+    waiting = select(deliveries.c.id).where(*line, deliveries.c.due_at <= now)
+    return exists(waiting.correlate(lanes))
+
+
+def _in_lane(line: Line, *, is_strict: bool) -> list[ColumnElement[bool]]:
+    """What could be sent of a lane's line, were it due."""
+    found = [deliveries.c.endpoint_id == lanes.c.endpoint_id, *line(deliveries)]
+    return [*found, ~has_older_open(deliveries)] if is_strict else found
