@@ -25,6 +25,8 @@ from alerts.store.endpoints import (
     update_endpoint,
 )
 from alerts.store.engine import Store, Transaction
+from alerts.store.fan_out import lock_lanes
+from alerts.store.lanes import hasten, let_go
 from alerts.store.secrets import add_secret
 from alerts.store.tokens import all_symbols, find_token, tokens_by_symbol
 
@@ -123,15 +125,18 @@ async def change_endpoint(
 ) -> EndpointRecord:
     """Apply a change to an endpoint. tokens: new ones to resolve, None for all, () to keep.
 
-    url: of a webhook, where to send from now on; None to keep.
+    url: of a webhook, where to send from now on, what failed at the old one at once; None to keep.
     Raises NotFound, InvalidInput, or Conflict if the app has that URL already.
     """
     address = None if url is None else desk.seal_address(await desk.vet_url(url))
     async with desk.store.write() as tx:
+        # Whoever settles for an endpoint holds its lane, and only then wants its row.
+        await lock_lanes(tx, [endpoint_id])
         old = await _own(tx, endpoint_id, app_id)
         new = change(old)
         if address is not None:
             await _move(tx, old, address)
+            await hasten(tx, endpoint_id)
             new = replace(new, address=address[0])
         if tokens is None or tokens:
             resolved = await resolve_tokens(tx, tokens)
@@ -140,6 +145,9 @@ async def change_endpoint(
             new = replace(new, state_since=await tx.now())
         is_resumed = new.state is EndpointState.ACTIVE and old.state is not EndpointState.ACTIVE
         await update_endpoint(tx, new, is_resumed=is_resumed)
+        if is_resumed or address is not None:
+            # What it asked for, it asked for then and there.
+            await let_go(tx, endpoint_id)
     return new
 
 

@@ -32,7 +32,7 @@ from alerts.store.endpoints import (
 )
 from alerts.store.engine import Transaction
 from alerts.store.fan_out import make_due
-from alerts.store.lanes import hold, lock_held
+from alerts.store.lanes import hold, let_go, lock_held
 from alerts.store.outbox import Decision, apply_decisions, deliver_late, insert_attempts
 from alerts.telemetry import Step, emit
 
@@ -147,7 +147,9 @@ async def _apply(
             await _disable(tx, endpoint_id, reason, told=told)
         case MoveTo(address):
             ciphertext, address_hash = terms.seal_address(address)
-            if not await move_endpoint(tx, endpoint_id, ciphertext, hashed=address_hash):
+            if await move_endpoint(tx, endpoint_id, ciphertext, hashed=address_hash):
+                await let_go(tx, endpoint_id)
+            else:
                 await _disable(tx, endpoint_id, DisableReason.GONE, told=told)
         case _:
             assert_never(effect)

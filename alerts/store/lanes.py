@@ -118,9 +118,40 @@ async def hold(tx: Transaction, endpoint_id: str, until: datetime) -> None:
     )
 
 
+<<<<<<< Updated upstream
 async def release_lanes(
     tx: Transaction, lease_id: str, endpoint_ids: Sequence[str], *, strict: Collection[str] = ()
 ) -> None:
+=======
+async def let_go(tx: Transaction, endpoint_id: str) -> None:
+    """Hold an endpoint back no longer; its lane is locked already."""
+    await tx.connection.execute(
+        update(lanes).where(lanes.c.endpoint_id == endpoint_id).values(held_until=None)
+    )
+
+
+async def hasten(tx: Transaction, endpoint_id: str) -> None:
+    """Make due at once what waits for its next try; the lane is locked already."""
+    now = await tx.now()
+    await tx.connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.endpoint_id == endpoint_id,
+            deliveries.c.state == State.PENDING,
+            deliveries.c.position > 0,
+            deliveries.c.due_at > now,
+        )
+        .values(due_at=now)
+    )
+    await tx.connection.execute(
+        update(lanes)
+        .where(lanes.c.endpoint_id == endpoint_id, lanes.c.due_at > now)
+        .values(due_at=now)
+    )
+
+
+async def release_lanes(tx: Transaction, lease_id: str, endpoint_ids: Sequence[str]) -> None:
+>>>>>>> Stashed changes
     """Give lanes back: what was reserved and not started is free again.
 
     The lanes are locked already. Each is due when the first of its open deliveries is, and if

@@ -113,7 +113,8 @@ async def change_endpoint(
 ) -> Endpoint:
     """Change an endpoint; what is left out stays, in `filter`, `digest` and `headers` too.
 
-    What a filter newly asks for starts at the present event.
+    What a filter newly asks for starts at the present event. A new URL is sent to at once, however
+    long the old one asked to be left alone.
     """
     change = await with_digest_tokens(body, services.store)
     merge = Merge(change, services.desk, services.rules.vault)
