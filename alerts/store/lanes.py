@@ -118,11 +118,6 @@ async def hold(tx: Transaction, endpoint_id: str, until: datetime) -> None:
     )
 
 
-<<<<<<< Updated upstream
-async def release_lanes(
-    tx: Transaction, lease_id: str, endpoint_ids: Sequence[str], *, strict: Collection[str] = ()
-) -> None:
-=======
 async def let_go(tx: Transaction, endpoint_id: str) -> None:
     """Hold an endpoint back no longer; its lane is locked already."""
     await tx.connection.execute(
@@ -150,8 +145,9 @@ async def hasten(tx: Transaction, endpoint_id: str) -> None:
     )
 
 
-async def release_lanes(tx: Transaction, lease_id: str, endpoint_ids: Sequence[str]) -> None:
->>>>>>> Stashed changes
+async def release_lanes(
+    tx: Transaction, lease_id: str, endpoint_ids: Sequence[str], *, strict: Collection[str] = ()
+) -> None:
     """Give lanes back: what was reserved and not started is free again.
 
     The lanes are locked already. Each is due when the first of its open deliveries is, and if
