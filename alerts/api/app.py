@@ -17,6 +17,7 @@ from alerts.api.routes import (
     deliveries,
     endpoints,
     events,
+    secrets,
     service,
     sources,
     tokens,
@@ -27,7 +28,7 @@ from alerts.api.schemas.deliveries import Replay, Rotation
 from alerts.api.schemas.endpoints import EndpointChange, NewEndpoint
 from alerts.bootstrap import Services
 
-_SECURED: Final = (endpoints, actions, deliveries, events, tokens, sources, cycles, access)
+_SECURED: Final = (endpoints, actions, secrets, deliveries, events, tokens, sources, cycles, access)
 _BODIES: Final = (NewCycle, NewEndpoint, EndpointChange, Rotation, Replay, NewApp, NewKey)
 
 

@@ -146,7 +146,7 @@ def rotate_secret(
     endpoint: EndpointArgument,
     *,
     overlap_seconds: Annotated[
-        int, typer.Option(help="How long the old secret signs as well, at most 7 days.")
+        int, typer.Option(help="How long the old secrets sign as well, at most 7 days; 0: no more.")
     ] = DAY_SECONDS,
     app: AppOption = HOUSE,
     as_json: JsonOption = False,

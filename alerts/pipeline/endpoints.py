@@ -27,7 +27,7 @@ from alerts.store.endpoints import (
 from alerts.store.engine import Store, Transaction
 from alerts.store.fan_out import lock_lanes
 from alerts.store.lanes import hasten, let_go
-from alerts.store.secrets import add_secret
+from alerts.store.secrets import add_secret, live_secrets
 from alerts.store.tokens import all_symbols, find_token, tokens_by_symbol
 
 # How long a webhook may be tried for before what it says is old news.
@@ -35,6 +35,8 @@ WEBHOOK_TIME_TO_LIVE: Final = timedelta(hours=72)
 # 32 bytes, as Standard Webhooks asks for 24 to 64.
 SECRET_BYTES: Final = 32
 LONGEST_OVERLAP: Final = timedelta(days=7)
+# Each one's signature is 47 bytes of a header, and servers take 8 KiB of them.
+MOST_SECRETS: Final = 10
 MOST_TOKENS: Final = 10_000
 
 
@@ -179,7 +181,7 @@ async def rotate_secret(
 ) -> bytes:
     """A new signing secret; the old ones go on signing beside it for `overlap` (0 to 7 days).
 
-    Raises NotFound, InvalidInput.
+    Raises NotFound, InvalidInput, or Conflict where MOST_SECRETS would go on signing.
     """
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise InvalidInput("overlap_seconds", "must be from 0 to 604800 (7 days)")
@@ -188,6 +190,9 @@ async def rotate_secret(
         endpoint = await _own(tx, endpoint_id, app_id)
         if endpoint.channel is not Channel.WEBHOOK:
             raise Conflict("only webhook endpoints have a signing secret")
+        if overlap and len(await live_secrets(tx, [endpoint_id])) >= MOST_SECRETS:
+            problem = f"{MOST_SECRETS} secrets sign here; revoke one, or rotate without overlap"
+            raise Conflict(problem, field="overlap_seconds")
         sealed = desk.store.cipher.encrypt(secret)
         await add_secret(tx, endpoint_id, sealed, older_expire_at=await tx.now() + overlap)
     return secret

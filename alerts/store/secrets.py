@@ -59,6 +59,15 @@ async def add_secret(
     return secret_id
 
 
+async def end_secret(tx: Transaction, secret_id: str) -> None:
+    """Let a secret sign nothing from now on."""
+    await tx.connection.execute(
+        update(endpoint_secrets)
+        .where(endpoint_secrets.c.id == secret_id)
+        .values(expires_at=await tx.now())
+    )
+
+
 async def live_secrets(tx: Transaction, endpoint_ids: Sequence[str]) -> list[SecretRecord]:
     """The secrets that sign now, newest first within an endpoint."""
     columns = endpoint_secrets.c

@@ -110,7 +110,11 @@ async def rotate_secret(
     services: Bell,
     body: Annotated[Rotation, Depends(json_body(Rotation, may_be_empty=True))],
 ) -> Rotated:
-    """Make a new signing secret; the old ones sign beside it for a while, a day unless told."""
+    """Make a new signing secret; the old ones sign beside it for a while, a day unless told.
+
+    With `overlap_seconds` 0 they end at once: what is sent from now on is signed by the new one
+    alone. `DELETE …/secrets/{id}` ends an older one and keeps the rest.
+    """
     secret = await desk.rotate_secret(
         endpoint_id,
         timedelta(seconds=body.overlap_seconds),
