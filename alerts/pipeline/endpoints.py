@@ -25,7 +25,8 @@ from alerts.store.endpoints import (
     update_endpoint,
 )
 from alerts.store.engine import Store, Transaction
-from alerts.store.fan_out import lock_lanes
+from alerts.store.events import current_sequence
+from alerts.store.fan_out import lock_lanes, owe_in_advance
 from alerts.store.lanes import hasten, let_go
 from alerts.store.secrets import add_secret, live_secrets
 from alerts.store.tokens import all_symbols, find_token, tokens_by_symbol
@@ -146,7 +147,11 @@ async def change_endpoint(
         if new.state is not old.state:
             new = replace(new, state_since=await tx.now())
         is_resumed = new.state is EndpointState.ACTIVE and old.state is not EndpointState.ACTIVE
-        await update_endpoint(tx, new, is_resumed=is_resumed)
+        # Events up to here are the old filter's to judge, fanned out or not; then the new one's.
+        present = await current_sequence(tx)
+        if (new.filter, new.state) != (old.filter, old.state):
+            await owe_in_advance(tx, endpoint_id, through=present)
+        await update_endpoint(tx, new, since=present, is_resumed=is_resumed)
         if is_resumed or address is not None:
             # What it asked for, it asked for then and there.
             await let_go(tx, endpoint_id)

@@ -100,15 +100,18 @@ async def insert_endpoint(
     return True
 
 
-async def update_endpoint(tx: Transaction, record: EndpointRecord, *, is_resumed: bool) -> None:
+async def update_endpoint(
+    tx: Transaction, record: EndpointRecord, *, since: int, is_resumed: bool
+) -> None:
     """Store an endpoint's new settings; the address does not change here.
 
-    What a filter newly asks for, and everything when `is_resumed`, starts at the present event.
+    since: the number of the event after which starts what a filter newly asks for, and
+    everything when `is_resumed`.
     """
     await tx.connection.execute(
         update(endpoints).where(endpoints.c.id == record.id).values(_values(record))
     )
-    rows = rows_of(record.filter, await current_sequence(tx))
+    rows = rows_of(record.filter, since)
     if not is_resumed:
         rows = carried_over(await load_subscriptions(tx, record.id), rows)
     await tx.connection.execute(

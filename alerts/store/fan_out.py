@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Insert,
     case,
     cast,
@@ -72,9 +73,30 @@ async def fan_out_chunk(
     if not ids:
         return Chunk(0, 0, is_last)
     await lock_lanes(tx, ids)
-    written = await tx.connection.execute(_owing(tx, record, ids, now=await tx.now()))
+    found = matches(
+        events.c.cycle_id == record.id, subscriptions.c.endpoint_id.between(ids[0], ids[-1])
+    )
+    written = await tx.connection.execute(_owing(tx, found, now=await tx.now()))
     await make_due(tx, ids, await tx.now(), only_active=True)
     return Chunk(len(ids), written.rowcount, is_last)
+
+
+async def owe_in_advance(tx: Transaction, endpoint_id: str, *, through: int) -> None:
+    """Owe one endpoint what its filter wants of all that is not fanned out yet.
+
+    For before that filter changes: the fan-out that comes by later finds its part done. The lane
+    is locked already. through: the number of the last event that the old filter decides on.
+    """
+    waiting = select(cycles.c.id).where(cycles.c.state == CycleState.DIFFED)
+    found = matches(
+        events.c.cycle_id.in_(waiting),
+        events.c.sequence <= through,
+        subscriptions.c.endpoint_id == endpoint_id,
+    )
+    now = await tx.now()
+    written = await tx.connection.execute(_owing(tx, found, now=now))
+    if written.rowcount:
+        await make_due(tx, [endpoint_id], now, only_active=True)
 
 
 def _wholesale(record: CycleRecord, size: int) -> int:
@@ -186,16 +208,12 @@ async def _has_earlier(tx: Transaction, record: CycleRecord) -> bool:
     return (await tx.connection.execute(query)).first() is not None
 
 
-def _owing(
-    tx: Transaction, record: CycleRecord, endpoint_ids: Sequence[str], *, now: datetime
-) -> Insert:
-    """Every match of these endpoints as a delivery, in one statement.
+def _owing(tx: Transaction, found: CompoundSelect[tuple[str, str]], *, now: datetime) -> Insert:
+    """These (event, endpoint) as deliveries, in one statement.
 
     An endpoint deleted since the look-up has taken its lane along; nothing is owed to it.
     """
-    matching = matches(
-        record, subscriptions.c.endpoint_id.between(endpoint_ids[0], endpoint_ids[-1])
-    ).subquery("matching")
+    matching = found.subquery("matching")
     drawn = select(matching, chance(tx).label("chance")).subquery("drawn")
     values = _columns(tx, drawn.c.chance, now)
     rows = (

@@ -33,13 +33,16 @@ async def next_endpoints(
     return sorted(one for one in ids if end is None or one <= end), end is None
 
 
-def matches(record: CycleRecord, where: ColumnElement[bool]) -> CompoundSelect[tuple[str, str]]:
-    """(event, endpoint) of a cycle, each once: by token, and by subscription to all."""
+def matches(*where: ColumnElement[bool]) -> CompoundSelect[tuple[str, str]]:
+    """(event, endpoint), each once: by token, and by subscription to all.
+
+    where: of which events and which subscriptions.
+    """
     return union(
         *(
             select(events.c.id.label("event_id"), subscriptions.c.endpoint_id)
             .join_from(events, subscriptions, wants(is_token=is_token))
-            .where(_told_by(record), where)
+            .where(events.c.type_bit != 0, *where)
             for is_token in (True, False)
         )
     )

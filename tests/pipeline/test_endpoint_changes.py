@@ -1,12 +1,29 @@
 """Endpoints change while something is on its way to them: nothing is lost or held too long."""
 
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
 from alerts.bootstrap import Services
-from alerts.domain.deliveries import State
-from alerts.pipeline.endpoints import change_endpoint, enable, pause
-from tests.pipeline.conftest import dispatch, lane_of, log_of, subscribe, upgrade_tokens
+from alerts.domain.deliveries import SkipReason, State
+from alerts.domain.events import SUBSCRIBABLE
+from alerts.domain.subscriptions import Filter
+from alerts.pipeline.endpoints import Made, change_endpoint, enable, pause
+from tests.pipeline.conftest import (
+    dispatch,
+    fan_out,
+    lane_of,
+    log_of,
+    subscribe,
+    token,
+    upgrade_tokens,
+)
+from tests.pipeline.owed import upgrade
 from tests.receiver import Receiver, Reply
 
 BUSY = Reply(503, {"retry-after": "3600"})
+BIG_CHANGES = Filter(min_delta=1000)
 
 
 async def test_a_new_url_is_not_held_back_by_what_the_old_one_asked(
@@ -46,3 +63,61 @@ async def test_an_endpoint_that_is_enabled_is_not_held_back_by_what_it_asked_bef
 
     _, fresh = await log_of(services)
     assert fresh.state is State.DELIVERED
+
+
+async def ask_for_more(made: Made, services: Services) -> None:
+    wider = Filter(types=frozenset(SUBSCRIBABLE))
+    await _change(made, services, wider, tokens=None)
+
+
+async def ask_for_smaller_changes(made: Made, services: Services) -> None:
+    await _change(made, services, Filter(tokens=(token("a"),)))
+
+
+async def pause_and_enable(made: Made, services: Services) -> None:
+    await pause(made.endpoint.id, app_id=None, desk=services.desk)
+    await enable(made.endpoint.id, app_id=None, desk=services.desk)
+
+
+@pytest.mark.parametrize("change", [ask_for_more, ask_for_smaller_changes, pause_and_enable])
+async def test_what_was_wanted_before_a_change_is_owed_though_it_is_fanned_out_after_it(
+    services: Services, receiver: Receiver, change: Callable[[Made, Services], Awaitable[None]]
+) -> None:
+    made = await subscribe(services, receiver.url(), wanted=BIG_CHANGES, tokens=["demo:a"])
+    await upgrade(services, "a", "b")
+
+    await change(made, services)
+    await fan_out(services)
+    await dispatch(services)
+
+    log = await log_of(services)
+    assert [(one.token, one.state) for one in log] == [(token("a"), State.DELIVERED)]
+
+
+async def test_what_came_during_a_pause_was_missed_though_it_is_fanned_out_after_it(
+    services: Services, receiver: Receiver
+) -> None:
+    made = await subscribe(services, receiver.url())
+    await pause(made.endpoint.id, app_id=None, desk=services.desk)
+    await upgrade(services, "a")
+
+    await enable(made.endpoint.id, app_id=None, desk=services.desk)
+    await fan_out(services)
+    await upgrade_tokens(services, ["b"], since=2)
+    await dispatch(services)
+
+    missed, fresh = await log_of(services)
+    assert (missed.state, missed.reason) == (State.SKIPPED, SkipReason.PAUSED)
+    assert fresh.state is State.DELIVERED
+
+
+async def _change(
+    made: Made, services: Services, wanted: Filter, *, tokens: Sequence[str] | None = ()
+) -> None:
+    await change_endpoint(
+        made.endpoint.id,
+        lambda old: replace(old, filter=wanted),
+        app_id=None,
+        desk=services.desk,
+        tokens=tokens,
+    )
