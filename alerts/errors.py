@@ -2,9 +2,11 @@
 
 GradebellError
 ├── InvalidInput            what somebody gave us cannot be used; names the field and what would do
-│   └── TooLarge            more than we take in one go
+│   ├── TooLarge            more than we take in one go
+│   └── KeyReused           an Idempotency-Key that came with another request before
 ├── NotFound                no such thing, or not yours
 ├── Conflict                it exists already, or is in a state that forbids this
+│   └── StillRunning        the same request is being answered; when to ask again
 ├── Denied                  a key is missing, unknown, or lacks the scope
 ├── CursorExpired           the feed no longer holds what lies after this cursor
 ├── SettingsInvalid         the configuration cannot work; names the setting
@@ -38,6 +40,10 @@ class TooLarge(InvalidInput):
     """More bytes or rows than one call may hold."""
 
 
+class KeyReused(InvalidInput):
+    """An Idempotency-Key that came with another request before."""
+
+
 class NotFound(GradebellError):
     """No such thing, or it belongs to somebody else: the two are not told apart."""
 
@@ -54,6 +60,14 @@ class Conflict(GradebellError):
         super().__init__(problem)
         self.problem = problem
         self.field = field
+
+
+class StillRunning(Conflict):
+    """The same request is being answered; ask again after so many seconds, 1 or more."""
+
+    def __init__(self, problem: str, *, retry_after_seconds: int) -> None:
+        super().__init__(problem)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Denied(GradebellError):

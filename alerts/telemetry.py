@@ -34,6 +34,7 @@ class Step(StrEnum):
     REDIS_LOST = "redis.lost"
     JOB_FAILED = "job.failed"
     REQUEST_FAILED = "request.failed"
+    ANSWER_NOT_STORED = "answer.not_stored"
     API_STARTED = "api.started"
     WORKER_STARTED = "worker.started"
     WORKER_STOPPED = "worker.stopped"

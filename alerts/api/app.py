@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from alerts import __version__
-from alerts.api import problems
+from alerts.api import idempotency, problems
 from alerts.api.docs import INTRODUCTION, TAGS, add_docs, secured
 from alerts.api.edge import Edge
 from alerts.api.meters import Meters
@@ -46,6 +46,7 @@ def create_app(services: Services) -> FastAPI:
     meters = Meters()
     app.state.services, app.state.meters = services, meters
     problems.install(app)
+    idempotency.install(app)
     for module in _SECURED:
         app.include_router(module.router, responses=secured())
     app.include_router(service.router)

@@ -65,27 +65,16 @@ def takes(shape: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
 
 
 async def read_body(request: Request, most_bytes: int, limits: str) -> bytes:
-    """The body, whatever its Content-Length claims. Raises TooLarge, BodyUnreadable.
+    """The body, whatever its Content-Length claims; whoever asks again is given the same.
 
-    limits: what may be sent, in words, for whoever sent more.
+    limits: what may be sent, in words, for whoever sent more. Raises TooLarge, BodyUnreadable.
     """
-    claimed = request.headers.get("content-length", "")
-    if claimed.isdigit() and int(claimed[:20]) > DRAINED * most_bytes:
+    body: bytes | None = getattr(request.state, "body", None)
+    if body is None:
+        body = request.state.body = await _receive(request, most_bytes, limits)
+    if len(body) > most_bytes:
         raise TooLarge("body", limits)
-    chunks, size = [], 0
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size <= most_bytes:
-                    chunks.append(chunk)
-                elif size > DRAINED * most_bytes:
-                    break
-    except TimeoutError:
-        raise BodyUnreadable("body", f"did not come whole within {READ_SECONDS} s") from None
-    if size > most_bytes:
-        raise TooLarge("body", limits)
-    return b"".join(chunks)
+    return body
 
 
 def decode_json(body: bytes, decode: Callable[[bytes], Decoded] = msgspec.json.decode) -> Decoded:
@@ -118,6 +107,26 @@ def object_of(body: bytes) -> dict[str, object]:
 def nearest_name(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """Names that look like the one given, nearest first; all of them where none does."""
     return tuple(get_close_matches(name, known, n=3, cutoff=0.6)) or known
+
+
+async def _receive(request: Request, most_bytes: int, limits: str) -> bytes:
+    claimed = request.headers.get("content-length", "")
+    if claimed.isdigit() and int(claimed[:20]) > DRAINED * most_bytes:
+        raise TooLarge("body", limits)
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= most_bytes:
+                    chunks.append(chunk)
+                elif size > DRAINED * most_bytes:
+                    break
+    except TimeoutError:
+        raise BodyUnreadable("body", f"did not come whole within {READ_SECONDS} s") from None
+    if size > most_bytes:
+        raise TooLarge("body", limits)
+    return b"".join(chunks)
 
 
 def _why(body: bytes, message: str) -> str:

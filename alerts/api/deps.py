@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
+from alerts.api.idempotency import claim
 from alerts.bootstrap import Services
 from alerts.errors import Denied, InvalidInput
 from alerts.pipeline.access import Principal, Scope, authenticate
@@ -35,11 +36,25 @@ Bell = Annotated[Services, Depends(services_of)]
 
 
 async def caller(
+    request: Request,
+    *,
     services: Bell,
     wanted: SecurityScopes,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(KEY)],
 ) -> Principal:
-    """Whoever holds the key presented, if it may do what the route asks. Raises Denied."""
+    """Whoever holds the key presented, if it may do what the route asks.
+
+    Raises Denied, and for a request that came before whatever `claim` does.
+    """
+    principal = await identify(services, wanted, credentials)
+    await claim(request, principal, services)
+    return principal
+
+
+async def identify(
+    services: Services, wanted: SecurityScopes, credentials: HTTPAuthorizationCredentials | None
+) -> Principal:
+    """Whoever holds the key presented, if it has these scopes. Raises Denied."""
     if credentials is None:
         problem = "say who you are: `Authorization: Bearer <key>`"
         raise Denied(problem, authenticated=False)

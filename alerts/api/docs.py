@@ -33,7 +33,7 @@ _REFUSALS: Final = {
         "there is no endpoint 'ep_…'",
     ),
     409: (
-        "It exists already, or is in a state that forbids this.",
+        "In a state that forbids this, there already, or (`still-running`) being answered.",
         "conflict",
         "Not in this state",
         "this endpoint is paused; enable it first",
@@ -51,7 +51,7 @@ _REFUSALS: Final = {
         "body: a push is at most 10 MB and 50,000 grades",
     ),
     422: (
-        "A value cannot be used; `field` names it.",
+        "A value cannot be used, an `Idempotency-Key` not again (`key-reused`); `field` names it.",
         "invalid-input",
         "A value cannot be used",
         "limit: should be less than or equal to 200",
@@ -91,6 +91,13 @@ named sources), `admin` (everything).
 
 **Refusals** are `application/problem+json`: `type` is stable, `detail` is for people, `field` names
 what to mend, `candidates` what would have done. What is not yours is not there: 404.
+
+**Trying again.** Every POST takes an `Idempotency-Key`: make one up for each request, and send it
+again with the same key and body when no answer came. Within 24 hours it is then answered as it was
+(with `Idempotent-Replayed: true`, and with the secret that is shown once) and done no second time.
+The same key with another body is refused (422), and so is one whose request is still being answered
+(409, with `Retry-After`). What we could not answer (5xx), and 401, 403 and 429, is not kept: it is
+tried anew.
 
 **Requests have ids.** Each answer bears one as `X-Request-Id`, each refusal as `request_id` too;
 send your own and it is kept. It is in our logs: name it when you ask about a call.

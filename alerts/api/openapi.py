@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from alerts.api.docs import refusal
 from alerts.api.schemas.base import EXAMPLE_REQUEST, Answer, Problem
 
 _REF: Final = "#/components/schemas/"
@@ -18,6 +19,24 @@ _REQUEST_ID: Final = {
     "Without one we make it up.",
     "schema": {"type": "string", "maxLength": 128},
     "example": EXAMPLE_REQUEST,
+}
+_IDEMPOTENCY_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes it safe to send this request again: new for each request (a UUID does), "
+    "and the same each time it is tried. 1–255 printable ASCII characters, quoted or not.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+}
+_REPLAYED: Final = {
+    "description": "`true`: this request was answered before, and this is what was said then.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
+_RETRY_AFTER: Final = {
+    "description": "Seconds after which to ask again; there where asking again helps.",
+    "schema": {"type": "integer"},
+    "example": 2,
 }
 _ANSWERED_ID: Final = {
     "description": "The request's id, as our logs have it.",
@@ -46,9 +65,8 @@ def describe(app: FastAPI, bodies: Iterable[type[BaseModel]]) -> None:
                 if name in schemas:
                     schemas[name]["examples"] = [example]
             for operations in document["paths"].values():
-                for operation in operations.values():
-                    _exemplify(operation, schemas)
-                    _head(operation)
+                for method, operation in operations.items():
+                    _complete(method, operation, schemas)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -63,6 +81,23 @@ def _examples_of(root: type[BaseModel]) -> Iterator[tuple[str, object]]:
         if isinstance(extra, dict) and isinstance(examples := extra.get("examples"), list):
             yield shape.__name__, examples[0]
         yield from _examples_of(shape)
+
+
+def _complete(method: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    if method == "post":
+        _repeat(operation)
+    _exemplify(operation, schemas)
+    _head(operation)
+
+
+def _repeat(operation: dict[str, Any]) -> None:
+    """Say how a POST may be sent again."""
+    operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+    for status in (400, 409, 413, 422):
+        operation["responses"].setdefault(str(status), refusal(status))
+    for response in operation["responses"].values():
+        response.setdefault("headers", {})["Idempotent-Replayed"] = _REPLAYED
+    operation["responses"]["409"]["headers"]["Retry-After"] = _RETRY_AFTER
 
 
 def _head(operation: dict[str, Any]) -> None:

@@ -24,8 +24,10 @@ from alerts.errors import (
     Denied,
     GradebellError,
     InvalidInput,
+    KeyReused,
     NotFound,
     SettingsInvalid,
+    StillRunning,
     StorageFailed,
     TooLarge,
     Undecryptable,
@@ -69,6 +71,8 @@ PROBLEMS: Final[Mapping[type[GradebellError], ProblemType]] = MappingProxyType(
         BodyUnreadable: ProblemType(400, "unreadable-body", "The body is no JSON"),
         TooLarge: ProblemType(413, "too-large", "Too much for one call"),
         InvalidInput: INVALID,
+        KeyReused: ProblemType(422, "key-reused", "This key was used for another request"),
+        StillRunning: ProblemType(409, "still-running", "This request is being answered"),
         NotFound: ProblemType(404, "not-found", "There is no such thing"),
         Conflict: ProblemType(409, "conflict", "Not in this state"),
         Denied: ProblemType(403, "forbidden", "This key may not do that"),
@@ -122,7 +126,7 @@ def answer_error(error: GradebellError) -> Response:
         fail(Step.REQUEST_FAILED, error)
         headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if kind.status == 503 else {}  # noqa: PLR2004
         return answer(kind, "Trying again may help; the log says more.", headers=headers)
-    return answer(kind, str(error), members=_members(error), headers=_headers(kind))
+    return answer(kind, str(error), members=_members(error), headers=_headers(error, kind))
 
 
 def answer_unexpected(error: Exception) -> Response:
@@ -190,7 +194,9 @@ def _members(error: GradebellError) -> dict[str, object]:
     return members
 
 
-def _headers(kind: ProblemType) -> dict[str, str]:
+def _headers(error: GradebellError, kind: ProblemType) -> dict[str, str]:
+    if isinstance(error, StillRunning):
+        return {"retry-after": str(error.retry_after_seconds)}
     return {"www-authenticate": "Bearer"} if kind is UNAUTHENTICATED else {}
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from alerts.domain.grades import source_name
 from alerts.domain.ids import APP, HOUSE_APP, KEY
 from alerts.errors import Conflict, Denied, InvalidInput, NotFound
+from alerts.store.answers import Keep, keep_nothing
 from alerts.store.apps import (
     AppRecord,
     KeyRecord,
@@ -86,7 +87,7 @@ async def authenticate(presented: str, *, admin_key: str, store: Store) -> Princ
     return Principal(record.app_id, scopes, sources, record.id)
 
 
-async def create_app(name: str, *, store: Store) -> AppRecord:
+async def create_app(name: str, *, store: Store, keep: Keep[AppRecord] = keep_nothing) -> AppRecord:
     """A new tenant. Raises InvalidInput, or Conflict for a name that is taken."""
     name = name.strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
@@ -95,6 +96,7 @@ async def create_app(name: str, *, store: Store) -> AppRecord:
         record = AppRecord(await tx.new_id(APP), name, await tx.now())
         if not await insert_app(tx, record):
             raise Conflict(f"there is an app named {name!r} already", field="name")
+        await keep(tx, record)
     return record
 
 
@@ -120,6 +122,7 @@ async def create_key(
     description: str,
     store: Store,
     fresh_secret: Callable[[int], bytes],
+    keep: Keep[tuple[KeyRecord, str]] = keep_nothing,
 ) -> tuple[KeyRecord, str]:
     """A key of an app, and its text, which is shown this once. Raises InvalidInput, NotFound.
 
@@ -148,6 +151,7 @@ async def create_key(
             revoked_at=None,
         )
         await insert_key(tx, record, hash_key(text))
+        await keep(tx, (record, text))
     return record, text
 
 

@@ -14,6 +14,7 @@ from alerts.domain.ids import ENDPOINT
 from alerts.domain.subscriptions import Filter
 from alerts.domain.tokens import NEAREST_SHOWN, nearest_symbols
 from alerts.errors import Conflict, InvalidInput, NotFound
+from alerts.store.answers import Keep, keep_nothing
 from alerts.store.cipher import Cipher
 from alerts.store.endpoints import (
     EndpointRecord,
@@ -85,7 +86,9 @@ class Made:
     secret: bytes
 
 
-async def create_webhook(app_id: str, url: str, wish: Wish, *, desk: Desk) -> Made:
+async def create_webhook(
+    app_id: str, url: str, wish: Wish, *, desk: Desk, keep: Keep[Made] = keep_nothing
+) -> Made:
     """A webhook endpoint of an app. Raises InvalidInput, or Conflict if the app has that URL."""
     address = await desk.vet_url(url)
     headers = desk.vet_headers(wish.headers)
@@ -114,7 +117,9 @@ async def create_webhook(app_id: str, url: str, wish: Wish, *, desk: Desk) -> Ma
             raise Conflict("this app has an endpoint with this URL already", field="url")
         sealed = desk.store.cipher.encrypt(secret)
         await add_secret(tx, record.id, sealed, older_expire_at=None)
-    return Made(record, secret)
+        made = Made(record, secret)
+        await keep(tx, made)
+    return made
 
 
 async def change_endpoint(
@@ -182,7 +187,12 @@ async def enable(endpoint_id: str, *, app_id: str | None, desk: Desk) -> Endpoin
 
 
 async def rotate_secret(
-    endpoint_id: str, overlap: timedelta, *, app_id: str | None, desk: Desk
+    endpoint_id: str,
+    overlap: timedelta,
+    *,
+    app_id: str | None,
+    desk: Desk,
+    keep: Keep[bytes] = keep_nothing,
 ) -> bytes:
     """A new signing secret; the old ones go on signing beside it for `overlap` (0 to 7 days).
 
@@ -200,6 +210,7 @@ async def rotate_secret(
             raise Conflict(problem, field="overlap_seconds")
         sealed = desk.store.cipher.encrypt(secret)
         await add_secret(tx, endpoint_id, sealed, older_expire_at=await tx.now() + overlap)
+        await keep(tx, secret)
     return secret
 
 

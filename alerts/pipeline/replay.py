@@ -13,6 +13,7 @@ from alerts.domain.subscriptions import Miss, Subscription, match
 from alerts.errors import Conflict, InvalidInput, NotFound
 from alerts.pipeline.tell import tell, to_endpoint
 from alerts.ports import Waker
+from alerts.store.answers import Keep, keep_nothing
 from alerts.store.deliveries import (
     DeliveryRecord,
     count_deliveries,
@@ -44,7 +45,12 @@ class Explanation:
 
 
 async def resend(
-    delivery_id: str, *, app_id: str | None, store: Store, waker: Waker
+    delivery_id: str,
+    *,
+    app_id: str | None,
+    store: Store,
+    waker: Waker,
+    keep: Keep[DeliveryRecord] = keep_nothing,
 ) -> DeliveryRecord:
     """Send one ended delivery again, under the same webhook id.
 
@@ -57,9 +63,10 @@ async def resend(
         endpoint = await _active(tx, delivery.endpoint_id, app_id)
         if not await reopen(tx, endpoint, ended_delivery(delivery_id)):
             raise Conflict("this delivery is on its way already")
-        again = await find_delivery(tx, delivery_id, app_id=app_id)
+        again = await find_delivery(tx, delivery_id, app_id=app_id) or delivery
+        await keep(tx, again)
     await waker.wake()
-    return again or delivery
+    return again
 
 
 async def replay(
@@ -96,7 +103,12 @@ async def replay(
 
 
 async def send_test(
-    endpoint_id: str, *, app_id: str | None, store: Store, waker: Waker
+    endpoint_id: str,
+    *,
+    app_id: str | None,
+    store: Store,
+    waker: Waker,
+    keep: Keep[DeliveryRecord] = keep_nothing,
 ) -> DeliveryRecord:
     """Send an `endpoint.test` that carries the data of a real past change, where there is one.
 
@@ -111,9 +123,10 @@ async def send_test(
         draft = test_event(identity, at=await tx.now(), audience=audience, example=example)
         await tell(tx, [(draft, [endpoint.id])])
         delivery = await find_delivery_of(tx, identity, endpoint.id)
+        if delivery is None:
+            raise NotFound("delivery", identity)
+        await keep(tx, delivery)
     await waker.wake()
-    if delivery is None:
-        raise NotFound("delivery", identity)
     return delivery
 
 

@@ -1,15 +1,18 @@
-"""Retain: deliveries, events and grades are kept for a time, and then forgotten in batches."""
+"""Retain: deliveries, events, grades and answers are kept for a time, then forgotten in batches."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from alerts.store.answers import drop_answers
 from alerts.store.engine import Store, Transaction
 from alerts.store.retention import drop_deliveries, drop_events, drop_grades
 
 DELIVERIES_KEPT: Final = timedelta(days=90)
 EVENTS_KEPT: Final = timedelta(days=400)
 GRADES_KEPT: Final = timedelta(days=800)
+# How long a request may come again: as long as its client may sensibly go on trying.
+ANSWERS_KEPT: Final = timedelta(hours=24)
 # Rows in one transaction: few enough that nobody notices.
 BATCH: Final = 500
 # Batches in one run; the next run goes on.
@@ -24,6 +27,7 @@ async def drop_old(*, store: Store) -> int:
         (drop_deliveries, DELIVERIES_KEPT),
         (drop_events, EVENTS_KEPT),
         (drop_grades, GRADES_KEPT),
+        (drop_answers, ANSWERS_KEPT),
     )
     gone = 0
     for drop, age in kept:

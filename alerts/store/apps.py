@@ -8,7 +8,7 @@ from sqlalchemy import Row, and_, delete, insert, select, update
 from alerts.domain.events import AudienceKind
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.rows import record_of
-from alerts.store.tables import apps, events, keys
+from alerts.store.tables import apps, events, keys, stored_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,11 @@ async def list_apps(tx: Transaction, *, before: str | None, limit: int) -> list[
 
 
 async def delete_app(tx: Transaction, app_id: str) -> None:
-    """Remove an app, its keys and what it was told; its endpoints are removed before."""
+    """Remove an app, its keys and what it was told and answered; its endpoints go before."""
     told = and_(events.c.audience == AudienceKind.APP, events.c.audience_id == app_id)
     await tx.connection.execute(delete(events).where(told))
     await tx.connection.execute(delete(keys).where(keys.c.app_id == app_id))
+    await tx.connection.execute(delete(stored_answers).where(stored_answers.c.app_id == app_id))
     await tx.connection.execute(delete(apps).where(apps.c.id == app_id))
 
 

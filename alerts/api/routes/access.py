@@ -8,6 +8,7 @@ from pydantic import Field
 from alerts.api.bodies import json_body, takes
 from alerts.api.deps import Admin, Bell, Paging
 from alerts.api.docs import refuses
+from alerts.api.idempotency import Onced
 from alerts.api.schemas.access import App, Apps, Key, Keys, MadeKey, NewApp, NewKey
 from alerts.errors import NotFound
 from alerts.pipeline import access
@@ -26,10 +27,15 @@ class KeyQuery(Paging):
     "/apps", status_code=201, openapi_extra=takes(NewApp), responses=refuses(400, 409, 413, 422)
 )
 async def create_app(
-    _principal: Admin, services: Bell, body: Annotated[NewApp, Depends(json_body(NewApp))]
+    *,
+    _principal: Admin,
+    services: Bell,
+    once: Onced,
+    body: Annotated[NewApp, Depends(json_body(NewApp))],
 ) -> App:
     """Create an app: a tenant with endpoints and keys of its own."""
-    return App.of(await access.create_app(body.name, store=services.store))
+    keep = once.keep(App.of, 201)
+    return App.of(await access.create_app(body.name, store=services.store, keep=keep))
 
 
 @router.get("/apps", response_model=Apps, responses=refuses(422))
@@ -62,18 +68,23 @@ async def delete_app(app_id: str, _principal: Admin, services: Bell) -> None:
     "/keys", status_code=201, openapi_extra=takes(NewKey), responses=refuses(400, 404, 413, 422)
 )
 async def create_key(
-    _principal: Admin, services: Bell, body: Annotated[NewKey, Depends(json_body(NewKey))]
+    *,
+    _principal: Admin,
+    services: Bell,
+    once: Onced,
+    body: Annotated[NewKey, Depends(json_body(NewKey))],
 ) -> MadeKey:
     """Create a key; the answer holds its text, this once."""
-    record, text = await access.create_key(
+    made = await access.create_key(
         body.app_id,
         scopes=body.scopes,
         sources=body.sources,
         description=body.description,
         store=services.store,
         fresh_secret=services.desk.fresh_secret,
+        keep=once.keep(MadeKey.of_made, 201),
     )
-    return MadeKey(**Key.of(record).model_dump(), key=text)
+    return MadeKey.of_made(made)
 
 
 @router.get("/keys", response_model=Keys, responses=refuses(422))

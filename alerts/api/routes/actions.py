@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from alerts.api.bodies import json_body, takes
 from alerts.api.deps import Bell, Reader, Writer
 from alerts.api.docs import refuses
+from alerts.api.idempotency import Onced
 from alerts.api.routes.endpoints import shown
 from alerts.api.schemas.deliveries import (
     Delivery,
@@ -87,13 +88,19 @@ async def remove_token(
 
 
 @router.post("/test", status_code=202, responses=refuses(404, 409))
-async def test_endpoint(endpoint_id: str, principal: Writer, services: Bell) -> Delivery:
+async def test_endpoint(
+    endpoint_id: str, *, principal: Writer, services: Bell, once: Onced
+) -> Delivery:
     """Send an `endpoint.test`; it carries the data of a real past change, where there is one.
 
     It is a delivery like any other: look it up to see how it went.
     """
     record = await again.send_test(
-        endpoint_id, app_id=principal.reach, store=services.store, waker=services.waker
+        endpoint_id,
+        app_id=principal.reach,
+        store=services.store,
+        waker=services.waker,
+        keep=once.keep(Delivery.of, 202),
     )
     return Delivery.of(record)
 
@@ -108,6 +115,7 @@ async def rotate_secret(
     *,
     principal: Writer,
     services: Bell,
+    once: Onced,
     body: Annotated[Rotation, Depends(json_body(Rotation, may_be_empty=True))],
 ) -> Rotated:
     """Make a new signing secret; the old ones sign beside it for a while, a day unless told.
@@ -115,13 +123,18 @@ async def rotate_secret(
     With `overlap_seconds` 0 they end at once: what is sent from now on is signed by the new one
     alone. `DELETE …/secrets/{id}` ends an older one and keeps the rest.
     """
+
+    def view(secret: bytes) -> Rotated:
+        return Rotated(secret=format_secret(secret))
+
     secret = await desk.rotate_secret(
         endpoint_id,
         timedelta(seconds=body.overlap_seconds),
         app_id=principal.reach,
         desk=services.desk,
+        keep=once.keep(view, 200),
     )
-    return Rotated(secret=format_secret(secret))
+    return view(secret)
 
 
 @router.post("/pause", responses=refuses(404, 409))

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from alerts.api.deps import Bell, Paging, Reader, Writer
 from alerts.api.docs import refuses
+from alerts.api.idempotency import Onced
 from alerts.api.schemas.base import KindName, Moment
 from alerts.api.schemas.deliveries import (
     Attempt,
@@ -85,9 +86,15 @@ async def show_delivery(delivery_id: str, principal: Reader, services: Bell) -> 
 
 
 @router.post("/{delivery_id}/resend", status_code=202, responses=refuses(404, 409))
-async def resend_delivery(delivery_id: str, principal: Writer, services: Bell) -> Delivery:
+async def resend_delivery(
+    delivery_id: str, *, principal: Writer, services: Bell, once: Onced
+) -> Delivery:
     """Send an ended delivery once more, under the same `webhook-id`."""
     record = await resend(
-        delivery_id, app_id=principal.reach, store=services.store, waker=services.waker
+        delivery_id,
+        app_id=principal.reach,
+        store=services.store,
+        waker=services.waker,
+        keep=once.keep(Delivery.of, 202),
     )
     return Delivery.of(record)

@@ -9,6 +9,7 @@ from alerts.api.bodies import json_body, takes
 from alerts.api.changes import Merge, digest_block, digest_tokens, with_digest_tokens
 from alerts.api.deps import Bell, Paging, Reader, Writer
 from alerts.api.docs import refuses
+from alerts.api.idempotency import Onced
 from alerts.api.schemas.endpoints import (
     Endpoint,
     EndpointChange,
@@ -21,7 +22,7 @@ from alerts.channels.signing import format_secret
 from alerts.domain.deliveries import Channel
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
-from alerts.pipeline.endpoints import Wish
+from alerts.pipeline.endpoints import Made, Wish
 from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
 
 router = APIRouter(prefix="/v1/endpoints", tags=["Endpoints"])
@@ -45,8 +46,10 @@ def shown(services: Services, record: EndpointRecord) -> Endpoint:
     responses=refuses(400, 409, 413, 422),
 )
 async def create_endpoint(
+    *,
     principal: Writer,
     services: Bell,
+    once: Onced,
     body: Annotated[NewEndpoint, Depends(json_body(NewEndpoint))],
 ) -> MadeEndpoint:
     """Create an endpoint; the answer holds its signing secret, this once.
@@ -72,9 +75,15 @@ async def create_endpoint(
         time_to_live=timedelta(seconds=body.time_to_live_seconds),
         headers=body.headers,
     )
-    made = await desk.create_webhook(principal.app_id, body.url, wish, desk=services.desk)
-    view = shown(services, made.endpoint).model_dump()
-    return MadeEndpoint(**view, secret=format_secret(made.secret))
+
+    def view(made: Made) -> MadeEndpoint:
+        plain = shown(services, made.endpoint).model_dump()
+        return MadeEndpoint(**plain, secret=format_secret(made.secret))
+
+    keep = once.keep(view, 201)
+    return view(
+        await desk.create_webhook(principal.app_id, body.url, wish, desk=services.desk, keep=keep)
+    )
 
 
 @router.get("", response_model=Endpoints, responses=refuses(422))

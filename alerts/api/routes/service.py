@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alerts.api.deps import KEY, Bell, caller
+from alerts.api.deps import KEY, Bell, identify
 from alerts.api.docs import refusal, secured
 from alerts.api.meters import CONTENT_TYPE, Meters
 from alerts.api.problems import ProblemType, answer
@@ -39,7 +39,7 @@ async def may_measure(
         presented = hash_key(credentials.credentials)
         if hmac.compare_digest(presented, hash_key(token)):
             return
-    await caller(services, scopes, credentials)
+    await identify(services, scopes, credentials)
 
 
 @router.get("/healthz")

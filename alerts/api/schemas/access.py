@@ -135,6 +135,12 @@ class MadeKey(Key):
 
     key: str = Field(default="", description="Present it as `Authorization: Bearer`.")
 
+    @classmethod
+    def of_made(cls, made: tuple[KeyRecord, str]) -> Self:
+        """From a new key and its text."""
+        record, text = made
+        return cls(**Key.of(record).model_dump(), key=text)
+
 
 class Keys(Answer):
     """A page of keys, newest first, revoked ones too."""

@@ -3,7 +3,7 @@
 Times are microseconds since 1970 UTC, scores hundredths of a point, secrets ciphertext.
 """
 
-from alerts.store.tables.access import apps, counters, keyring, keys
+from alerts.store.tables.access import apps, counters, keyring, keys, stored_answers
 from alerts.store.tables.base import EPOCH, MICROSECOND, Instant, metadata
 from alerts.store.tables.deliveries import (
     attempts,
@@ -50,6 +50,7 @@ __all__ = [
     "ratings",
     "rejected_rows",
     "source_states",
+    "stored_answers",
     "subscriptions",
     "sweep_pages",
     "sweeps",

@@ -1,4 +1,4 @@
-"""Apps, keys and counters."""
+"""Apps, keys, stored answers and counters."""
 
 from sqlalchemy import (
     JSON,
@@ -50,4 +50,18 @@ keys = Table(
     Column("created_at", Instant, nullable=False),
     Column("last_used_at", Instant),
     Column("revoked_at", Instant),
+)
+
+
+# id and fingerprint are hashes, the answer is ciphertext: a key of ours may be shown in it.
+stored_answers = Table(
+    "stored_answers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("app_id", String(40), nullable=False, index=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("lease_id", String(40), nullable=False),
+    Column("lease_until", Instant, nullable=False),
+    Column("answer", LargeBinary),
+    Column("created_at", Instant, nullable=False, index=True),
 )

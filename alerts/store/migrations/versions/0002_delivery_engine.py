@@ -1,4 +1,4 @@
-"""The delivery engine: when a lane wakes, and what comes first in it."""
+"""The delivery engine: when a lane wakes and what comes first in it; stored answers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Apply."""
     _lanes()
     _waiting()
+    _stored_answers()
 
 
 def _lanes() -> None:
@@ -47,3 +48,20 @@ def _waiting() -> None:
             sqlite_where=sa.text(where),
             postgresql_where=sa.text(where),
         )
+
+
+def _stored_answers() -> None:
+    """What was said under an Idempotency-Key."""
+    op.create_table(
+        "stored_answers",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("app_id", sa.String(length=40), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("lease_id", sa.String(length=40), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stored_answers")),
+    )
+    op.create_index(op.f("ix_stored_answers_app_id"), "stored_answers", ["app_id"])
+    op.create_index(op.f("ix_stored_answers_created_at"), "stored_answers", ["created_at"])
