@@ -18,6 +18,8 @@ PUBLISHED = {
     ("get", "/v1/tokens/{token}"),
     ("get", "/v1/tokens/{token}/history"),
 }
+NOUNS = ("endpoint", "delivery", "event", "cycle", "app", "key", "secret")
+NAMES = (*(f"{noun}_id" for noun in NOUNS), "token")
 SCOPES = [scope for scope in Scope if scope is not Scope.ADMIN]
 
 
@@ -58,7 +60,7 @@ def operations(api: Api) -> Iterator[Operation]:
 
 def filled(path: str, **ids: str) -> str:
     """A path with these ids in it, or with some that nobody has."""
-    for name in ("endpoint_id", "delivery_id", "event_id", "cycle_id", "app_id", "key_id", "token"):
+    for name in NAMES:
         path = path.replace(f"{{{name}}}", ids.get(name, "demo:btc"))
     assert "{" not in path, f"this test does not know what to put into {path}"
     return path
@@ -106,8 +108,11 @@ async def test_no_call_lets_one_app_see_or_touch_another_s(api: Api) -> None:
     mine, theirs = await api.member("mine"), await api.member("theirs")
     made = await api.endpoint(key=theirs)
     test = (await api.post(f"/v1/endpoints/{made['id']}/test", key=theirs)).json()
+    await api.post(f"/v1/endpoints/{made['id']}/rotate-secret", key=theirs)
+    signing = (await api.get(f"/v1/endpoints/{made['id']}/secrets", key=theirs)).json()["data"]
     await api.upgrade("btc")
     ids = {
+        "secret_id": signing[-1]["id"],
         "endpoint_id": made["id"],
         "delivery_id": test["id"],
         "event_id": test["event_id"],
@@ -138,7 +143,8 @@ async def test_no_call_lets_one_app_see_or_touch_another_s(api: Api) -> None:
 
 
 async def _all_of(api: Api, key: str, endpoint_id: str) -> list[object]:
-    paths = (f"/v1/endpoints/{endpoint_id}", f"/v1/deliveries?endpoint={endpoint_id}", "/v1/events")
+    own = f"/v1/endpoints/{endpoint_id}"
+    paths = (own, f"{own}/secrets", f"/v1/deliveries?endpoint={endpoint_id}", "/v1/events")
     return [(await api.get(path, key=key)).json() for path in paths]
 
 
