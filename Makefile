@@ -56,7 +56,8 @@ LOCK := $(VENV)/uv/bin/uv pip compile --quiet --upgrade --universal --python-ver
   --custom-compile-command 'make lock'
 
 clean: ## remove what make made; your .env and gradebell.db stay
-	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+	  tests/javascript/node_modules
 	@find alerts workers tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The mark is set last: an installation that was interrupted is taken up again.

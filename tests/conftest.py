@@ -14,7 +14,7 @@ from redis import Redis
 
 from alerts.store.migrate import upgrade
 from alerts.telemetry import LogFormat, configure
-from tests import databases, servers
+from tests import databases, node, servers
 from tests.offline import stay_on_this_machine
 from tests.programs import Unavailable
 
@@ -127,6 +127,24 @@ def redis_url(redis_server: servers.Server) -> str:
     return redis_server.url
 
 
+@pytest.fixture(scope="session")
+def with_node() -> None:
+    """Node.js is there."""
+    try:
+        node.find_node()
+    except Unavailable as reason:
+        _cannot_run(f"needs Node.js: {reason}")
+
+
+@pytest.fixture(scope="session")
+def with_packages(with_node: None) -> None:  # noqa: ARG001 - npm comes second.
+    """Node.js is there, and the packages that tests/javascript locks."""
+    try:
+        node.install_packages()
+    except Unavailable as reason:
+        _cannot_run(f"needs the packages of tests/javascript: {reason}")
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
@@ -166,13 +184,13 @@ def _started(
         try:
             server = stack.enter_context(start())
         except Unavailable as reason:
-            _cannot_run(reason)
+            _cannot_run(f"needs a server: {reason}")
         config.stash[SERVERS_USED].append(f"{server.version} ({server.origin})")
         yield server
 
 
-def _cannot_run(reason: Unavailable) -> NoReturn:
+def _cannot_run(why: str) -> NoReturn:
     """Where all must run, a test that can't is a failure; elsewhere it is named at the end."""
     if IN_CI:
-        pytest.fail(f"needs a server: {reason}", pytrace=False)
-    pytest.skip(f"needs a server: {reason}")
+        pytest.fail(why, pytrace=False)
+    pytest.skip(why)
