@@ -6,6 +6,7 @@ The README's two samples, and the reference packages for Python and for JavaScri
 import base64
 import re
 import runpy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -27,13 +28,12 @@ IN_TIME, TOO_FAR = 280, 310
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A webhook as it arrived, the secret its receiver has, and whether that one is to believe."""
+    """A webhook as it arrived, and the secret that its receiver has."""
 
     name: str
     secret: str
     headers: dict[str, str]
     body: bytes
-    is_genuine: bool
 
 
 def _sample(language: str, folder: Path, *, ending: str, last: str = "") -> Path:
@@ -43,7 +43,7 @@ def _sample(language: str, folder: Path, *, ending: str, last: str = "") -> Path
     return path
 
 
-def _as_json(cases: list[Case]) -> list[dict[str, Any]]:
+def _as_json(cases: Sequence[Case]) -> list[dict[str, Any]]:
     return [
         {
             "secret": case.secret,
@@ -81,14 +81,14 @@ async def genuine() -> list[Case]:
         "webhook-signature": f"v1a,aGVsbG8= v2,aGVsbG8= {rotating[0]['webhook-signature']}",
     }
     return [
-        Case("plain", new, *await _sent(NEW), True),
-        Case("an empty object", new, *empty, True),
-        Case("rotating, with the new secret", new, *rotating, True),
-        Case("rotating, with the old secret", old, *rotating, True),
-        Case("among other versions", old, among_others, rotating[1], True),
-        Case("the shortest secret", format_secret(shortest.key), *await _sent(shortest), True),
-        Case("a clock behind", new, *await _sent(NEW, ahead=-IN_TIME), True),
-        Case("a clock ahead", new, *await _sent(NEW, ahead=IN_TIME), True),
+        Case("plain", new, *await _sent(NEW)),
+        Case("an empty object", new, *empty),
+        Case("rotating, with the new secret", new, *rotating),
+        Case("rotating, with the old secret", old, *rotating),
+        Case("among other versions", old, among_others, rotating[1]),
+        Case("the shortest secret", format_secret(shortest.key), *await _sent(shortest)),
+        Case("a clock behind", new, *await _sent(NEW, ahead=-IN_TIME)),
+        Case("a clock ahead", new, *await _sent(NEW, ahead=IN_TIME)),
     ]
 
 
@@ -103,7 +103,7 @@ async def forged() -> list[Case]:
         {"webhook-timestamp": str(int(headers["webhook-timestamp"]) - 1)},
         {"webhook-timestamp": "now"},
         {"webhook-timestamp": f"-{headers['webhook-timestamp']}"},
-        {"webhook-signature": signature[:-2] + "A="},
+        {"webhook-signature": f"v1,{'B' if signature[3] == 'A' else 'A'}{signature[4:]}"},
         {"webhook-signature": signature[:8]},
         {"webhook-signature": signature.replace("v1,", "v2,")},
         {"webhook-signature": "v1,"},
@@ -116,20 +116,23 @@ async def forged() -> list[Case]:
         for change in changed
     ]
     return [
-        Case("another body", secret, headers, body + b" ", False),
-        Case("another secret", format_secret(OLD.key), headers, body, False),
-        Case("too old", secret, *await _sent(NEW, ahead=-TOO_FAR), False),
-        Case("too new", secret, *await _sent(NEW, ahead=TOO_FAR), False),
+        Case("another body", secret, headers, body + b" "),
+        Case("another secret", format_secret(OLD.key), headers, body),
+        Case("too old", secret, *await _sent(NEW, ahead=-TOO_FAR)),
+        Case("too new", secret, *await _sent(NEW, ahead=TOO_FAR)),
         *(
-            Case(str(change), secret, ours, body, False)
+            Case(str(change), secret, ours, body)
             for change, ours in zip(changed, tampered, strict=True)
         ),
     ]
 
 
-def _mistaken(cases: list[Case], verdicts: list[bool]) -> list[str]:
-    said = zip(cases, verdicts, strict=True)
-    return [case.name for case, verdict in said if verdict is not case.is_genuine]
+def _names(cases: Sequence[Case]) -> list[str]:
+    return [case.name for case in cases]
+
+
+def _believed(cases: Sequence[Case], verdicts: Sequence[bool]) -> list[str]:
+    return [case.name for case, verdict in zip(cases, verdicts, strict=True) if verdict]
 
 
 def test_the_python_sample_believes_what_we_send_and_nothing_else(
@@ -140,7 +143,7 @@ def test_the_python_sample_believes_what_we_send_and_nothing_else(
 
     verdicts = [verify(case.secret, case.headers, case.body) for case in cases]
 
-    assert _mistaken(cases, verdicts) == []
+    assert _believed(cases, verdicts) == _names(genuine)
 
 
 @pytest.mark.usefixtures("with_node")
@@ -151,7 +154,7 @@ def test_the_javascript_sample_believes_what_we_send_and_nothing_else(
     sample = _sample("javascript", tmp_path, ending="cjs", last=export)
     cases = genuine + forged
 
-    assert _mistaken(cases, node.verdicts(sample, _as_json(cases))) == []
+    assert _believed(cases, node.verdicts(sample, _as_json(cases))) == _names(genuine)
 
 
 def test_the_python_package_believes_what_we_send_and_nothing_else(
@@ -166,7 +169,7 @@ def test_the_python_package_believes_what_we_send_and_nothing_else(
 
     cases = genuine + forged
 
-    assert _mistaken(cases, [verify(case) for case in cases]) == []
+    assert _believed(cases, [verify(case) for case in cases]) == _names(genuine)
 
 
 @pytest.mark.usefixtures("with_packages")
@@ -175,4 +178,4 @@ def test_the_javascript_package_believes_what_we_send_and_nothing_else(
 ) -> None:
     cases = genuine + forged
 
-    assert _mistaken(cases, node.verdicts("package", _as_json(cases))) == []
+    assert _believed(cases, node.verdicts("package", _as_json(cases))) == _names(genuine)
