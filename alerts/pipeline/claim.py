@@ -27,7 +27,7 @@ from alerts.ports import Destination, Letter, SigningSecret
 from alerts.store.cipher import Cipher
 from alerts.store.endpoints import EndpointRecord, find_endpoints
 from alerts.store.engine import Transaction
-from alerts.store.lanes import hold, lease_lanes, release_lanes, take_slots
+from alerts.store.lanes import hold, lease_lanes, release_lanes, set_next_slot
 from alerts.store.outbox import (
     Decision,
     Waiting,
@@ -174,7 +174,10 @@ async def _read_destinations(
 
 def quota_of(order: Order, rate_limit: float | None, width: int) -> int:
     """How many deliveries of a lane may be begun at once."""
-    return 1 if order is Order.STRICT or rate_limit is not None else 2 * width
+    if order is Order.STRICT:
+        return 1
+    # What is begun and waits for its slot waits a second at most.
+    return 2 * width if rate_limit is None else max(1, min(2 * width, int(rate_limit)))
 
 
 async def take(
@@ -231,12 +234,11 @@ async def _begin(
         for parcel in parcels
     ]
     await start(tx, begun, lease_id=lease_id)
-    gaps = [
-        (endpoint_id, timedelta(seconds=1 / rate))
-        for endpoint_id in taken
-        if (rate := endpoints[endpoint_id].rate_limit) is not None
-    ]
-    await take_slots(tx, gaps)
+    for endpoint_id, parcels in taken.items():
+        rate = endpoints[endpoint_id].rate_limit
+        if rate is not None:
+            # Should this worker be lost, what it may have sent has had its slots.
+            await set_next_slot(tx, endpoint_id, timedelta(seconds=len(parcels) / rate))
 
 
 async def _consent(

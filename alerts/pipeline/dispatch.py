@@ -9,15 +9,22 @@ import asyncio
 from asyncio import FIRST_COMPLETED
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any, Final
 
 from alerts.domain.deliveries import Channel
-from alerts.domain.ids import SEND
 from alerts.errors import StorageFailed
-from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, claim
+from alerts.pipeline.claim import ClaimedLane, Rules, claim
 from alerts.pipeline.settle import Sent, Terms, log_sent, settle
-from alerts.pipeline.turn import Turn, begin, give_back, refill, release, stops, turn_of
+from alerts.pipeline.turn import (
+    HANGING_SECONDS,
+    Turn,
+    give_back,
+    lose,
+    refill,
+    release,
+    turn_of,
+)
+from alerts.pipeline.wire import Wire
 from alerts.ports import Clock, Sender, Waker
 from alerts.store.engine import Store
 from alerts.store.lanes import extend_leases, next_due
@@ -25,6 +32,10 @@ from alerts.telemetry import Step, fail
 
 # Lanes one worker holds at a time.
 LANES: Final = 256
+# And those that hang do not count, up to so many.
+MOST_LANES: Final = 2048
+# A lane with room for more looks whether there is any this often.
+THIRST_SECONDS: Final = 0.05
 # The longest sleep, for a wake-up may be lost.
 LONGEST_SLEEP_SECONDS: Final = 0.25
 # How long a worker lets the database be when it does not answer.
@@ -47,21 +58,22 @@ class Dispatcher:
         new_id: Callable[[str], str],
     ) -> None:
         self._store = store
-        self._senders = senders
         self._clock = clock
         self._waker = waker
         self._rules = rules
         self._terms = terms
-        self._deadline = deadline.total_seconds()
-        self._new_id = new_id
+        self._wire = Wire(
+            store=store,
+            senders=senders,
+            clock=clock,
+            deadline=deadline.total_seconds(),
+            new_id=new_id,
+        )
         self._turns: dict[str, Turn] = {}
-        self._sent: list[Sent] = []
-        self._answered = asyncio.Event()
         self._look = asyncio.Event()
         self._stopping = False
         self._claiming = asyncio.Lock()
         self._settling = asyncio.Lock()
-        self._sends: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Dispatch until `stop`; then finish what is in flight and free the rest.
@@ -82,6 +94,8 @@ class Dispatcher:
                 await asyncio.wait(awaited, timeout=pause, return_when=FIRST_COMPLETED)
                 looking.cancel()
                 self._look.clear()
+                if self._waiting(THIRST_SECONDS):
+                    self._wire.answered.set()
                 for ended in filter(asyncio.Task.done, helpers):
                     ended.result()
         finally:
@@ -109,8 +123,8 @@ class Dispatcher:
 
     async def _claim_due(self) -> float:
         """Claim what is due; returns how long there is nothing more to do, in seconds."""
-        room = LANES - len(self._turns)
-        if not room:
+        room = min(LANES + len(self._waiting(HANGING_SECONDS)), MOST_LANES) - len(self._turns)
+        if room <= 0:
             return LONGEST_SLEEP_SECONDS
         try:
             async with self._store.read() as tx:
@@ -133,54 +147,9 @@ class Dispatcher:
     def _begin(self, lane: ClaimedLane, asked: float) -> None:
         turn = turn_of(lane, began=asked, lease=self._rules.lease)
         self._turns[turn.endpoint_id] = turn
-        self._pump(turn)
+        self._wire.pump(turn)
         if not turn.open:
-            self._answered.set()
-
-    def _pump(self, turn: Turn) -> None:
-        """Put on the wire what may go; never with less than a deadline of lease left."""
-        while turn.waiting and turn.in_flight < turn.width and not turn.is_stopped:
-            if self._stopping or not turn.lasts(self._clock.monotonic() + self._deadline):
-                return
-            turn.in_flight += 1
-            task = asyncio.create_task(self._send(turn, turn.waiting.popleft()))
-            self._sends.add(task)
-            task.add_done_callback(partial(self._ended, turn))
-
-    def _ended(self, turn: Turn, send: asyncio.Task[None]) -> None:
-        self._sends.discard(send)
-        error = None if send.cancelled() else send.exception()
-        if error is not None:
-            # A channel that breaks its word: its lane is left to the end of the lease.
-            fail(Step.JOB_FAILED, error, job="send", endpoint=turn.endpoint_id)
-            turn.is_stopped = True
-            if self._turns.get(turn.endpoint_id) is turn:
-                del self._turns[turn.endpoint_id]
-
-    async def _send(self, turn: Turn, parcel: Parcel) -> None:
-        sender = self._senders[turn.destination.channel]
-        if not sender.repeatable and not await begin(
-            turn, parcel, store=self._store, clock=self._clock, deadline=self._deadline
-        ):
-            self._answered.set()
-            return
-        started = self._clock.now()
-        answer = await sender.send(turn.destination, (parcel.letter,))
-        turn.in_flight -= 1
-        turn.answered += 1
-        turn.is_stopped = turn.is_stopped or stops(answer)
-        sent = Sent(
-            endpoint_id=turn.endpoint_id,
-            lease_id=turn.lease_id,
-            send_id=self._new_id(SEND),
-            parcel=parcel,
-            answer=answer,
-            started_at=started,
-            ended_at=self._clock.now(),
-        )
-        self._sent.append(sent)
-        self._answered.set()
-        self._pump(turn)
+            self._wire.answered.set()
 
     def _count(self, sent: Sequence[Sent], step: int) -> None:
         for one in sent:
@@ -190,10 +159,10 @@ class Dispatcher:
 
     async def _settle_answers(self) -> None:
         while True:
-            await self._answered.wait()
+            await self._wire.answered.wait()
             async with self._settling:
-                self._answered.clear()
-                sent = list(self._sent)
+                self._wire.answered.clear()
+                sent = list(self._wire.sent)
                 self._count(sent, -1)
                 try:
                     await self._settle(sent)
@@ -201,18 +170,15 @@ class Dispatcher:
                 except StorageFailed as error:
                     fail(Step.JOB_FAILED, error, job="settle", answers=len(sent))
                     self._count(sent, 1)
-                    self._answered.set()
+                    self._wire.answered.set()
             await asyncio.sleep(STORAGE_PAUSE_SECONDS)
 
     async def _settle(self, sent: Sequence[Sent]) -> None:
-        touched = {one.endpoint_id for one in sent}
-        turns = [
-            turn
-            for turn in self._turns.values()
-            if turn.endpoint_id in touched or turn.is_stopped or not turn.open
-        ]
+        turns = self._to_settle(sent)
         async with self._store.write() as tx:
-            await settle(tx, sent, self._terms, also_lock=[turn.endpoint_id for turn in turns])
+            ids = [turn.endpoint_id for turn in turns]
+            holders = await settle(tx, sent, self._terms, also_lock=ids)
+            lose([turn for turn in turns if holders.get(turn.endpoint_id) != turn.lease_id])
             unsent = await give_back(tx, [turn for turn in turns if turn.is_stopped])
             going = [] if self._stopping else turns
             fresh = await refill(tx, going, rules=self._rules, now=self._clock.monotonic())
@@ -222,16 +188,16 @@ class Dispatcher:
                 if turn.open == len(unsent.get(turn.endpoint_id, ()))
                 and turn.endpoint_id not in fresh
             ]
-            await release(tx, [turn for turn in ended if not turn.is_lost])
+            await release(tx, ended, now=self._clock.monotonic())
         # Only now: whatever breaks before the commit, the drain still has every answer.
-        del self._sent[: len(sent)]
+        del self._wire.sent[: len(sent)]
         for turn in turns:
             for _ in unsent.get(turn.endpoint_id, ()):
                 turn.waiting.popleft()
             parcels = fresh.get(turn.endpoint_id, ())
             turn.waiting.extend(parcels)
             turn.taken += len(parcels)
-            self._pump(turn)
+            self._wire.pump(turn)
         for turn in ended:
             # The lane is free from the commit on, and may be ours again by now.
             if self._turns.get(turn.endpoint_id) is turn:
@@ -240,6 +206,24 @@ class Dispatcher:
             log_sent(one)
         if ended:
             self._look.set()
+
+    def _to_settle(self, sent: Sequence[Sent]) -> list[Turn]:
+        """Turns with answers, with nothing left to do, or with room for more."""
+        now = self._clock.monotonic()
+        touched = {one.endpoint_id for one in sent}
+        return [
+            turn
+            for turn in self._turns.values()
+            if turn.endpoint_id in touched
+            or turn.is_stopped
+            or not turn.open
+            or turn.is_waiting(now, since=THIRST_SECONDS)
+        ]
+
+    def _waiting(self, since: float) -> list[Turn]:
+        """Turns that could do more, and have had nothing new for `since` seconds."""
+        now = self._clock.monotonic()
+        return [turn for turn in self._turns.values() if turn.is_waiting(now, since=since)]
 
     async def _keep_leases(self) -> None:
         """Heartbeat: hold on to our lanes, and notice those we have lost."""
@@ -260,10 +244,10 @@ class Dispatcher:
             for turn in held:
                 if turn.endpoint_id in kept:
                     turn.lease_ends = asked + lease.total_seconds()
-                    self._pump(turn)
+                    self._wire.pump(turn)
                 elif self._turns.get(turn.endpoint_id) is turn:
-                    turn.is_lost = turn.is_stopped = True
-                    self._answered.set()
+                    lose([turn])
+                    self._wire.answered.set()
 
     async def _listen(self) -> None:
         while True:
@@ -273,11 +257,8 @@ class Dispatcher:
     async def _drain(self, helpers: Sequence[asyncio.Task[Any]]) -> None:
         """Let what is on the wire end, settle it, and free what was not sent."""
         self._stopping = True
-        if self._sends:
-            await asyncio.wait(self._sends, timeout=self._deadline + 1)
+        await self._wire.close()
         endless = {turn.endpoint_id for turn in self._turns.values() if turn.in_flight}
-        for send in self._sends:
-            send.cancel()
         async with self._settling:
             # Nobody is in the middle of settling now, so nothing is torn.
             for helper in helpers:
@@ -287,12 +268,13 @@ class Dispatcher:
             try:
                 async with self._store.write() as tx:
                     ids = [turn.endpoint_id for turn in turns]
-                    await settle(tx, self._sent, self._terms, also_lock=ids)
+                    await settle(tx, self._wire.sent, self._terms, also_lock=ids)
                     await give_back(tx, turns)
                     # What may have arrived is for the end of the lease to judge.
-                    await release(tx, [t for t in turns if t.endpoint_id not in endless])
-                for one in self._sent:
+                    freed = [turn for turn in turns if turn.endpoint_id not in endless]
+                    await release(tx, freed, now=self._clock.monotonic())
+                for one in self._wire.sent:
                     log_sent(one)
             except StorageFailed as error:
-                fail(Step.JOB_FAILED, error, job="drain", answers=len(self._sent))
+                fail(Step.JOB_FAILED, error, job="drain", answers=len(self._wire.sent))
         self._turns.clear()

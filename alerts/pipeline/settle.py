@@ -65,10 +65,10 @@ class Terms:
 
 async def settle(
     tx: Transaction, sent: Sequence[Sent], terms: Terms, *, also_lock: Sequence[str] = ()
-) -> None:
+) -> Mapping[str, str | None]:
     """Log every attempt; decide on what our leases still hold; let effects take effect.
 
-    also_lock: further lanes this transaction will change.
+    also_lock: further lanes this transaction will change. Returns the lease on each locked lane.
     """
     told = await _told_of_effects(tx, sent)
     others = {endpoint_id for ids in told.values() for endpoint_id in ids}
@@ -82,6 +82,7 @@ async def settle(
     await _decide(tx, ours, terms)
     for endpoint_id, effect in _effects(ours).items():
         await _apply(tx, endpoint_id, effect, told=told.get(endpoint_id, ()), terms=terms)
+    return holders
 
 
 async def _deliver_late(tx: Transaction, others: Sequence[Sent]) -> None:

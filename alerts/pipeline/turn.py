@@ -1,7 +1,7 @@
 """A turn: one lane while a worker holds it."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -9,10 +9,11 @@ from typing import Final
 from alerts.domain.deliveries import Answer, Deferred, EndpointState, Keep, Order, Scope
 from alerts.errors import StorageFailed
 from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, quota_of, take
+from alerts.pipeline.pace import Pace
 from alerts.ports import Clock, Destination
 from alerts.store.endpoints import find_endpoints
 from alerts.store.engine import Store, Transaction
-from alerts.store.lanes import release_lanes
+from alerts.store.lanes import release_lanes, set_next_slot
 from alerts.store.outbox import start, unstart
 from alerts.telemetry import Step, fail
 
@@ -21,13 +22,17 @@ IN_FLIGHT: Final = 4
 # A lane's turn: after so many deliveries, or so long, it goes to the back.
 TURN_DELIVERIES: Final = 100
 TURN_SECONDS: Final = 5.0
+# A lane that was silent for so long hangs: it is counted as waiting, and may take what is new.
+HANGING_SECONDS: Final = 0.25
+# A lane whose next send is further away than this is given back meanwhile.
+LONGEST_PACE_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
 class Turn:
     """One lane while we hold it. began, lease_ends: seconds of the monotonic clock.
 
-    answered: parcels whose answers are not settled yet.
+    looked: when it last asked for more. answered: parcels whose answers are not settled yet.
     is_lost: somebody else has the lane. is_stopped: its endpoint asked for a pause, or has ended.
     """
 
@@ -36,13 +41,16 @@ class Turn:
     destination: Destination
     order: Order
     rate_limit: float | None
+    pace: Pace | None
     began: float
     lease_ends: float
+    looked: float
     waiting: deque[Parcel] = field(default_factory=deque)
     in_flight: int = 0
     answered: int = 0
     taken: int = 0
     is_lost: bool = False
+    is_timed: bool = False
     is_stopped: bool = False
 
     @property
@@ -64,10 +72,27 @@ class Turn:
         return (
             self.is_lost
             or self.is_stopped
-            or self.rate_limit is not None
             or self.taken >= TURN_DELIVERIES
             or now - self.began >= TURN_SECONDS
         )
+
+    def is_waiting(self, now: float, *, since: float) -> bool:
+        """Whether there is room for more, and there was nothing to do for `since` seconds."""
+        return 0 < self.open < self.width and now - self.looked >= since
+
+    def room(self, now: float) -> int:
+        """How many more parcels it may take. now: seconds of the monotonic clock."""
+        if self.open >= self.width or self.is_lost or self.is_stopped:
+            return 0
+        if self.pace is not None and self.open == 0 and self.pace.wait(now) > LONGEST_PACE_SECONDS:
+            return 0
+        if self.is_waiting(now, since=HANGING_SECONDS):
+            # It holds up nobody but itself, and could be at no other place in the row.
+            self.began, self.taken = now, 0
+        if self.is_over(now):
+            return 0
+        quota = quota_of(self.order, self.rate_limit, IN_FLIGHT) - self.open
+        return min(quota, TURN_DELIVERIES - self.taken)
 
 
 def turn_of(lane: ClaimedLane, *, began: float, lease: timedelta) -> Turn:
@@ -78,8 +103,10 @@ def turn_of(lane: ClaimedLane, *, began: float, lease: timedelta) -> Turn:
         destination=lane.destination,
         order=lane.order,
         rate_limit=lane.rate_limit,
+        pace=None if lane.rate_limit is None else Pace.of(lane.rate_limit, since=began),
         began=began,
         lease_ends=began + lease.total_seconds(),
+        looked=began,
         waiting=deque(lane.parcels),
         taken=len(lane.parcels),
     )
@@ -91,12 +118,10 @@ async def refill(
     """More work for lanes whose turn goes on, by endpoint. now: of the monotonic clock."""
     quotas: dict[str, dict[str, int]] = {}
     for turn in turns:
-        if turn.open >= turn.width or turn.is_over(now):
-            continue
-        quota = quota_of(turn.order, turn.rate_limit, IN_FLIGHT) - turn.open
-        left = min(quota, TURN_DELIVERIES - turn.taken)
-        if left > 0:
-            quotas.setdefault(turn.lease_id, {})[turn.endpoint_id] = left
+        room = turn.room(now)
+        turn.looked = now
+        if room > 0:
+            quotas.setdefault(turn.lease_id, {})[turn.endpoint_id] = room
     fresh: dict[str, list[Parcel]] = {}
     for lease_id, wanted in quotas.items():
         endpoints = await find_endpoints(tx, wanted)
@@ -120,14 +145,25 @@ async def give_back(tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[st
     return given
 
 
-async def release(tx: Transaction, turns: Sequence[Turn]) -> None:
-    """Give lanes back, those that were ours to the end."""
+async def release(tx: Transaction, turns: Sequence[Turn], *, now: float) -> None:
+    """Give lanes back, those that are ours still. now: of the monotonic clock."""
+    turns = [turn for turn in turns if not turn.is_lost]
+    for turn in turns:
+        if turn.pace is not None:
+            # What was reserved at the claim was a guess; whoever comes next goes by what was sent.
+            await set_next_slot(tx, turn.endpoint_id, timedelta(seconds=turn.pace.free_in(now)))
     strict = {turn.endpoint_id for turn in turns if turn.order is Order.STRICT}
     by_lease: dict[str, list[str]] = {}
     for turn in turns:
         by_lease.setdefault(turn.lease_id, []).append(turn.endpoint_id)
     for lease_id, endpoint_ids in by_lease.items():
         await release_lanes(tx, lease_id, endpoint_ids, strict=strict)
+
+
+def lose(turns: Iterable[Turn]) -> None:
+    """Leave lanes to others: nothing more is sent, taken or given back there."""
+    for turn in turns:
+        turn.is_lost = turn.is_stopped = True
 
 
 async def begin(turn: Turn, parcel: Parcel, *, store: Store, clock: Clock, deadline: float) -> bool:

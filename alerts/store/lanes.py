@@ -5,7 +5,7 @@ endpoint, and reads their deliveries only in later statements: a statement that 
 sees the other rows as they were before the wait.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -86,13 +86,13 @@ async def extend_leases(tx: Transaction, lease_ids: Sequence[str], lease: timede
     return set(kept.scalars())
 
 
-async def take_slots(tx: Transaction, taken: Iterable[tuple[str, timedelta]]) -> None:
-    """Space sends: after (endpoint, gap) the next one may start a gap from now."""
-    now = await tx.now()
-    for endpoint_id, gap in taken:
-        await tx.connection.execute(
-            update(lanes).where(lanes.c.endpoint_id == endpoint_id).values(next_slot_at=now + gap)
-        )
+async def set_next_slot(tx: Transaction, endpoint_id: str, wait: timedelta) -> None:
+    """Space sends: whoever has this lane next starts none before then."""
+    await tx.connection.execute(
+        update(lanes)
+        .where(lanes.c.endpoint_id == endpoint_id)
+        .values(next_slot_at=await tx.now() + wait)
+    )
 
 
 async def lock_held(tx: Transaction, endpoint_ids: Sequence[str]) -> dict[str, str | None]:
