@@ -27,6 +27,8 @@ class Step(StrEnum):
     CYCLE_DIFFED = "cycle.diffed"
     CYCLE_FANNED_OUT = "cycle.fanned_out"
     DELIVERY_ATTEMPTED = "delivery.attempted"
+    BREAKER_OPENED = "breaker.opened"
+    BREAKER_CLOSED = "breaker.closed"
     ENDPOINT_DISABLED = "endpoint.disabled"
     LANES_RECOVERED = "lanes.recovered"
     LANES_REPAIRED = "lanes.repaired"

@@ -118,12 +118,7 @@ class View:
                 for story in self._stories.values():
                     if facts["event_id"] in story.events:
                         story.outcomes[facts["outcome"]] += 1
-            case Step.SOURCE_TROUBLED:
-                wait = facts["wait_seconds"]
-                told = f"{facts['kind']}: {facts['state']}, next try in {wait} s"
-                self.say(Text.assemble(("! ", "yellow"), f"{told} ({facts['detail']})"))
-            case Step.ENDPOINT_DISABLED:
-                told = f"{facts['endpoint']} is disabled: {facts['reason']}"
+            case _ if told := _trouble(facts):
                 self.say(Text.assemble(("! ", "yellow"), told))
 
     async def _diffed(self, facts: Mapping[str, Any], store: Store, now: float) -> None:
@@ -182,6 +177,20 @@ class View:
                 del self._stories[cycle_id]
                 if story.owed:
                     self.say(_summary(story))
+
+
+def _trouble(facts: Mapping[str, Any]) -> str | None:
+    """What a wide event complains of, where it does."""
+    match facts.get("event"):
+        case Step.SOURCE_TROUBLED:
+            told = f"{facts['kind']}: {facts['state']}, next try in {facts['wait_seconds']} s"
+            return f"{told} ({facts['detail']})"
+        case Step.BREAKER_OPENED:
+            told = f"{facts['endpoint']} failed {facts['failures']} times in a row"
+            return f"{told}: one delivery now and then probes it"
+        case Step.ENDPOINT_DISABLED:
+            return f"{facts['endpoint']} is disabled: {facts['reason']}"
+    return None
 
 
 def _summary(story: Story) -> Text:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from alerts.api.schemas.endpoints import Endpoint
+from alerts.api.views import view_endpoint, view_endpoints
 from alerts.bootstrap import Services
 from alerts.channels.signing import format_secret
 from alerts.cli.frame import (
@@ -19,16 +19,16 @@ from alerts.cli.frame import (
     group,
     run,
 )
-from alerts.cli.show import masked, rows, said
-from alerts.domain.deliveries import Channel, Order
+from alerts.cli.show import fields, masked, rows, said
+from alerts.domain.deliveries import Order
 from alerts.domain.events import SUBSCRIBABLE, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
-from alerts.errors import InvalidInput
+from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline.endpoints import WEBHOOK_TIME_TO_LIVE, Wish
 from alerts.pipeline.replay import send_test
-from alerts.store.endpoints import EndpointRecord, list_endpoints
+from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
 
 endpoints: Final = group("Endpoints: whom to tell, and of what.")
 DAY_SECONDS: Final = 86_400
@@ -90,7 +90,8 @@ def add(
         made = await desk.create_webhook(app_id, url, wish, desk=services.desk)
         secret = format_secret(made.secret)
         line = f"{made.endpoint.id} is made. Its signing secret, shown this once:\n{secret}"
-        said(line, _shown(services, made.endpoint) | {"secret": secret}, as_json=as_json)
+        shown = await _shown(services, made.endpoint)
+        said(line, shown | {"secret": secret}, as_json=as_json)
 
     run(work)
 
@@ -109,11 +110,35 @@ def list_(
         app_id = await app_id_of(services, app)
         async with services.store.read() as tx:
             found = await list_endpoints(tx, app_id=app_id, before=before, limit=limit)
-        shown = [_shown(services, record) for record in found]
+        views = await view_endpoints(services, found)
+        shown = [view.model_dump(mode="json") for view in views]
         if not as_json:
             shown = [_line(view) for view in shown]
-        columns = ("id", "channel", "to", "state", "tokens", "kinds", "types", "description")
-        rows(shown, as_json=as_json, columns=columns, empty="There is no endpoint.")
+        columns = ("id", "channel", "to", "state", "breaker", "success", "tokens", "kinds", "types")
+        rows(
+            shown, as_json=as_json, columns=(*columns, "description"), empty="There is no endpoint."
+        )
+
+    run(work)
+
+
+@command(endpoints, "show", example="gradebell endpoint show ep_01kahfzv5n9k3t1x7b8c2d4e6f")
+def show(
+    endpoint: EndpointArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
+) -> None:
+    """Show one endpoint and how it does; what a URL's path may hold is left out of the text."""
+
+    async def work(services: Services) -> None:
+        app_id = await app_id_of(services, app)
+        async with services.store.read() as tx:
+            record = await find_endpoint(tx, endpoint, app_id=app_id)
+        if record is None:
+            raise NotFound("endpoint", endpoint)
+        shown = await _shown(services, record)
+        if not as_json:
+            health = {f"health {name}": value for name, value in shown.pop("health").items()}
+            shown = {**shown, **health, "url": masked(shown["url"]) if shown["url"] else None}
+        fields(shown, as_json=as_json)
 
     run(work)
 
@@ -173,7 +198,7 @@ def pause(
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
         record = await desk.pause(endpoint, app_id=app_id, desk=services.desk)
-        said(f"{endpoint} is {record.state}.", _shown(services, record), as_json=as_json)
+        said(f"{endpoint} is {record.state}.", await _shown(services, record), as_json=as_json)
 
     run(work)
 
@@ -187,17 +212,14 @@ def enable(
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
         record = await desk.enable(endpoint, app_id=app_id, desk=services.desk)
-        said(f"{endpoint} is {record.state}.", _shown(services, record), as_json=as_json)
+        said(f"{endpoint} is {record.state}.", await _shown(services, record), as_json=as_json)
 
     run(work)
 
 
-def _shown(services: Services, record: EndpointRecord) -> dict[str, Any]:
+async def _shown(services: Services, record: EndpointRecord) -> dict[str, Any]:
     """An endpoint in the shape that the API gives it."""
-    destination = services.rules.vault.destination(record, ())
-    url = destination.address if record.channel is Channel.WEBHOOK else None
-    shown = Endpoint.of(record, url=url, headers=dict(destination.headers))
-    return shown.model_dump(mode="json")
+    return (await view_endpoint(services, record)).model_dump(mode="json")
 
 
 def _line(view: dict[str, Any]) -> dict[str, Any]:
@@ -206,10 +228,16 @@ def _line(view: dict[str, Any]) -> dict[str, Any]:
     return {
         **view,
         "to": masked(view["url"]) if view["url"] else None,
+        "breaker": view["health"]["state"],
+        "success": _percent(view["health"]["success_share"]),
         "tokens": "all" if tokens is None else len(tokens) if len(tokens) > 1 else tokens[0],
         "kinds": wanted["kinds"],
         "types": [name.partition(".")[2] for name in wanted["types"]],
     }
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.0%}"
 
 
 def _types(names: list[str] | None) -> frozenset[EventType]:

@@ -43,7 +43,6 @@ from alerts.telemetry import Step, fail
 
 # Rounds of reserving in one transaction when all that was reserved turned out not to be wanted.
 ROUNDS: Final = 20
-ROUND_SIZE: Final = 100
 # An endpoint sealed with a key that we were not given waits this long for somebody to give it.
 UNREADABLE_WAIT: Final = timedelta(minutes=5)
 
@@ -61,11 +60,15 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLane:
-    """A lane we hold, with its first parcels. rate_limit: sends per second, or None."""
+    """A lane we hold, with its first parcels. rate_limit: sends per second, or None.
+
+    is_open: its endpoint's breaker is, and there is one parcel at most.
+    """
 
     endpoint_id: str
     lease_id: str
     destination: Destination
+    is_open: bool
     order: Order
     rate_limit: float | None
     parcels: tuple[Parcel, ...]
@@ -135,7 +138,8 @@ async def claim(tx: Transaction, rules: Rules, *, limit: int) -> list[ClaimedLan
     destinations = await _read_destinations(tx, lease_id, endpoints, vault=rules.vault)
     readable = [lane for lane in leased if lane.endpoint_id in destinations]
     quotas = {
-        lane.endpoint_id: quota_of(lane.order, lane.rate_limit, rules.width) for lane in readable
+        lane.endpoint_id: 1 if lane.is_open else quota_of(lane.order, lane.rate_limit, rules.width)
+        for lane in readable
     }
     parcels = await take(tx, lease_id, quotas, endpoints=endpoints, rules=rules)
     return [
@@ -143,6 +147,7 @@ async def claim(tx: Transaction, rules: Rules, *, limit: int) -> list[ClaimedLan
             endpoint_id=lane.endpoint_id,
             lease_id=lease_id,
             destination=destinations[lane.endpoint_id],
+            is_open=lane.is_open,
             order=lane.order,
             rate_limit=lane.rate_limit,
             parcels=tuple(parcels.get(lane.endpoint_id, ())),

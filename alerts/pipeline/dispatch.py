@@ -19,6 +19,7 @@ from alerts.pipeline.turn import (
     HANGING_SECONDS,
     Turn,
     give_back,
+    heed,
     lose,
     refill,
     release,
@@ -177,9 +178,8 @@ class Dispatcher:
         turns = self._to_settle(sent)
         async with self._store.write() as tx:
             ids = [turn.endpoint_id for turn in turns]
-            holders = await settle(tx, sent, self._terms, also_lock=ids)
-            lose([turn for turn in turns if holders.get(turn.endpoint_id) != turn.lease_id])
-            unsent = await give_back(tx, [turn for turn in turns if turn.is_stopped])
+            held = await settle(tx, sent, self._terms, also_lock=ids)
+            unsent = await give_back(tx, heed(turns, held))
             going = [] if self._stopping else turns
             fresh = await refill(tx, going, rules=self._rules, now=self._clock.monotonic())
             ended = [

@@ -28,7 +28,8 @@ from alerts.store.endpoints import (
 from alerts.store.engine import Store, Transaction
 from alerts.store.events import current_sequence
 from alerts.store.fan_out import lock_lanes, owe_in_advance
-from alerts.store.lanes import hasten, let_go
+from alerts.store.health import forget_health
+from alerts.store.lanes import hasten
 from alerts.store.secrets import add_secret, live_secrets
 from alerts.store.tokens import all_symbols, find_token, tokens_by_symbol
 
@@ -158,8 +159,8 @@ async def change_endpoint(
             await owe_in_advance(tx, endpoint_id, through=present)
         await update_endpoint(tx, new, since=present, is_resumed=is_resumed)
         if is_resumed or address is not None:
-            # What it asked for, it asked for then and there.
-            await let_go(tx, endpoint_id)
+            # What it asked for, and what it failed at, was then and there.
+            await forget_health(tx, endpoint_id)
     return new
 
 

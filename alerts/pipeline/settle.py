@@ -1,7 +1,7 @@
 """Settle: outcomes become attempts, states and due times, in batches."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -23,6 +23,7 @@ from alerts.domain.ids import ATTEMPT
 from alerts.domain.notices import endpoint_event
 from alerts.domain.retries import RetrySchedule
 from alerts.pipeline.claim import Parcel
+from alerts.pipeline.health import watch
 from alerts.pipeline.tell import tell, to_app
 from alerts.store.endpoints import (
     disable_endpoint,
@@ -32,7 +33,8 @@ from alerts.store.endpoints import (
 )
 from alerts.store.engine import Transaction
 from alerts.store.fan_out import make_due
-from alerts.store.lanes import hold, let_go, lock_held
+from alerts.store.health import HeldLane, forget_health, lock_held
+from alerts.store.lanes import hold
 from alerts.store.outbox import Decision, apply_decisions, deliver_late, insert_attempts
 from alerts.telemetry import Step, emit
 
@@ -65,24 +67,29 @@ class Terms:
 
 async def settle(
     tx: Transaction, sent: Sequence[Sent], terms: Terms, *, also_lock: Sequence[str] = ()
-) -> Mapping[str, str | None]:
+) -> Mapping[str, HeldLane]:
     """Log every attempt; decide on what our leases still hold; let effects take effect.
 
-    also_lock: further lanes this transaction will change. Returns the lease on each locked lane.
+    also_lock: further lanes this transaction will change. Returns each locked lane as it is now.
     """
     told = await _told_of_effects(tx, sent)
     others = {endpoint_id for ids in told.values() for endpoint_id in ids}
     lanes = sorted({one.endpoint_id for one in sent} | set(also_lock) | others)
-    holders = await lock_held(tx, lanes)
+    held = await lock_held(tx, lanes)
+    holders = {endpoint_id: lane.lease_id for endpoint_id, lane in held.items()}
     # An endpoint deleted meanwhile has taken its lane and its log along.
     sent = [one for one in sent if one.endpoint_id in holders]
     await insert_attempts(tx, [await _attempt(tx, one, terms.worker) for one in sent])
     ours = [one for one in sent if holders.get(one.endpoint_id) == one.lease_id]
     await _deliver_late(tx, [one for one in sent if holders.get(one.endpoint_id) != one.lease_id])
+    outcomes: dict[str, list[Outcome]] = {}
+    for one in ours:
+        outcomes.setdefault(one.endpoint_id, []).append(one.answer.outcome)
+    learned = await watch(tx, outcomes, held, jitter=terms.jitter)
     await _decide(tx, ours, terms)
     for endpoint_id, effect in _effects(ours).items():
         await _apply(tx, endpoint_id, effect, told=told.get(endpoint_id, ()), terms=terms)
-    return holders
+    return held | {key: replace(held[key], health=health) for key, health in learned.items()}
 
 
 async def _deliver_late(tx: Transaction, others: Sequence[Sent]) -> None:
@@ -149,7 +156,7 @@ async def _apply(
         case MoveTo(address):
             ciphertext, address_hash = terms.seal_address(address)
             if await move_endpoint(tx, endpoint_id, ciphertext, hashed=address_hash):
-                await let_go(tx, endpoint_id)
+                await forget_health(tx, endpoint_id)
             else:
                 await _disable(tx, endpoint_id, DisableReason.GONE, told=told)
         case _:

@@ -1,7 +1,7 @@
 """A turn: one lane while a worker holds it."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -13,6 +13,7 @@ from alerts.pipeline.pace import Pace
 from alerts.ports import Clock, Destination
 from alerts.store.endpoints import find_endpoints
 from alerts.store.engine import Store, Transaction
+from alerts.store.health import HeldLane
 from alerts.store.lanes import release_lanes, set_next_slot
 from alerts.store.outbox import start, unstart
 from alerts.telemetry import Step, fail
@@ -33,6 +34,7 @@ class Turn:
     """One lane while we hold it. began, lease_ends: seconds of the monotonic clock.
 
     looked: when it last asked for more. answered: parcels whose answers are not settled yet.
+    is_probing: its endpoint's breaker is open, and one parcel goes until that is answered.
     is_lost: somebody else has the lane. is_stopped: its endpoint asked for a pause, or has ended.
     """
 
@@ -49,6 +51,7 @@ class Turn:
     in_flight: int = 0
     answered: int = 0
     taken: int = 0
+    is_probing: bool = False
     is_lost: bool = False
     is_timed: bool = False
     is_stopped: bool = False
@@ -56,7 +59,7 @@ class Turn:
     @property
     def width(self) -> int:
         """Sends in flight at most."""
-        return 1 if self.order is Order.STRICT else IN_FLIGHT
+        return 1 if self.is_probing or self.order is Order.STRICT else IN_FLIGHT
 
     @property
     def open(self) -> int:
@@ -107,6 +110,7 @@ def turn_of(lane: ClaimedLane, *, began: float, lease: timedelta) -> Turn:
         began=began,
         lease_ends=began + lease.total_seconds(),
         looked=began,
+        is_probing=lane.is_open,
         waiting=deque(lane.parcels),
         taken=len(lane.parcels),
     )
@@ -132,6 +136,19 @@ async def refill(
         }
         fresh |= await take(tx, lease_id, going, endpoints=endpoints, rules=rules)
     return fresh
+
+
+def heed(turns: Sequence[Turn], held: Mapping[str, HeldLane]) -> list[Turn]:
+    """Mark turns by what their lanes are now; returns those that send nothing more."""
+    for turn in turns:
+        lane = held.get(turn.endpoint_id)
+        if lane is None or lane.lease_id != turn.lease_id:
+            lose([turn])
+        elif lane.health.opened_at is not None:
+            turn.is_stopped = True
+        else:
+            turn.is_probing = False
+    return [turn for turn in turns if turn.is_stopped]
 
 
 async def give_back(tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[str]]:

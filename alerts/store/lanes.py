@@ -28,10 +28,14 @@ OVERSLEPT: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class LeasedLane:
-    """A lane now held. lost_lease: of a worker that was lost while it held this lane."""
+    """A lane now held. lost_lease: of a worker that was lost while it held this lane.
+
+    is_open: its endpoint's breaker is, and what is sent next is the probe.
+    """
 
     endpoint_id: str
     lost_lease: str | None
+    is_open: bool
     rate_limit: float | None
     order: Order
 
@@ -54,7 +58,13 @@ async def lease_lanes(
     now = await tx.now()
     columns = lanes.c
     query = (
-        select(columns.endpoint_id, columns.lease_id, endpoints.c.rate_limit, endpoints.c.order)
+        select(
+            columns.endpoint_id,
+            columns.lease_id,
+            columns.opened_at,
+            endpoints.c.rate_limit,
+            endpoints.c.order,
+        )
         .join_from(lanes, endpoints, endpoints.c.id == columns.endpoint_id)
         .where(columns.wakes_at <= now, columns.pool.is_(None))
         .order_by(columns.wakes_at, columns.endpoint_id)
@@ -62,7 +72,13 @@ async def lease_lanes(
         .with_for_update(of=lanes, skip_locked=True)
     )
     leased = [
-        LeasedLane(row.endpoint_id, row.lease_id, row.rate_limit, Order(row.order))
+        LeasedLane(
+            row.endpoint_id,
+            row.lease_id,
+            row.opened_at is not None,
+            row.rate_limit,
+            Order(row.order),
+        )
         for row in await tx.connection.execute(query)
     ]
     if leased:
@@ -95,17 +111,6 @@ async def set_next_slot(tx: Transaction, endpoint_id: str, wait: timedelta) -> N
     )
 
 
-async def lock_held(tx: Transaction, endpoint_ids: Sequence[str]) -> dict[str, str | None]:
-    """Lock lanes, in order; returns the lease that is on each now."""
-    query = (
-        select(lanes.c.endpoint_id, lanes.c.lease_id)
-        .where(lanes.c.endpoint_id.in_(endpoint_ids))
-        .order_by(lanes.c.endpoint_id)
-        .with_for_update()
-    )
-    return {row.endpoint_id: row.lease_id for row in await tx.connection.execute(query)}
-
-
 async def hold(tx: Transaction, endpoint_id: str, until: datetime) -> None:
     """Send nothing to this endpoint before then."""
     await tx.connection.execute(
@@ -115,13 +120,6 @@ async def hold(tx: Transaction, endpoint_id: str, until: datetime) -> None:
             or_(lanes.c.held_until.is_(None), lanes.c.held_until < until),
         )
         .values(held_until=until)
-    )
-
-
-async def let_go(tx: Transaction, endpoint_id: str) -> None:
-    """Hold an endpoint back no longer; its lane is locked already."""
-    await tx.connection.execute(
-        update(lanes).where(lanes.c.endpoint_id == endpoint_id).values(held_until=None)
     )
 
 

@@ -45,6 +45,21 @@ def test_a_table_of_endpoints_leaves_out_paths_and_the_values_of_headers(
     assert "a-secret-value" not in operator.does("endpoint", "list", "--json")
 
 
+def test_an_endpoint_is_shown_with_how_it_does(operator: Operator) -> None:
+    endpoint_id = operator.reads("endpoint", "add", URL)["id"]
+
+    shown = operator.does("endpoint", "show", endpoint_id)
+    read = operator.reads("endpoint", "show", endpoint_id)
+    listed = operator.does("endpoint", "list")
+
+    assert re.search(r"^health state +closed$", shown, re.MULTILINE)
+    assert "very-secret-path" not in shown
+    assert (read["url"], read["health"]["state"], read["health"]["attempts"]) == (URL, "closed", 0)
+    assert re.search(rf"{endpoint_id} .* active  closed ", listed)
+    code, told = operator.fails("endpoint", "show", "ep_unknown")
+    assert (code, told) == (1, "gradebell: there is no endpoint 'ep_unknown'")
+
+
 def test_an_endpoint_is_paused_and_enabled(operator: Operator) -> None:
     endpoint_id = operator.reads("endpoint", "add", URL)["id"]
 

@@ -16,8 +16,9 @@ ROOT = Path(__file__).parent.parent.parent
 COMMANDS = {
     "up", "api", "worker", "db upgrade", "source list",
     "cycle run", "cycle import", "cycle list", "cycle release", "cycle discard",
-    "dispatch", "endpoint add", "endpoint list", "endpoint test", "endpoint rotate-secret",
-    "endpoint pause", "endpoint enable", "delivery list", "delivery show", "delivery resend",
+    "dispatch", "endpoint add", "endpoint list", "endpoint show", "endpoint test",
+    "endpoint rotate-secret", "endpoint pause", "endpoint enable",
+    "delivery list", "delivery show", "delivery resend",
     "replay", "app create", "app list", "app delete", "key create", "key list", "key revoke",
     "sandbox", "listen", "check",
 }  # fmt: skip

@@ -14,7 +14,7 @@ from alerts.bootstrap import Services
 from alerts.domain.deliveries import Answer, Channel, Deferred, Delivered, Reason, State
 from alerts.pipeline.endpoints import pause
 from alerts.ports import Destination, Letter
-from alerts.store.lanes import lock_held
+from alerts.store.health import lock_held
 from alerts.store.tables import deliveries
 from tests.pipeline.conftest import (
     OpenServices,

@@ -75,7 +75,7 @@ async def test_a_lane_with_a_rate_limit_is_held_while_it_sends(
 
 async def test_two_workers_keep_one_pace(open_with: OpenServices, receiver: Receiver) -> None:
     first, second = await open_with(), await open_with()
-    receiver.script("/", *[Reply(500)] * 5, Reply(204))
+    receiver.script("/", *[Reply(500)] * 4, Reply(204))
     await subscribe(first, receiver.url("/"), rate_limit=RATE)
     await upgrade_tokens(first, [f"t{number}" for number in range(15)])
     stop = asyncio.Event()

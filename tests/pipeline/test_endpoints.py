@@ -26,7 +26,7 @@ from alerts.pipeline.endpoints import (
 )
 from alerts.pipeline.replay import send_test
 from alerts.store.endpoints import EndpointRecord, disable_endpoint, find_endpoint
-from alerts.store.lanes import lock_held
+from alerts.store.health import lock_held
 from alerts.store.secrets import live_secrets
 from alerts.store.subscriptions import load_subscriptions
 from alerts.store.tables import (

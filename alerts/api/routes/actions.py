@@ -11,7 +11,6 @@ from alerts.api.bodies import json_body, takes
 from alerts.api.deps import Bell, Reader, Writer
 from alerts.api.docs import refuses
 from alerts.api.idempotency import Onced
-from alerts.api.routes.endpoints import shown
 from alerts.api.schemas.deliveries import (
     Delivery,
     Enabled,
@@ -23,6 +22,7 @@ from alerts.api.schemas.deliveries import (
     Rotation,
 )
 from alerts.api.schemas.endpoints import MOST_TOKENS, Endpoint
+from alerts.api.views import view_endpoint
 from alerts.bootstrap import Services
 from alerts.channels.signing import format_secret
 from alerts.domain.grades import TokenId
@@ -141,7 +141,7 @@ async def rotate_secret(
 async def pause_endpoint(endpoint_id: str, principal: Writer, services: Bell) -> Endpoint:
     """Send nothing until it is enabled; what comes meanwhile is skipped, to be replayed."""
     record = await desk.pause(endpoint_id, app_id=principal.reach, desk=services.desk)
-    return shown(services, record)
+    return await view_endpoint(services, record)
 
 
 @router.post("/enable", responses=refuses(404))
@@ -165,7 +165,8 @@ async def enable_endpoint(endpoint_id: str, principal: Writer, services: Bell) -
         store=services.store,
         waker=services.waker,
     )
-    return Enabled(endpoint=shown(services, record), missing=missing, since=before.state_since)
+    view = await view_endpoint(services, record)
+    return Enabled(endpoint=view, missing=missing, since=before.state_since)
 
 
 @router.post("/replay", openapi_extra=takes(Replay), responses=refuses(400, 404, 409, 413, 422))
@@ -243,4 +244,4 @@ async def _changed(
     record = await desk.change_endpoint(
         endpoint_id, change, app_id=principal.reach, desk=services.desk
     )
-    return shown(services, record)
+    return await view_endpoint(services, record)

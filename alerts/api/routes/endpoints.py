@@ -17,26 +17,15 @@ from alerts.api.schemas.endpoints import (
     MadeEndpoint,
     NewEndpoint,
 )
-from alerts.bootstrap import Services
+from alerts.api.views import view_endpoint, view_endpoints, view_new
 from alerts.channels.signing import format_secret
 from alerts.domain.deliveries import Channel
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline.endpoints import Made, Wish
-from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
+from alerts.store.endpoints import find_endpoint, list_endpoints
 
 router = APIRouter(prefix="/v1/endpoints", tags=["Endpoints"])
-
-
-def shown(services: Services, record: EndpointRecord) -> Endpoint:
-    """An endpoint as its owner sees it."""
-    destination = services.rules.vault.destination(record, ())
-    is_url = record.channel is Channel.WEBHOOK
-    return Endpoint.of(
-        record,
-        url=destination.address if is_url else None,
-        headers=dict(destination.headers),
-    )
 
 
 @router.post(
@@ -77,7 +66,7 @@ async def create_endpoint(
     )
 
     def view(made: Made) -> MadeEndpoint:
-        plain = shown(services, made.endpoint).model_dump()
+        plain = view_new(services, made.endpoint).model_dump()
         return MadeEndpoint(**plain, secret=format_secret(made.secret))
 
     keep = once.keep(view, 201)
@@ -95,7 +84,8 @@ async def show_endpoints(
         records = await list_endpoints(
             tx, app_id=principal.reach, before=query.before_id, limit=query.and_one
         )
-    return query.page(records, lambda record: shown(services, record), lambda record: [record.id])
+    views = {view.id: view for view in await view_endpoints(services, records)}
+    return query.page(records, lambda record: views[record.id], lambda record: [record.id])
 
 
 @router.get("/{endpoint_id}", responses=refuses(404))
@@ -105,7 +95,7 @@ async def show_endpoint(endpoint_id: str, principal: Reader, services: Bell) -> 
         record = await find_endpoint(tx, endpoint_id, app_id=principal.reach)
     if record is None:
         raise NotFound("endpoint", endpoint_id)
-    return shown(services, record)
+    return await view_endpoint(services, record)
 
 
 @router.patch(
@@ -135,7 +125,7 @@ async def change_endpoint(
         tokens=merge.tokens,
         url=body.url if "url" in body.model_fields_set else None,
     )
-    return shown(services, record)
+    return await view_endpoint(services, record)
 
 
 @router.delete("/{endpoint_id}", status_code=204, responses=refuses(404))

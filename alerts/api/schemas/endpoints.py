@@ -16,6 +16,7 @@ from alerts.api.schemas.base import (
     Line,
     Time,
 )
+from alerts.api.schemas.health import EXAMPLE_HEALTH, EndpointHealth
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
 from alerts.domain.events import SUBSCRIBABLE, EventType, points
 from alerts.domain.grades import Kind
@@ -44,6 +45,7 @@ _ENDPOINT: Final[dict[str, Any]] = {
     "state": "active",
     "disabled_reason": None,
     "state_since": "2026-11-19T14:02:11Z",
+    "health": EXAMPLE_HEALTH,
     "filter": _FILTER,
     "digest": None,
     "rate_limit": None,
@@ -228,6 +230,7 @@ class Endpoint(Answer):
     )
     disabled_reason: DisableReason | None
     state_since: Time
+    health: EndpointHealth
     filter: ShownFilter
     digest: dict[str, Any] | None
     rate_limit: float | None
@@ -237,7 +240,14 @@ class Endpoint(Answer):
     created_at: Time
 
     @classmethod
-    def of(cls, record: EndpointRecord, *, url: str | None, headers: Mapping[str, str]) -> Self:
+    def of(
+        cls,
+        record: EndpointRecord,
+        *,
+        url: str | None,
+        headers: Mapping[str, str],
+        health: EndpointHealth,
+    ) -> Self:
         """From the store's. url, headers: decrypted; header values do not get further than here."""
         tokens = record.filter.tokens
         return cls(
@@ -249,6 +259,7 @@ class Endpoint(Answer):
             state=record.state,
             disabled_reason=record.disabled_reason,
             state_since=record.state_since,
+            health=health,
             filter=ShownFilter(
                 tokens=None if tokens is None else list(tokens),
                 kinds=sorted(record.filter.kinds),

@@ -130,6 +130,11 @@ lanes = Table(
     Column("lease_until", Instant),
     Column("next_slot_at", Instant),
     Column("held_until", Instant),
+    # How the endpoint does: `Health` in alerts/domain/health.py.
+    Column("recent", BigInteger, nullable=False, server_default="1"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("trips", Integer, nullable=False, server_default="0"),
+    Column("opened_at", Instant),
     # The latest of due_at, lease_until, held_until and next_slot_at; null while nothing is due.
     Column("wakes_at", Instant, FetchedValue()),
 )

@@ -1,4 +1,4 @@
-"""The delivery engine: when a lane wakes and what comes first in it; stored answers."""
+"""The delivery engine: lanes that wake, what comes first in them, health; stored answers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ def upgrade() -> None:
     _lanes()
     _waiting()
     _stored_answers()
+    _health()
 
 
 def _lanes() -> None:
@@ -65,3 +66,15 @@ def _stored_answers() -> None:
     )
     op.create_index(op.f("ix_stored_answers_app_id"), "stored_answers", ["app_id"])
     op.create_index(op.f("ix_stored_answers_created_at"), "stored_answers", ["created_at"])
+
+
+def _health() -> None:
+    """Of an endpoint, on its lane: what it did of late, and its breaker."""
+    for name, number in (
+        ("recent", sa.BigInteger()),
+        ("failures", sa.Integer()),
+        ("trips", sa.Integer()),
+    ):
+        first = "1" if name == "recent" else "0"
+        op.add_column("lanes", sa.Column(name, number, nullable=False, server_default=first))
+    op.add_column("lanes", sa.Column("opened_at", sa.BigInteger()))

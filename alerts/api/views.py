@@ -1,0 +1,44 @@
+"""Views: what is stored of an endpoint, put together as its owner sees it."""
+
+from collections.abc import Sequence
+
+from alerts.api.schemas.endpoints import Endpoint
+from alerts.api.schemas.health import EndpointHealth
+from alerts.bootstrap import Services
+from alerts.domain.deliveries import Channel
+from alerts.domain.health import Health
+from alerts.store.endpoints import EndpointRecord
+from alerts.store.health import read_health
+
+
+def view_new(services: Services, record: EndpointRecord) -> Endpoint:
+    """An endpoint just made."""
+    return _view(services, record, EndpointHealth.of(Health(), record.created_at))
+
+
+async def view_endpoint(services: Services, record: EndpointRecord) -> Endpoint:
+    """An endpoint, its address decrypted."""
+    (view,) = await view_endpoints(services, [record])
+    return view
+
+
+async def view_endpoints(services: Services, records: Sequence[EndpointRecord]) -> list[Endpoint]:
+    """Endpoints in the order given, their addresses decrypted."""
+    async with services.store.read() as tx:
+        found = await read_health(tx, [record.id for record in records])
+        now = await tx.now()
+    # One that was deleted meanwhile has taken its lane along.
+    return [
+        _view(services, record, EndpointHealth.of(found.get(record.id, Health()), now))
+        for record in records
+    ]
+
+
+def _view(services: Services, record: EndpointRecord, health: EndpointHealth) -> Endpoint:
+    destination = services.rules.vault.destination(record, ())
+    return Endpoint.of(
+        record,
+        url=destination.address if record.channel is Channel.WEBHOOK else None,
+        headers=dict(destination.headers),
+        health=health,
+    )

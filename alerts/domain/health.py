@@ -1,0 +1,122 @@
+"""Health: how an endpoint takes what it is sent, and the breaker that spares it while it cannot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, assert_never
+
+from alerts.domain.deliveries import Deferred, Delivered, Outcome, Rejected, Scope, Unknown
+from alerts.domain.retries import JITTER_SHARE
+
+# Attempts that an endpoint's share of success is made of.
+REMEMBERED: Final = 50
+# Failures in a row that open the breaker: one more than is on the wire to an endpoint at once, so
+# that a restart which cuts all of those off is no outage.
+OPENS_AFTER: Final = 5
+# How long nothing is sent when the breaker opens. It doubles with every probe that fails: the first
+# is short enough for a restart or a deployment, the longest is what a recovery may cost at most.
+FIRST_PAUSE: Final = timedelta(seconds=30)
+LONGEST_PAUSE: Final = timedelta(minutes=10)
+
+_FULL: Final = 1 << REMEMBERED
+# More than it takes to the longest pause; a power must end somewhere.
+_DOUBLINGS: Final = 10
+
+
+class Breaker(StrEnum):
+    """closed: all is sent; open: nothing is; probing: the next delivery decides."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    PROBING = "probing"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is known of an endpoint, as its lane keeps it.
+
+    recent: its last attempts as bits, the newest lowest, 1 for a delivered one; a leading 1 marks
+    where they begin. failures: in a row, as the breaker counts them.
+    trips: how often in a row the breaker has opened. opened_at: the first of these times.
+    held_until: nothing is sent before; while the breaker is open, the time of its next probe.
+    """
+
+    recent: int = 1
+    failures: int = 0
+    trips: int = 0
+    opened_at: datetime | None = None
+    held_until: datetime | None = None
+
+    @property
+    def attempts(self) -> int:
+        """How many are remembered, REMEMBERED at most."""
+        return self.recent.bit_length() - 1
+
+    @property
+    def success_share(self) -> float | None:
+        """Of the attempts remembered; None before the first."""
+        return (self.recent.bit_count() - 1) / self.attempts if self.attempts else None
+
+    def breaker(self, now: datetime) -> Breaker:
+        """How the breaker stands."""
+        if self.opened_at is None:
+            return Breaker.CLOSED
+        is_due = self.held_until is not None and self.held_until <= now
+        return Breaker.PROBING if is_due else Breaker.OPEN
+
+
+def observe(health: Health, outcomes: Sequence[Outcome], *, now: datetime, jitter: float) -> Health:
+    """What is known after these attempts, in the order in which they ended. jitter: 0 up to 1."""
+    for outcome in outcomes:
+        health = replace(health, recent=_remember(health.recent, outcome))
+        match _takes(outcome):
+            case True if health.opened_at is None:
+                health = replace(health, failures=0)
+            case False if health.opened_at is None:
+                health = _failed(health, now, jitter)
+            case bool() as takes if health.breaker(now) is Breaker.PROBING:
+                health = _probed(health, now, takes=takes, jitter=jitter)
+            # An open breaker hears its probe alone: what was on the wire when it opened says
+            # nothing new.
+    return health
+
+
+def _takes(outcome: Outcome) -> bool | None:
+    """Whether the endpoint takes deliveries, going by this; None where it does not say."""
+    match outcome:
+        case Delivered():
+            return True
+        case Deferred(retry_after=wait, scope=Scope.ENDPOINT) if wait is not None:
+            return None  # It is there, and has said when it can take more.
+        case Rejected():
+            return None  # This delivery is at fault, or the way there.
+        case Deferred() | Unknown():
+            return False
+        case _:
+            assert_never(outcome)
+
+
+def _remember(recent: int, outcome: Outcome) -> int:
+    longer = recent << 1 | isinstance(outcome, Delivered)
+    return longer if longer < 2 * _FULL else longer & (_FULL - 1) | _FULL
+
+
+def _failed(health: Health, now: datetime, jitter: float) -> Health:
+    failures = health.failures + 1
+    if failures < OPENS_AFTER:
+        return replace(health, failures=failures)
+    return _opened(replace(health, failures=failures, opened_at=now), now, jitter)
+
+
+def _probed(health: Health, now: datetime, *, takes: bool, jitter: float) -> Health:
+    if takes:
+        return replace(health, failures=0, trips=0, opened_at=None)
+    return _opened(replace(health, failures=health.failures + 1), now, jitter)
+
+
+def _opened(health: Health, now: datetime, jitter: float) -> Health:
+    doubled = FIRST_PAUSE * 2 ** min(health.trips, _DOUBLINGS)
+    pause = min(doubled, LONGEST_PAUSE) * (1 + JITTER_SHARE * jitter)
+    until = max(now + pause, health.held_until or now)
+    return replace(health, trips=health.trips + 1, held_until=until)

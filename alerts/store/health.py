@@ -1,0 +1,68 @@
+"""Health: what a lane knows of its endpoint, read and written where the lane is locked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import bindparam, func, select, update
+
+from alerts.domain.health import Health
+from alerts.store.engine import Transaction, in_chunks
+from alerts.store.tables import lanes
+
+_COLUMNS: Final = tuple(lanes.c[name] for name in Health.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLane:
+    """A lane that this transaction has locked. lease_id: the lease that is on it."""
+
+    lease_id: str | None
+    health: Health
+
+
+async def lock_held(tx: Transaction, endpoint_ids: Sequence[str]) -> dict[str, HeldLane]:
+    """Lock lanes, in order; returns whose each is now, and how its endpoint does."""
+    query = (
+        select(lanes.c.endpoint_id, lanes.c.lease_id, *_COLUMNS)
+        .where(lanes.c.endpoint_id.in_(endpoint_ids))
+        .order_by(lanes.c.endpoint_id)
+        .with_for_update()
+    )
+    return {
+        row[0]: HeldLane(row[1], Health(*row[2:])) for row in await tx.connection.execute(query)
+    }
+
+
+async def write_health(tx: Transaction, found: Mapping[str, Health]) -> None:
+    """Keep what is known of these endpoints; their lanes are locked."""
+    if not found:
+        return
+    values = {column.name: bindparam(f"to_{column.name}", type_=column.type) for column in _COLUMNS}
+    await tx.connection.execute(
+        update(lanes).where(lanes.c.endpoint_id == bindparam("of_id")).values(values),
+        [
+            {"of_id": endpoint_id, **{f"to_{c.name}": getattr(health, c.name) for c in _COLUMNS}}
+            for endpoint_id, health in found.items()
+        ],
+    )
+
+
+async def read_health(tx: Transaction, endpoint_ids: Iterable[str]) -> dict[str, Health]:
+    """How endpoints do, by id."""
+    found: dict[str, Health] = {}
+    for chunk in in_chunks(list(endpoint_ids)):
+        query = select(lanes.c.endpoint_id, *_COLUMNS).where(lanes.c.endpoint_id.in_(chunk))
+        found |= {row[0]: Health(*row[1:]) for row in await tx.connection.execute(query)}
+    return found
+
+
+async def forget_health(tx: Transaction, endpoint_id: str) -> None:
+    """Begin anew, as with an endpoint never heard of, and hold it no longer; its lane is locked."""
+    await write_health(tx, {endpoint_id: Health()})
+
+
+async def count_open(tx: Transaction) -> int:
+    """How many breakers are not closed."""
+    query = select(func.count()).select_from(lanes).where(lanes.c.opened_at.is_not(None))
+    return (await tx.connection.execute(query)).scalar_one()
