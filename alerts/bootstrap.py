@@ -22,6 +22,7 @@ from alerts.domain.grades import Kind, SourceName, TokenId
 from alerts.domain.ids import make_id
 from alerts.domain.ratings import default_policies
 from alerts.domain.tokens import token_page
+from alerts.limits import open_limiter
 from alerts.pipeline.claim import Rules, Vault
 from alerts.pipeline.diff import Ladder
 from alerts.pipeline.dispatch import Dispatcher
@@ -29,7 +30,7 @@ from alerts.pipeline.endpoints import Desk
 from alerts.pipeline.poll import Plan
 from alerts.pipeline.settle import Terms
 from alerts.pipeline.turn import IN_FLIGHT
-from alerts.ports import Clock, Sender, Waker
+from alerts.ports import Clock, Limiter, Sender, Waker
 from alerts.settings import Settings
 from alerts.sources.download import open_client
 from alerts.sources.sandbox.app import SANDBOX_KEY
@@ -65,6 +66,7 @@ class Services:
     clock: Clock
     store: Store
     waker: Waker
+    limiter: Limiter
     senders: Mapping[Channel, Sender]
     ladder: Ladder
     desk: Desk
@@ -117,6 +119,7 @@ async def open_services(
             )
         )
         waker = await stack.enter_async_context(open_waker(settings.redis_url))
+        limiter = await stack.enter_async_context(open_limiter(settings.redis_url, clock=clock))
         desk = await _desk(stack, store, settings, lookup=lookup)
         senders: dict[Channel, Sender] = {Channel.WEBHOOK: webhook}
         yield Services(
@@ -124,6 +127,7 @@ async def open_services(
             clock=clock,
             store=store,
             waker=waker,
+            limiter=limiter,
             senders=senders,
             ladder=_ladder(settings),
             desk=desk,

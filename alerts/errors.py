@@ -8,6 +8,7 @@ GradebellError
 ├── Conflict                it exists already, or is in a state that forbids this
 │   └── StillRunning        the same request is being answered; when to ask again
 ├── Denied                  a key is missing, unknown, or lacks the scope
+├── RateLimited             too many calls; when to go on
 ├── CursorExpired           the feed no longer holds what lies after this cursor
 ├── SettingsInvalid         the configuration cannot work; names the setting
 ├── Undecryptable           a stored secret cannot be read with the keys we were given
@@ -77,6 +78,14 @@ class Denied(GradebellError):
         super().__init__(problem)
         self.problem = problem
         self.authenticated = authenticated
+
+
+class RateLimited(GradebellError):
+    """Too many calls; one more is allowed after so many seconds, 1 or more."""
+
+    def __init__(self, problem: str, *, retry_after_seconds: int) -> None:
+        super().__init__(problem)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class CursorExpired(GradebellError):

@@ -1,4 +1,4 @@
-"""The doors to the outside: sources, senders, the clock and the wake-up call."""
+"""The doors to the outside: sources, senders, the clock, the limiter and the wake-up call."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Protocol
 
 from alerts.domain.deliveries import Answer, Channel
 from alerts.domain.grades import Kind, Reading, SourceName
+from alerts.domain.quotas import Quota, Standing
 
 
 class SourceState(StrEnum):
@@ -113,6 +114,14 @@ class Waker(Protocol):
 
     async def wait(self, timeout_seconds: float) -> None:
         """Return at the next wake-up, or after the timeout."""
+        ...
+
+
+class Limiter(Protocol):
+    """Counts how often somebody asks. What it forgets was allowed once more, no worse."""
+
+    async def ask(self, bucket: str, quota: Quota, *, is_spent: bool = True) -> Standing:
+        """Whether one more is within the quota. is_spent: count it if it is; else only look."""
         ...
 
 

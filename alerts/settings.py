@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Self
 
@@ -36,6 +37,8 @@ class Settings(BaseSettings):
     redis_url: str = ""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
+    trusted_proxies: CommaList = ()
+    key_requests_per_second: float = Field(default=50, ge=0.01, le=100_000)
     public_url: str = ""
     token_page_url: str = ""
     log_format: LogFormat = LogFormat.JSON
@@ -71,7 +74,9 @@ class Settings(BaseSettings):
     discord_public_key: str = ""
     discord_api_url: str = "https://discord.com/api/v10"
 
-    @field_validator("token_metrics_tokens", "retry_schedule_seconds", mode="before")
+    @field_validator(
+        "token_metrics_tokens", "retry_schedule_seconds", "trusted_proxies", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -111,6 +116,16 @@ class Settings(BaseSettings):
     def _numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or not all(_SECONDS.fullmatch(part) for part in value):
             raise ValueError("must be seconds separated by commas, such as 0,5,300")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"must be addresses or networks: {error}") from None
         return value
 
     @model_validator(mode="after")

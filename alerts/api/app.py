@@ -3,6 +3,7 @@
 from typing import Final
 
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from alerts import __version__
 from alerts.api import idempotency, problems
@@ -10,6 +11,7 @@ from alerts.api.docs import INTRODUCTION, TAGS, add_docs, secured
 from alerts.api.edge import Edge
 from alerts.api.meters import Meters
 from alerts.api.openapi import describe
+from alerts.api.quotas import Gate
 from alerts.api.routes import (
     access,
     actions,
@@ -45,6 +47,8 @@ def create_app(services: Services) -> FastAPI:
     )
     meters = Meters()
     app.state.services, app.state.meters = services, meters
+    per_second = services.settings.key_requests_per_second
+    app.state.gate = Gate(services.limiter, per_second=per_second)
     problems.install(app)
     idempotency.install(app)
     for module in _SECURED:
@@ -53,4 +57,7 @@ def create_app(services: Services) -> FastAPI:
     add_docs(app)
     describe(app, _BODIES)
     app.add_middleware(Edge, meters=meters, clock=services.clock)
+    if services.settings.trusted_proxies:
+        proxies = list(services.settings.trusted_proxies)
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     return app

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from alerts.api.idempotency import claim
+from alerts.api.quotas import Gate
 from alerts.bootstrap import Services
 from alerts.errors import Denied, InvalidInput
 from alerts.pipeline.access import Principal, Scope, authenticate
@@ -32,6 +33,12 @@ def services_of(request: Request) -> Services:
     return services
 
 
+def gate_of(request: Request) -> Gate:
+    """What lets callers in as often as they may."""
+    gate: Gate = request.app.state.gate
+    return gate
+
+
 Bell = Annotated[Services, Depends(services_of)]
 
 
@@ -44,24 +51,34 @@ async def caller(
 ) -> Principal:
     """Whoever holds the key presented, if it may do what the route asks.
 
-    Raises Denied, and for a request that came before whatever `claim` does.
+    Raises Denied, RateLimited, and for a request that came before whatever `claim` does.
     """
-    principal = await identify(services, wanted, credentials)
+    principal = await identify(request, services, wanted=wanted, credentials=credentials)
+    await gate_of(request).admit(request, principal)
     await claim(request, principal, services)
     return principal
 
 
 async def identify(
-    services: Services, wanted: SecurityScopes, credentials: HTTPAuthorizationCredentials | None
+    request: Request,
+    services: Services,
+    *,
+    wanted: SecurityScopes,
+    credentials: HTTPAuthorizationCredentials | None,
 ) -> Principal:
-    """Whoever holds the key presented, if it has these scopes. Raises Denied."""
+    """Whoever holds the key presented, if it has these scopes. Raises Denied, RateLimited."""
     if credentials is None:
         problem = "say who you are: `Authorization: Bearer <key>`"
         raise Denied(problem, authenticated=False)
+    presented, gate = credentials.credentials, gate_of(request)
     admin_key = services.settings.admin_key.get_secret_value()
-    principal = await authenticate(
-        credentials.credentials, admin_key=admin_key, store=services.store
-    )
+    await gate.face(request, presented)
+    try:
+        principal = await authenticate(presented, admin_key=admin_key, store=services.store)
+    except Denied:
+        await gate.note(request, presented, is_right=False)
+        raise
+    await gate.note(request, presented, is_right=True)
     for scope in wanted.scopes:
         principal.require(Scope(scope))
     return principal

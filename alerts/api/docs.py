@@ -56,6 +56,12 @@ _REFUSALS: Final = {
         "A value cannot be used",
         "limit: should be less than or equal to 200",
     ),
+    429: (
+        "Too many calls of this key, or too many wrong keys from this address.",
+        "rate-limited",
+        "Too many calls",
+        "this key may make 50 calls a second, 100 at once",
+    ),
     503: (
         "The database did not answer; `Retry-After` says when to try again.",
         "storage-failed",
@@ -99,6 +105,10 @@ The same key with another body is refused (422), and so is one whose request is 
 (409, with `Retry-After`). What we could not answer (5xx), and 401, 403 and 429, is not kept: it is
 tried anew.
 
+**How often.** A key may make so many calls a second, and twice as many at once: `RateLimit-Policy`
+says how many (`q` in `w` seconds), `RateLimit` how many are left (`r`; all again in `t` seconds).
+One too many is 429 with `Retry-After`.
+
 **Requests have ids.** Each answer bears one as `X-Request-Id`, each refusal as `request_id` too;
 send your own and it is kept. It is in our logs: name it when you ask about a call.
 
@@ -132,7 +142,7 @@ def refuses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def secured() -> dict[int | str, dict[str, Any]]:
     """The refusals of every operation that wants a key."""
-    return {status: refusal(status) for status in (401, 403, 503)}
+    return {status: refusal(status) for status in (401, 403, 429, 503)}
 
 
 def add_docs(app: FastAPI) -> None:

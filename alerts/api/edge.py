@@ -25,7 +25,7 @@ class Edge:
     """The last line: every request is answered and counted, none carries a NUL further in.
 
     Its id, the caller's own where that is sane, is in the answer and in every log line; further in
-    it is `request.state.request_id`.
+    it is `request.state.request_id`. What stands in `request.state.headers` is in the answer, too.
     """
 
     def __init__(self, app: ASGIApp, *, meters: Meters, clock: Clock) -> None:
@@ -48,7 +48,8 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 named = (REQUEST_ID.encode(), request_id.encode())
-                message = {**message, "headers": [*message.get("headers", ()), named]}
+                headers = [*message.get("headers", ()), *scope["state"].get("headers", ()), named]
+                message = {**message, "headers": headers}
             await send(message)
 
         with about(request_id=request_id):

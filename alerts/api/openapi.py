@@ -10,6 +10,8 @@ from pydantic.json_schema import models_json_schema
 from alerts.api.docs import refusal
 from alerts.api.schemas.base import EXAMPLE_REQUEST, Answer, Problem
 
+Operation = dict[str, Any]
+
 _REF: Final = "#/components/schemas/"
 _REQUEST_ID: Final = {
     "name": "X-Request-Id",
@@ -38,6 +40,20 @@ _RETRY_AFTER: Final = {
     "schema": {"type": "integer"},
     "example": 2,
 }
+# Those of a quota are there for whoever has one: every key but the operator's own.
+_QUOTA: Final = {
+    "RateLimit-Policy": {
+        "description": "How many calls (`q`) this key may make in so many seconds (`w`).",
+        "schema": {"type": "string"},
+        "example": '"key";q=100;w=2',
+    },
+    "RateLimit": {
+        "description": "How many of them are left (`r`); in `t` seconds all are again.",
+        "schema": {"type": "string"},
+        "example": '"key";r=99;t=1',
+    },
+}
+_SAYS_WHEN: Final = frozenset({"409", "429", "503"})
 _ANSWERED_ID: Final = {
     "description": "The request's id, as our logs have it.",
     "schema": {"type": "string"},
@@ -64,9 +80,9 @@ def describe(app: FastAPI, bodies: Iterable[type[BaseModel]]) -> None:
             for name, example in _examples_of(Answer):
                 if name in schemas:
                     schemas[name]["examples"] = [example]
-            for operations in document["paths"].values():
+            for path, operations in document["paths"].items():
                 for method, operation in operations.items():
-                    _complete(method, operation, schemas)
+                    _complete(path, method, operation=operation, schemas=schemas)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -83,31 +99,35 @@ def _examples_of(root: type[BaseModel]) -> Iterator[tuple[str, object]]:
         yield from _examples_of(shape)
 
 
-def _complete(method: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _complete(path: str, method: str, *, operation: Operation, schemas: dict[str, Any]) -> None:
     if method == "post":
         _repeat(operation)
     _exemplify(operation, schemas)
-    _head(operation)
+    _head(path, operation)
 
 
-def _repeat(operation: dict[str, Any]) -> None:
+def _repeat(operation: Operation) -> None:
     """Say how a POST may be sent again."""
     operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     for status in (400, 409, 413, 422):
         operation["responses"].setdefault(str(status), refusal(status))
     for response in operation["responses"].values():
         response.setdefault("headers", {})["Idempotent-Replayed"] = _REPLAYED
-    operation["responses"]["409"]["headers"]["Retry-After"] = _RETRY_AFTER
 
 
-def _head(operation: dict[str, Any]) -> None:
+def _head(path: str, operation: Operation) -> None:
     """Say which headers a call takes and its answers bear."""
     operation.setdefault("parameters", []).append(_REQUEST_ID)
-    for response in operation["responses"].values():
-        response.setdefault("headers", {})["X-Request-Id"] = _ANSWERED_ID
+    for status, response in operation["responses"].items():
+        headers = response.setdefault("headers", {})
+        headers["X-Request-Id"] = _ANSWERED_ID
+        if status in _SAYS_WHEN:
+            headers["Retry-After"] = _RETRY_AFTER
+        if operation.get("security") and path != "/metrics" and status != "401":
+            headers.update(_QUOTA)
 
 
-def _exemplify(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _exemplify(operation: Operation, schemas: dict[str, Any]) -> None:
     """Say an example beside every body and answer whose shape has one."""
     said = [operation.get("requestBody", {}), *operation["responses"].values()]
     for content in said:

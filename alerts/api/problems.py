@@ -26,6 +26,7 @@ from alerts.errors import (
     InvalidInput,
     KeyReused,
     NotFound,
+    RateLimited,
     SettingsInvalid,
     StillRunning,
     StorageFailed,
@@ -76,6 +77,7 @@ PROBLEMS: Final[Mapping[type[GradebellError], ProblemType]] = MappingProxyType(
         NotFound: ProblemType(404, "not-found", "There is no such thing"),
         Conflict: ProblemType(409, "conflict", "Not in this state"),
         Denied: ProblemType(403, "forbidden", "This key may not do that"),
+        RateLimited: ProblemType(429, "rate-limited", "Too many calls"),
         CursorExpired: ProblemType(410, "cursor-expired", "The feed no longer goes back that far"),
         SettingsInvalid: INTERNAL,
         Undecryptable: INTERNAL,
@@ -195,7 +197,7 @@ def _members(error: GradebellError) -> dict[str, object]:
 
 
 def _headers(error: GradebellError, kind: ProblemType) -> dict[str, str]:
-    if isinstance(error, StillRunning):
+    if isinstance(error, StillRunning | RateLimited):
         return {"retry-after": str(error.retry_after_seconds)}
     return {"www-authenticate": "Bearer"} if kind is UNAUTHENTICATED else {}
 

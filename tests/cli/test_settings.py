@@ -34,6 +34,8 @@ def test_no_command_starts_without_the_keys(
         ("DATABASE_URL", "sqlite+aiosqlite:///nowhere/at/all.db", "the database failed: unable to"),
         ("ENCRYPTION_KEYS", "short", "GRADEBELL_ENCRYPTION_KEYS must be one or more Fernet keys"),
         ("PORT", "70000", "GRADEBELL_PORT: "),
+        ("TRUSTED_PROXIES", "10.0.0.1/8", "GRADEBELL_TRUSTED_PROXIES: must be addresses or net"),
+        ("KEY_REQUESTS_PER_SECOND", "0", "GRADEBELL_KEY_REQUESTS_PER_SECOND: "),
         ("SOURCE", "elsewhere", "GRADEBELL_SOURCE: must be one of sandbox, token_metrics, none"),
         ("NO_SUCH", "1", "GRADEBELL_NO_SUCH is not a setting"),
         ("REDIS_URL", "localhost:6379", "GRADEBELL_REDIS_URL must start with redis://"),

@@ -29,6 +29,8 @@ _NOT_READY: Final = ProblemType(503, "not-ready", "Not ready")
 
 
 async def may_measure(
+    request: Request,
+    *,
     services: Bell,
     scopes: SecurityScopes,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(KEY)],
@@ -39,7 +41,7 @@ async def may_measure(
         presented = hash_key(credentials.credentials)
         if hmac.compare_digest(presented, hash_key(token)):
             return
-    await identify(services, scopes, credentials)
+    await identify(request, services, wanted=scopes, credentials=credentials)
 
 
 @router.get("/healthz")
