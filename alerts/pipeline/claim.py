@@ -1,7 +1,7 @@
 """Claim: lanes are leased, their due deliveries reserved, consent read, attempts begun."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -71,6 +71,7 @@ class ClaimedLane:
     is_open: bool
     order: Order
     rate_limit: float | None
+    pool: str | None
     parcels: tuple[Parcel, ...]
 
 
@@ -107,6 +108,7 @@ class Rules:
     """What a claim needs to know. repeatable: channels where a repeated send does no harm.
 
     width: sends in flight on one lane at most; as many again are kept ready.
+    pools: by name, how many sends a second their platform takes of all their lanes together.
     """
 
     vault: Vault
@@ -114,12 +116,15 @@ class Rules:
     worker: str
     lease: timedelta
     width: int
+    pools: Mapping[str, float] = field(default_factory=dict)
 
 
-async def claim(tx: Transaction, rules: Rules, *, limit: int) -> list[ClaimedLane]:
-    """Lease up to `limit` due lanes and begin their first deliveries."""
+async def claim(
+    tx: Transaction, rules: Rules, *, limit: int, pools: Collection[str] = ()
+) -> list[ClaimedLane]:
+    """Lease up to `limit` due lanes and begin their first deliveries. pools: those we hold."""
     lease_id = await tx.new_id(LEASE)
-    leased = await lease_lanes(tx, lease_id, limit=limit, lease=rules.lease)
+    leased = await lease_lanes(tx, lease_id, limit=limit, lease=rules.lease, pools=pools)
     if not leased:
         return []
     lost = [(lane.endpoint_id, lane.lost_lease) for lane in leased if lane.lost_lease is not None]
@@ -150,6 +155,7 @@ async def claim(tx: Transaction, rules: Rules, *, limit: int) -> list[ClaimedLan
             is_open=lane.is_open,
             order=lane.order,
             rate_limit=lane.rate_limit,
+            pool=lane.pool,
             parcels=tuple(parcels.get(lane.endpoint_id, ())),
         )
         for lane in readable

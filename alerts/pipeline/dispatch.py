@@ -14,6 +14,7 @@ from typing import Any, Final
 from alerts.domain.deliveries import Channel
 from alerts.errors import StorageFailed
 from alerts.pipeline.claim import ClaimedLane, Rules, claim
+from alerts.pipeline.pools import Pools
 from alerts.pipeline.settle import Sent, Terms, log_sent, settle
 from alerts.pipeline.turn import (
     HANGING_SECONDS,
@@ -63,11 +64,13 @@ class Dispatcher:
         self._waker = waker
         self._rules = rules
         self._terms = terms
+        self._pools = Pools(rules.pools, store=store, clock=clock, lease=rules.lease)
         self._wire = Wire(
             store=store,
             senders=senders,
             clock=clock,
             deadline=deadline.total_seconds(),
+            pools=self._pools.held,
             new_id=new_id,
         )
         self._turns: dict[str, Turn] = {}
@@ -114,7 +117,7 @@ class Dispatcher:
                     if self._turns:
                         continue
                     async with self._store.read() as tx:
-                        due = await next_due(tx)
+                        due = await next_due(tx, self._pools.held)
                         now = await tx.now()
                     if due is None or due > now:
                         break
@@ -124,19 +127,20 @@ class Dispatcher:
 
     async def _claim_due(self) -> float:
         """Claim what is due; returns how long there is nothing more to do, in seconds."""
+        await self._keep_pools()
         room = min(LANES + len(self._waiting(HANGING_SECONDS)), MOST_LANES) - len(self._turns)
         if room <= 0:
             return LONGEST_SLEEP_SECONDS
         try:
             async with self._store.read() as tx:
-                due = await next_due(tx)
+                due = await next_due(tx, self._pools.held)
                 now = await tx.now()
             if due is None or due > now:
                 wait = LONGEST_SLEEP_SECONDS if due is None else (due - now).total_seconds()
                 return min(wait, LONGEST_SLEEP_SECONDS)
             asked = self._clock.monotonic()
             async with self._store.write() as tx:
-                claimed = await claim(tx, self._rules, limit=room)
+                claimed = await claim(tx, self._rules, limit=room, pools=self._pools.held)
         except StorageFailed as error:
             fail(Step.JOB_FAILED, error, job="claim")
             return STORAGE_PAUSE_SECONDS
@@ -144,6 +148,20 @@ class Dispatcher:
             self._begin(lane, asked)
         # Lanes that are due and not to be had are held by others: no use in asking at once.
         return 0.0 if len(claimed) == room else (0.005 if claimed else LONGEST_SLEEP_SECONDS / 5)
+
+    async def _keep_pools(self) -> None:
+        try:
+            await self._pools.keep()
+        except StorageFailed as error:
+            fail(Step.JOB_FAILED, error, job="pools")
+        for turn in self._turns.values():
+            if turn.pool is None:
+                continue
+            if turn.pool in self._pools.held:
+                self._wire.pump(turn)
+            else:
+                turn.is_stopped = True
+                self._wire.answered.set()
 
     def _begin(self, lane: ClaimedLane, asked: float) -> None:
         turn = turn_of(lane, began=asked, lease=self._rules.lease)
@@ -275,6 +293,7 @@ class Dispatcher:
                     await release(tx, freed, now=self._clock.monotonic())
                 for one in self._wire.sent:
                     log_sent(one)
+                await self._pools.free()
             except StorageFailed as error:
                 fail(Step.JOB_FAILED, error, job="drain", answers=len(self._wire.sent))
         self._turns.clear()

@@ -29,7 +29,7 @@ HANGING_SECONDS: Final = 0.25
 LONGEST_PACE_SECONDS: Final = 1.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Turn:
     """One lane while we hold it. began, lease_ends: seconds of the monotonic clock.
 
@@ -44,6 +44,7 @@ class Turn:
     order: Order
     rate_limit: float | None
     pace: Pace | None
+    pool: str | None
     began: float
     lease_ends: float
     looked: float
@@ -107,6 +108,7 @@ def turn_of(lane: ClaimedLane, *, began: float, lease: timedelta) -> Turn:
         order=lane.order,
         rate_limit=lane.rate_limit,
         pace=None if lane.rate_limit is None else Pace.of(lane.rate_limit, since=began),
+        pool=lane.pool,
         began=began,
         lease_ends=began + lease.total_seconds(),
         looked=began,

@@ -9,6 +9,7 @@ from typing import Final
 from alerts.domain.deliveries import Channel
 from alerts.domain.ids import SEND
 from alerts.pipeline.claim import Parcel
+from alerts.pipeline.pools import Pool
 from alerts.pipeline.settle import Sent
 from alerts.pipeline.turn import Turn, begin, lose, stops
 from alerts.ports import Clock, Sender
@@ -26,6 +27,7 @@ class Wire:
         senders: Mapping[Channel, Sender],
         clock: Clock,
         deadline: float,
+        pools: Mapping[str, Pool],
         new_id: Callable[[str], str],
     ) -> None:
         self.sent: Final[list[Sent]] = []
@@ -34,6 +36,7 @@ class Wire:
         self._senders = senders
         self._clock = clock
         self._deadline = deadline
+        self._pools = pools
         self._new_id = new_id
         self._closed = False
         self._sends: set[asyncio.Task[None]] = set()
@@ -42,17 +45,64 @@ class Wire:
         """Put on the wire what may go; never with less than a deadline of lease left."""
         while turn.waiting and turn.in_flight < turn.width and not turn.is_stopped:
             now = self._clock.monotonic()
-            if self._closed or not turn.lasts(now + self._deadline):
+            if (
+                self._closed
+                or not turn.lasts(now + self._deadline)
+                or not self._has_slot(turn, now)
+            ):
                 return
-            if turn.pace is not None:
-                if wait := turn.pace.wait(now):
-                    self._pump_after(turn, wait)
-                    return
-                turn.pace.reserve()
             turn.in_flight += 1
             task = asyncio.create_task(self._send(turn, turn.waiting.popleft()))
             self._sends.add(task)
             task.add_done_callback(partial(self._ended, turn))
+
+    def _has_slot(self, turn: Turn, now: float) -> bool:
+        """Whether a send may start now; if so its slots are reserved, else it comes back later."""
+        if turn.pace is not None and (wait := turn.pace.wait(now)):
+            self._pump_after(turn, wait)
+            return False
+        if turn.pool is not None and not self._has_slot_in_pool(turn, turn.pool, now):
+            return False
+        if turn.pace is not None:
+            turn.pace.reserve()
+        return True
+
+    def _has_slot_in_pool(self, turn: Turn, name: str, now: float) -> bool:
+        pool = self._pools.get(name)
+        if pool is None or pool.lease_ends < now + self._deadline:
+            return False
+        if wait := pool.pace.wait(now):
+            if turn not in pool.in_line:
+                pool.in_line.append(turn)
+            self._call_next(pool, wait)
+            return False
+        pool.pace.reserve()
+        return True
+
+    def _call_next(self, pool: Pool, wait: float) -> None:
+        if not pool.is_timed and wait < math.inf:
+            pool.is_timed = True
+            asyncio.get_running_loop().call_later(wait, self._next_in_line, pool)
+
+    def _next_in_line(self, pool: Pool) -> None:
+        pool.is_timed = False
+        while pool.in_line and not pool.pace.wait(self._clock.monotonic()):
+            self.pump(pool.in_line.popleft())
+        if pool.in_line:
+            self._call_next(pool, pool.pace.wait(self._clock.monotonic()))
+
+    def _started(self, turn: Turn) -> None:
+        """A send of this turn starts now, or will not."""
+        now = self._clock.monotonic()
+        pool = None if turn.pool is None else self._pools.get(turn.pool)
+        if pool is not None:
+            pool.pace.started(now)
+            if pool.in_line:
+                self._call_next(pool, pool.pace.wait(now))
+        if turn.pace is not None:
+            turn.pace.started(now)
+        if pool is not None or turn.pace is not None:
+            self.pump(turn)
 
     async def close(self) -> None:
         """Nothing more goes; what is on the wire may end, and what does not is cut off."""
@@ -87,12 +137,11 @@ class Wire:
         if not sender.repeatable and not await begin(
             turn, parcel, store=self._store, clock=self._clock, deadline=self._deadline
         ):
+            self._started(turn)
             self.answered.set()
             return
         started = self._clock.now()
-        if turn.pace is not None:
-            turn.pace.started(self._clock.monotonic())
-            self.pump(turn)
+        self._started(turn)
         answer = await sender.send(turn.destination, (parcel.letter,))
         turn.in_flight -= 1
         turn.answered += 1

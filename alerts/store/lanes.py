@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import (
+    ColumnElement,
     or_,
     select,
     true,
@@ -36,15 +37,19 @@ class LeasedLane:
     endpoint_id: str
     lost_lease: str | None
     is_open: bool
+    pool: str | None
     rate_limit: float | None
     order: Order
 
 
-async def next_due(tx: Transaction) -> datetime | None:
-    """When a lane next wants a worker, or could be had; None if no lane has anything open."""
+async def next_due(tx: Transaction, pools: Collection[str] = ()) -> datetime | None:
+    """When a lane next wants a worker, or could be had; None if no lane has anything open.
+
+    pools: those we hold; lanes of others are not ours to look at.
+    """
     query = (
         select(lanes.c.wakes_at)
-        .where(lanes.c.wakes_at.is_not(None), lanes.c.pool.is_(None))
+        .where(lanes.c.wakes_at.is_not(None), _is_in(pools))
         .order_by(lanes.c.wakes_at)
         .limit(1)
     )
@@ -52,9 +57,12 @@ async def next_due(tx: Transaction) -> datetime | None:
 
 
 async def lease_lanes(
-    tx: Transaction, lease_id: str, *, limit: int, lease: timedelta
+    tx: Transaction, lease_id: str, *, limit: int, lease: timedelta, pools: Collection[str] = ()
 ) -> list[LeasedLane]:
-    """Take up to `limit` lanes that are due and free, those waiting longest first."""
+    """Take up to `limit` lanes that are due and free, those waiting longest first.
+
+    pools: those we hold, and so may send.
+    """
     now = await tx.now()
     columns = lanes.c
     query = (
@@ -62,11 +70,12 @@ async def lease_lanes(
             columns.endpoint_id,
             columns.lease_id,
             columns.opened_at,
+            columns.pool,
             endpoints.c.rate_limit,
             endpoints.c.order,
         )
         .join_from(lanes, endpoints, endpoints.c.id == columns.endpoint_id)
-        .where(columns.wakes_at <= now, columns.pool.is_(None))
+        .where(columns.wakes_at <= now, _is_in(pools))
         .order_by(columns.wakes_at, columns.endpoint_id)
         .limit(limit)
         .with_for_update(of=lanes, skip_locked=True)
@@ -76,6 +85,7 @@ async def lease_lanes(
             row.endpoint_id,
             row.lease_id,
             row.opened_at is not None,
+            row.pool,
             row.rate_limit,
             Order(row.order),
         )
@@ -163,6 +173,10 @@ async def release_lanes(
         .values(lease_id=None)
     )
     await _free(tx, endpoint_ids, strict=strict, lease_id=lease_id)
+
+
+def _is_in(pools: Collection[str]) -> ColumnElement[bool]:
+    return or_(lanes.c.pool.is_(None), lanes.c.pool.in_(pools)) if pools else lanes.c.pool.is_(None)
 
 
 async def expired_lanes(tx: Transaction, limit: int) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ from alerts.store.deliveries import (
     list_deliveries,
 )
 from alerts.store.events import EventRecord, list_events
-from alerts.store.tables import deliveries, endpoint_secrets, lanes
+from alerts.store.tables import deliveries, endpoint_secrets, lanes, pools
 from tests.receiver import Receiver
 
 SOURCE = source_name("demo")
@@ -221,6 +221,7 @@ async def pass_time(services: Services, by: timedelta) -> None:
     passing: tuple[tuple[Table, tuple[Column[Any], ...]], ...] = (
         (lanes, (lanes.c.due_at, lanes.c.lease_until, lanes.c.held_until, lanes.c.next_slot_at)),
         (deliveries, (deliveries.c.due_at, deliveries.c.expires_at)),
+        (pools, (pools.c.lease_until, pools.c.next_slot_at)),
         (endpoint_secrets, (endpoint_secrets.c.expires_at,)),
     )
     async with services.store.write() as tx:

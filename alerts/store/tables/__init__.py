@@ -12,6 +12,7 @@ from alerts.store.tables.deliveries import (
     endpoints,
     events,
     lanes,
+    pools,
     subscriptions,
 )
 from alerts.store.tables.grades import (
@@ -47,6 +48,7 @@ __all__ = [
     "keys",
     "lanes",
     "metadata",
+    "pools",
     "ratings",
     "rejected_rows",
     "source_states",

@@ -156,6 +156,17 @@ Index(
 )
 
 
+# Lanes whose platform limits are shared: one worker at a time sends them all.
+pools = Table(
+    "pools",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("lease_id", String(40)),
+    Column("lease_until", Instant),
+    Column("next_slot_at", Instant),
+)
+
+
 deliveries = Table(
     "deliveries",
     metadata,

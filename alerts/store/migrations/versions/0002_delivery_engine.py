@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Apply."""
     _lanes()
     _waiting()
+    _pools()
     _stored_answers()
     _health()
 
@@ -49,6 +50,18 @@ def _waiting() -> None:
             sqlite_where=sa.text(where),
             postgresql_where=sa.text(where),
         )
+
+
+def _pools() -> None:
+    """Who may send what shares a platform's limit."""
+    op.create_table(
+        "pools",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("lease_id", sa.String(length=40), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("next_slot_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_pools")),
+    )
 
 
 def _stored_answers() -> None:
