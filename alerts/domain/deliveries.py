@@ -147,8 +147,13 @@ class State(StrEnum):
     SKIPPED = "skipped"
 
 
+# What was told, or may have been: its corrections go out. What is pending or being sent will be one
+# of these, or has never been told: its corrections wait to see.
+TOLD: Final = frozenset({State.DELIVERED, State.UNKNOWN})
+
+
 class SkipReason(StrEnum):
-    """Why a delivery was never to be sent."""
+    """Why a delivery was never to be sent. untold: it corrects what was not told either."""
 
     MUTED = "muted"
     PAUSED = "paused"
@@ -156,6 +161,7 @@ class SkipReason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
+    UNTOLD = "untold"
 
 
 class EndReason(StrEnum):

@@ -74,6 +74,7 @@ class Draft:
     at: its `timestamp`, when it happened (for a grade: its `as_of`).
     notches: bands climbed or fallen, unsigned; None where no band changed.
     size: hundredths of a point for `min_delta`; None where there is nothing to measure.
+    corrects: id of the event it corrects, whose receivers are its own.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Draft:
     token: TokenId | None = None
     notches: int | None = None
     size: int | None = None
+    corrects: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

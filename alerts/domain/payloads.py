@@ -98,6 +98,7 @@ def restated_event(
         source=cycle.source,
         kind=cycle.kind,
         token=token.id,
+        corrects=corrected["id"],
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -11,17 +11,12 @@ import msgspec
 from alerts.domain.deliveries import (
     Channel,
     EndpointState,
-    EndReason,
     Order,
     SkipReason,
-    State,
-    Trigger,
 )
-from alerts.domain.events import EventType
-from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import LEASE
-from alerts.domain.subscriptions import EventFacts, Miss, Subscription, match
 from alerts.errors import Undecryptable
+from alerts.pipeline.consent import consent
 from alerts.pipeline.recover import recover
 from alerts.ports import Destination, Letter, SigningSecret
 from alerts.store.cipher import Cipher
@@ -29,7 +24,6 @@ from alerts.store.endpoints import EndpointRecord, find_endpoints
 from alerts.store.engine import Transaction
 from alerts.store.lanes import hold, lease_lanes, release_lanes, set_next_slot
 from alerts.store.outbox import (
-    Decision,
     Waiting,
     apply_decisions,
     reserve,
@@ -38,7 +32,6 @@ from alerts.store.outbox import (
     supersede,
 )
 from alerts.store.secrets import SecretRecord, live_secrets
-from alerts.store.subscriptions import subscriptions_for
 from alerts.telemetry import Step, fail
 
 # Rounds of reserving in one transaction when all that was reserved turned out not to be wanted.
@@ -211,7 +204,7 @@ async def take(
     taken: dict[str, list[Parcel]] = {}
     for _ in range(ROUNDS):
         found = await reserve(tx, lease_id, list(wanted.items()), strict=strict)
-        kept, ended = await _consent(tx, found, now)
+        kept, ended = await consent(tx, found, now)
         await apply_decisions(tx, lease_id, ended)
         for waiting in kept:
             letter = Letter(waiting.id, waiting.event_id, waiting.body)
@@ -250,55 +243,3 @@ async def _begin(
         if rate is not None:
             # Should this worker be lost, what it may have sent has had its slots.
             await set_next_slot(tx, endpoint_id, timedelta(seconds=len(parcels) / rate))
-
-
-async def _consent(
-    tx: Transaction,
-    found: Sequence[Waiting],
-    now: datetime,
-) -> tuple[list[Waiting], list[Decision]]:
-    """Whether each is still wanted, read at the last moment."""
-    asked = [w for w in found if w.is_matched and w.trigger is Trigger.SCHEDULE]
-    subscribed: dict[str, list[Subscription]] = {}
-    if asked:
-        ids = sorted({waiting.endpoint_id for waiting in asked})
-        subscribed = await subscriptions_for(tx, ids, {waiting.token for waiting in asked})
-    kept, ended = [], []
-    for waiting in found:
-        decision = None
-        if waiting.expires_at <= now:
-            decision = _expired(waiting)
-        elif waiting.is_matched and waiting.trigger is Trigger.SCHEDULE:
-            rows = subscribed.get(waiting.endpoint_id, ())
-            # What was owed stays owed when the filter is widened or the endpoint resumed.
-            if match(_facts(waiting), rows) not in {None, Miss.BEFORE_SUBSCRIPTION}:
-                decision = _ended(waiting, State.SKIPPED, SkipReason.UNSUBSCRIBED)
-        if decision is None:
-            kept.append(waiting)
-        else:
-            ended.append(decision)
-    return kept, ended
-
-
-def _expired(waiting: Waiting) -> Decision:
-    """Too old: skipped if it was never tried, dead if it was."""
-    if waiting.attempts:
-        return _ended(waiting, State.DEAD, EndReason.EXPIRED)
-    return _ended(waiting, State.SKIPPED, SkipReason.EXPIRED)
-
-
-def _ended(waiting: Waiting, state: State, reason: SkipReason | EndReason) -> Decision:
-    return Decision(
-        waiting.id, state, reason, waiting.position, waiting.interruptions, waiting.due_at
-    )
-
-
-def _facts(waiting: Waiting) -> EventFacts:
-    return EventFacts(
-        sequence=waiting.sequence,
-        type=EventType(waiting.event_type),
-        token=None if waiting.token is None else TokenId(waiting.token),
-        kind=None if waiting.kind is None else Kind(waiting.kind),
-        notches=waiting.notches,
-        size=waiting.size,
-    )

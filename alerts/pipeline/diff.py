@@ -15,8 +15,8 @@ from alerts.domain.notices import cycle_held_event
 from alerts.domain.payloads import grade_event, rebased_event
 from alerts.domain.ratings import BandPolicy, HoldReason, Rating, graded_count, seal
 from alerts.errors import Conflict, NotFound
-from alerts.pipeline.restate import Case, Letters, TokenPage, restate, value
-from alerts.pipeline.tell import tell, tell_app, to_app
+from alerts.pipeline.restate import Case, TokenPage, restate, value
+from alerts.pipeline.tell import tell_app, to_app
 from alerts.store.cycles import (
     CycleRecord,
     CycleState,
@@ -28,6 +28,7 @@ from alerts.store.cycles import (
     move_cycle,
 )
 from alerts.store.engine import Store, Transaction
+from alerts.store.events import append
 from alerts.store.ratings import insert_history, load_ratings, save_ratings
 from alerts.store.tokens import load_labels, save_tokens
 from alerts.store.watermarks import Watermark, read_watermark, take_watermark, write_watermark
@@ -101,22 +102,24 @@ async def _transaction_one(
         token_page=ladder.token_page,
         is_history=is_released and mark.as_of is not None and cycle.as_of <= mark.as_of,
     )
-    ratings, letters = await _ratings_on_ladder(tx, case)
-    rebased = dict(ratings) if letters else {}
+    ratings, drafts = await _ratings_on_ladder(tx, case)
+    rebased = dict(ratings) if drafts else {}
     found = await _off_loop(case, len(ratings), partial(_diff, case, ratings))
-    letters += [(draft, ()) for draft in await _draft(tx, case, found)]
-    letters += await restate(tx, case, found.late)
+    drafts += await _draft(tx, case, found)
+    drafts += await restate(tx, case, found.late)
     is_news = mark.as_of is None or cycle.as_of >= mark.as_of
     await save_tokens(tx, cycle.source, cycle.grades, is_news=is_news)
     held_now = rebased | {rating.token: rating for rating in found.ratings}
     await save_ratings(tx, held_now.values(), source=cycle.source, kind=cycle.kind)
     await _write_observed(tx, case, found)
     await write_watermark(tx, record.id, cycle, mark=_moved(case, is_released=is_released))
-    events = await tell(tx, letters, cycle_id=record.id)
+    events = await append(tx, drafts, cycle_id=record.id)
     await finish_diff(tx, record.id, events=len(events))
 
 
-async def _ratings_on_ladder(tx: Transaction, case: Case) -> tuple[dict[TokenId, Rating], Letters]:
+async def _ratings_on_ladder(
+    tx: Transaction, case: Case
+) -> tuple[dict[TokenId, Rating], list[Draft]]:
     """The ratings to compare with; all of them put on a new ladder, if it is new, and that told."""
     cycle, policy, old_version = case.cycle, case.policy, case.mark.band_version
     if old_version in (None, policy.version):
@@ -127,7 +130,7 @@ async def _ratings_on_ladder(tx: Transaction, case: Case) -> tuple[dict[TokenId,
     draft = rebased_event(
         case.view, old_version=old_version or 0, policy=policy, ratings=len(ratings)
     )
-    return ratings, [(draft, ())]
+    return ratings, [draft]
 
 
 def _diff(case: Case, ratings: Mapping[TokenId, Rating]) -> Diff:

@@ -11,7 +11,6 @@ from alerts.domain.grades import Cycle, Grade, TokenId
 from alerts.domain.payloads import TokenView, rating_told, restated_event
 from alerts.domain.ratings import BandPolicy
 from alerts.store.cycles import CycleRecord, next_cycle_as_of
-from alerts.store.deliveries import delivered_endpoints
 from alerts.store.engine import Transaction
 from alerts.store.events import EventRecord, announced_at
 from alerts.store.ratings import (
@@ -23,9 +22,6 @@ from alerts.store.ratings import (
 from alerts.store.watermarks import Watermark
 
 TokenPage = Callable[[TokenId, str, str], str | None]
-
-
-Letters = list[tuple[Draft, Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +40,11 @@ class Case:
         return TokenView(token, symbol, name, self.token_page(token, symbol, name))
 
 
-async def restate(tx: Transaction, case: Case, late: Sequence[Grade]) -> Letters:
-    """Put late grades into the history; correct what was told, to those it was told to."""
+async def restate(tx: Transaction, case: Case, late: Sequence[Grade]) -> list[Draft]:
+    """Put late grades into the history; the corrections of what was told of them.
+
+    Fan-out finds out whom to tell: by then all that is corrected has been fanned out itself.
+    """
     if not late:
         return []
     cycle = case.cycle
@@ -64,17 +63,16 @@ async def restate(tx: Transaction, case: Case, late: Sequence[Grade]) -> Letters
         await insert_history(tx, again, cycle_id=case.record.id, kind=cycle.kind, as_of=following)
     announced = await announced_at(tx, cycle) if fresh else {}
 
-    def decide() -> list[tuple[Draft, str]]:
+    def decide() -> list[Draft]:
         found = []
         for grade, (_, revision, _value_now) in zip(fresh, lines, strict=True):
             said = announced.get(grade.token, ())
             draft = _correction(case, grade, said, revision=revision) if said else None
             if draft is not None:
-                found.append((draft, _told(said).id))
+                found.append(draft)
         return found
 
-    corrections = await asyncio.to_thread(decide) if announced else []
-    return [(draft, await delivered_endpoints(tx, told)) for draft, told in corrections]
+    return await asyncio.to_thread(decide) if announced else []
 
 
 def _correction(

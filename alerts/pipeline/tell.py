@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from alerts.domain.events import Audience, AudienceKind, Draft
 from alerts.store.endpoints import find_endpoints, webhook_endpoint_ids
 from alerts.store.engine import Transaction
-from alerts.store.events import EventRecord, append
+from alerts.store.events import append
 from alerts.store.fan_out import lock_lanes, owe
 
 
-async def tell(
-    tx: Transaction, letters: Sequence[tuple[Draft, Sequence[str]]], *, cycle_id: str | None = None
-) -> list[EventRecord]:
+async def tell(tx: Transaction, letters: Sequence[tuple[Draft, Sequence[str]]]) -> None:
     """Make events durable, each owed to the endpoints named beside it, in one transaction.
 
     Locks the lanes first and the event counter last: the order that all transactions keep.
@@ -19,7 +17,7 @@ async def tell(
     endpoint_ids = sorted({endpoint_id for _, ids in letters for endpoint_id in ids})
     if endpoint_ids:
         await lock_lanes(tx, endpoint_ids)
-    records = await append(tx, [draft for draft, _ in letters], cycle_id=cycle_id)
+    records = await append(tx, [draft for draft, _ in letters])
     recipients = {draft.id: ids for draft, ids in letters}
     endpoints = await find_endpoints(tx, endpoint_ids) if endpoint_ids else {}
     pairs = [
@@ -29,7 +27,6 @@ async def tell(
         if endpoint_id in endpoints
     ]
     await owe(tx, pairs)
-    return records
 
 
 async def tell_app(tx: Transaction, draft: Draft, *, besides: str | None = None) -> None:

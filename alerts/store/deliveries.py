@@ -18,7 +18,7 @@ from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import Transaction
-from alerts.store.fan_out import lock_lanes, make_due
+from alerts.store.fan_out import lock_lanes, make_due, owe_corrections
 from alerts.store.rows import record_of
 from alerts.store.tables import attempts, deliveries, endpoints, events
 
@@ -110,6 +110,7 @@ async def reopen(tx: Transaction, endpoint: EndpointRecord, condition: ColumnEle
         )
     )
     if reopened.rowcount:
+        await owe_corrections(tx, endpoint)
         await make_due(tx, [endpoint.id], now)
     return reopened.rowcount
 
@@ -203,16 +204,6 @@ async def count_by_state(tx: Transaction) -> dict[str, int]:
     """How many deliveries are in each state."""
     query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
     return {row[0]: row[1] for row in await tx.connection.execute(query)}
-
-
-async def delivered_endpoints(tx: Transaction, event_id: str) -> list[str]:
-    """Who was delivered an event, in order of id: those to be told of its correction."""
-    query = (
-        select(deliveries.c.endpoint_id)
-        .where(deliveries.c.event_id == event_id, deliveries.c.state == State.DELIVERED)
-        .order_by(deliveries.c.endpoint_id)
-    )
-    return list((await tx.connection.execute(query)).scalars())
 
 
 def _log(app_id: str | None) -> Select[tuple[object, ...]]:

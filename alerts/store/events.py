@@ -250,4 +250,5 @@ def _row_of(record: EventRecord, draft: Draft) -> dict[str, object]:
         "at": record.at,
         "recorded_at": record.recorded_at,
         "body": record.body,
+        "corrects": draft.corrects,
     }

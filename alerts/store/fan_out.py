@@ -4,45 +4,29 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    CompoundSelect,
-    Insert,
-    case,
-    cast,
+    and_,
     exists,
     func,
-    literal,
-    null,
     or_,
     select,
-    true,
-    type_coerce,
     update,
 )
 
 from alerts.domain.deliveries import EndpointState, SkipReason, State, Trigger
-from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.cycles import CycleRecord, CycleState, advance_fan_out
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import CHUNK_ROWS, Transaction, in_chunks, insert_into
 from alerts.store.events import EventRecord
-from alerts.store.fresh_ids import chance, fresh_id
-from alerts.store.matching import matches, next_endpoints
+from alerts.store.matching import corrections, matches, next_endpoints
+from alerts.store.owing import owed, owing
 from alerts.store.tables import cycles, deliveries, endpoints, events, lanes, subscriptions
 
 # Endpoints told of a cycle in one transaction, and rows of those that may take all of its events.
 FAN_OUT_CHUNK: Final = 5000
 FAN_OUT_ROWS: Final = 20_000
-
-
-_SKIPS: Final = {
-    EndpointState.PAUSED: SkipReason.PAUSED,
-    EndpointState.DISABLED: SkipReason.DISABLED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +50,19 @@ async def fan_out_chunk(
     """
     if await _has_earlier(tx, record):
         return None
-    ids, is_last = await next_endpoints(tx, record, size, wholesale=_wholesale(record, size))
+    following = await next_endpoints(tx, record, size, wholesale=_wholesale(record, size))
+    ids, is_last = following.ids, following.is_last
     after = ids[-1] if ids else record.fan_out_after
     if not await advance_fan_out(tx, record, after=after, is_last=is_last):
         return None
     if not ids:
         return Chunk(0, 0, is_last)
     await lock_lanes(tx, ids)
-    found = matches(
-        events.c.cycle_id == record.id, subscriptions.c.endpoint_id.between(ids[0], ids[-1])
-    )
-    written = await tx.connection.execute(_owing(tx, found, now=await tx.now()))
+    of_cycle = events.c.cycle_id == record.id
+    found = matches(of_cycle, subscriptions.c.endpoint_id.between(ids[0], ids[-1]))
+    if following.corrected:
+        found.append(corrections(of_cycle, deliveries.c.endpoint_id.in_(following.corrected)))
+    written = await tx.connection.execute(owing(tx, found, now=await tx.now()))
     await make_due(tx, ids, await tx.now(), only_active=True)
     return Chunk(len(ids), written.rowcount, is_last)
 
@@ -94,9 +80,45 @@ async def owe_in_advance(tx: Transaction, endpoint_id: str, *, through: int) -> 
         subscriptions.c.endpoint_id == endpoint_id,
     )
     now = await tx.now()
-    written = await tx.connection.execute(_owing(tx, found, now=now))
+    written = await tx.connection.execute(owing(tx, found, now=now))
     if written.rowcount:
         await make_due(tx, [endpoint_id], now, only_active=True)
+
+
+async def owe_corrections(tx: Transaction, endpoint: EndpointRecord) -> None:
+    """Owe an endpoint the corrections of what it is told by hand, and was not told before.
+
+    They wait for what they correct, and live as long. The lane is locked, and due, already.
+    """
+    now = await tx.now()
+    corrected = deliveries.alias("corrected")
+    again = (
+        corrected.c.endpoint_id == endpoint.id,
+        corrected.c.state == State.PENDING,
+        corrected.c.trigger == Trigger.MANUAL,
+    )
+    told = select(corrected.c.event_id).where(*again)
+    found = corrections(deliveries.c.endpoint_id == endpoint.id, deliveries.c.event_id.in_(told))
+    await tx.connection.execute(owing(tx, [found], now=now))
+    was_never_tried = or_(
+        deliveries.c.reason == SkipReason.UNTOLD,
+        and_(deliveries.c.state == State.PENDING, deliveries.c.attempts == 0),
+    )
+    await tx.connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.endpoint_id == endpoint.id,
+            deliveries.c.corrects.in_(told),
+            was_never_tried,
+        )
+        .values(
+            state=State.PENDING,
+            reason=None,
+            due_at=now,
+            expires_at=now + timedelta(seconds=endpoint.time_to_live_seconds),
+            ended_at=None,
+        )
+    )
 
 
 def _wholesale(record: CycleRecord, size: int) -> int:
@@ -131,36 +153,12 @@ async def owe(tx: Transaction, pairs: Sequence[tuple[EventRecord, EndpointRecord
         chunk = pairs[start : start + CHUNK_ROWS]
         randomness = os.urandom(10 * len(chunk))
         rows = [
-            _owed(event, endpoint, now, distinct=randomness[10 * place : 10 * place + 10])
+            owed(event, endpoint, now, distinct=randomness[10 * place : 10 * place + 10])
             for place, (event, endpoint) in enumerate(chunk)
         ]
         await tx.connection.execute(statement, rows)
     due = {endpoint.id for _, endpoint in pairs if endpoint.state is EndpointState.ACTIVE}
     await make_due(tx, sorted(due), now)
-
-
-def _owed(
-    event: EventRecord, endpoint: EndpointRecord, now: datetime, *, distinct: bytes
-) -> dict[str, object]:
-    skip = _SKIPS.get(endpoint.state)
-    return {
-        "id": make_id(DELIVERY, now, distinct),
-        "event_id": event.id,
-        "endpoint_id": endpoint.id,
-        "sequence": event.sequence,
-        "token": event.token,
-        "kind": event.kind,
-        "state": State.PENDING if skip is None else State.SKIPPED,
-        "reason": skip,
-        "trigger": Trigger.SCHEDULE,
-        "due_at": now,
-        "expires_at": event.recorded_at + timedelta(seconds=endpoint.time_to_live_seconds),
-        "position": 0,
-        "attempts": 0,
-        "interruptions": 0,
-        "created_at": now,
-        "ended_at": None if skip is None else now,
-    }
 
 
 async def lock_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
@@ -206,54 +204,3 @@ async def _has_earlier(tx: Transaction, record: CycleRecord) -> bool:
         .limit(1)
     )
     return (await tx.connection.execute(query)).first() is not None
-
-
-def _owing(tx: Transaction, found: CompoundSelect[tuple[str, str]], *, now: datetime) -> Insert:
-    """These (event, endpoint) as deliveries, in one statement.
-
-    An endpoint deleted since the look-up has taken its lane along; nothing is owed to it.
-    """
-    matching = found.subquery("matching")
-    drawn = select(matching, chance(tx).label("chance")).subquery("drawn")
-    values = _columns(tx, drawn.c.chance, now)
-    rows = (
-        select(*values.values())
-        .select_from(drawn)
-        .join(events, events.c.id == drawn.c.event_id)
-        .join(endpoints, endpoints.c.id == drawn.c.endpoint_id)
-        # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE between them.
-        .where(true())
-    )
-    return (
-        insert_into(tx, deliveries)
-        .from_select(list(values), rows)
-        .on_conflict_do_nothing(index_elements=["event_id", "endpoint_id"])
-    )
-
-
-def _columns(
-    tx: Transaction, drawn: ColumnElement[Any], now: datetime
-) -> dict[str, ColumnElement[Any]]:
-    """A new delivery, column by column, out of its event and its endpoint."""
-    state = endpoints.c.state
-    is_active = state == EndpointState.ACTIVE
-    moment = literal(now, deliveries.c.due_at.type)
-    lives = cast(endpoints.c.time_to_live_seconds, BigInteger) * literal(1_000_000, BigInteger)
-    return {
-        "id": fresh_id(tx, DELIVERY, now, chance=drawn),
-        "event_id": events.c.id,
-        "endpoint_id": endpoints.c.id,
-        "sequence": events.c.sequence,
-        "token": events.c.token,
-        "kind": events.c.kind,
-        "state": case((is_active, State.PENDING.value), else_=State.SKIPPED.value),
-        "reason": case({was.value: why.value for was, why in _SKIPS.items()}, value=state),
-        "trigger": literal(Trigger.SCHEDULE.value),
-        "due_at": moment,
-        "expires_at": type_coerce(events.c.recorded_at, BigInteger) + lives,
-        "position": literal(0),
-        "attempts": literal(0),
-        "interruptions": literal(0),
-        "created_at": moment,
-        "ended_at": case((is_active, null()), else_=moment),
-    }

@@ -1,50 +1,82 @@
 """Who wants a cycle's events: the endpoints in order, and the matches one by one."""
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, select, union
+from dataclasses import dataclass
 
+from sqlalchemy import ColumnElement, Select, and_, exists, select
+
+from alerts.domain.deliveries import TOLD
 from alerts.domain.grades import Kind
 from alerts.store.cycles import CycleRecord
 from alerts.store.engine import Transaction
+from alerts.store.queue import OPEN
 from alerts.store.subscriptions import wants
-from alerts.store.tables import events, subscriptions
+from alerts.store.tables import deliveries, events, subscriptions
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The endpoints that are told of a cycle next, in order of id.
+
+    corrected: those of them that are owed a correction. is_last: none comes after them.
+    """
+
+    ids: list[str]
+    corrected: list[str]
+    is_last: bool
 
 
 async def next_endpoints(
     tx: Transaction, record: CycleRecord, size: int, *, wholesale: int
-) -> tuple[list[str], bool]:
-    """The next endpoints that match any event of a cycle, in order, and whether they are the last.
+) -> Following:
+    """The next endpoints that match any event of a cycle, or were told what one corrects.
 
-    At most `size` of those that name tokens, and `wholesale` of those that do not.
+    At most `size` of those that name tokens, and of those to be corrected, and `wholesale` of
+    those that name none.
     """
+    told = corrections(events.c.cycle_id == record.id).with_only_columns(deliveries.c.endpoint_id)
     looks = [
-        (_by_token(record), size),
-        *[(look, wholesale) for look in await _wholesale(tx, record)],
+        (told, deliveries.c.endpoint_id, size),
+        (_by_token(record), subscriptions.c.endpoint_id, size),
+        *[(look, subscriptions.c.endpoint_id, wholesale) for look in await _wholesale(tx, record)],
     ]
-    after = subscriptions.c.endpoint_id > (record.fan_out_after or "")
-    ids: set[str] = set()
+    found: list[list[str]] = []
     ends: list[str] = []
-    for look, count in looks:
-        query = look.where(after).distinct().order_by(subscriptions.c.endpoint_id).limit(count)
-        found = list((await tx.connection.execute(query)).scalars())
-        ids.update(found)
-        if len(found) == count:
-            ends.append(found[-1])
+    for look, endpoint, count in looks:
+        after = endpoint > (record.fan_out_after or "")
+        query = look.where(after).distinct().order_by(endpoint).limit(count)
+        found.append(list((await tx.connection.execute(query)).scalars()))
+        if len(found[-1]) == count:
+            ends.append(found[-1][-1])
     end = min(ends, default=None)
-    return sorted(one for one in ids if end is None or one <= end), end is None
+    corrected, ids = (
+        [one for one in some if end is None or one <= end]
+        for some in (found[0], sorted({one for some in found for one in some}))
+    )
+    return Following(ids, corrected, end is None)
 
 
-def matches(*where: ColumnElement[bool]) -> CompoundSelect[tuple[str, str]]:
-    """(event, endpoint), each once: by token, and by subscription to all.
+def matches(*where: ColumnElement[bool]) -> list[Select[tuple[str, str]]]:
+    """(event, endpoint) by token, and by subscription to all.
 
     where: of which events and which subscriptions.
     """
-    return union(
-        *(
-            select(events.c.id.label("event_id"), subscriptions.c.endpoint_id)
-            .join_from(events, subscriptions, wants(is_token=is_token))
-            .where(events.c.type_bit != 0, *where)
-            for is_token in (True, False)
-        )
+    return [
+        select(events.c.id.label("event_id"), subscriptions.c.endpoint_id)
+        .join_from(events, subscriptions, wants(is_token=is_token))
+        .where(events.c.type_bit != 0, *where)
+        for is_token in (True, False)
+    ]
+
+
+def corrections(*where: ColumnElement[bool]) -> Select[tuple[str, str]]:
+    """(event, endpoint) of corrections, by those who were told what is corrected, or will be.
+
+    where: of which corrections, and which deliveries of what they correct.
+    """
+    return (
+        select(events.c.id.label("event_id"), deliveries.c.endpoint_id)
+        .join_from(events, deliveries, deliveries.c.event_id == events.c.corrects)
+        .where(events.c.corrects.is_not(None), deliveries.c.state.in_((*OPEN, *TOLD)), *where)
     )
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from alerts.domain.deliveries import SkipReason, State, Trigger
 from alerts.store.engine import Transaction
-from alerts.store.queue import OPEN, next_in_lane
+from alerts.store.queue import OPEN, next_in_lane, state_of_corrected
 from alerts.store.rows import record_of
 from alerts.store.tables import attempts, deliveries, events, lanes
 
@@ -30,6 +30,7 @@ class Waiting:
     """A reserved delivery, with what deciding and sending need.
 
     attempts: before this one. is_matched: it came by a subscription, and needs one still.
+    corrects: the event that it corrects; corrected: what became of that, None without a delivery.
     """
 
     id: str
@@ -49,6 +50,8 @@ class Waiting:
     notches: int | None
     size: int | None
     body: bytes
+    corrects: str | None
+    corrected: State | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,10 @@ class Decision:
 
 
 async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
-    """End what waits behind something newer about the same token and kind, by the schedule."""
+    """End what waits behind something newer about the same token and kind, by the schedule.
+
+    A correction is newer than another of the same event, and than nothing else.
+    """
     if not endpoint_ids:
         return 0
     newer = deliveries.alias("newer")
@@ -73,6 +79,7 @@ async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
         newer.c.token == deliveries.c.token,
         newer.c.kind == deliveries.c.kind,
         newer.c.sequence > deliveries.c.sequence,
+        newer.c.corrects.is_not_distinct_from(deliveries.c.corrects),
         newer.c.state.in_((State.PENDING, State.SENDING, State.DELIVERED)),
     )
     ended = await tx.connection.execute(
@@ -244,6 +251,8 @@ _COLUMNS: Final = (
     events.c.notches,
     events.c.size,
     events.c.body,
+    deliveries.c.corrects,
+    state_of_corrected(deliveries).label("corrected"),
 )
 
 

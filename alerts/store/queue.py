@@ -57,7 +57,8 @@ def is_later(waiting: FromClause) -> tuple[ColumnElement[bool], ...]:
 def next_in_lane(*, count: int, now: datetime, is_strict: bool) -> Select[tuple[str]]:
     """Ids of what is due next in a lane, for use in a query of lanes: at most `count` of each line.
 
-    is_strict: what has an older open delivery about its token and kind does not go yet.
+    is_strict: what has an older open delivery about its token and kind does not go yet. What
+    corrects another never goes before that one has ended.
     """
     lines = []
     for line, order in ((is_fresh, "sequence"), (is_later, "due_at")):
@@ -73,8 +74,7 @@ def next_in_lane(*, count: int, now: datetime, is_strict: bool) -> Select[tuple[
             .order_by(head.c[order])
             .limit(count)
         )
-        if is_strict:
-            first = first.where(~has_older_open(head))
+        first = first.where(~_must_wait(head, is_strict=is_strict))
         lines.append(select(first.correlate(lanes).subquery("line").c.id))
     return select(union_all(*lines).subquery("lines").c.id)
 
@@ -127,6 +127,22 @@ def has_older_open(newer: FromClause) -> ColumnElement[bool]:
     )
 
 
+def _must_wait(waiting: FromClause, *, is_strict: bool) -> ColumnElement[bool]:
+    if is_strict:
+        return has_older_open(waiting)
+    return and_(waiting.c.corrects.is_not(None), state_of_corrected(waiting).in_(OPEN))
+
+
+def state_of_corrected(waiting: FromClause) -> ColumnElement[str | None]:
+    """What became of what a correction corrects, at the same endpoint; null without a delivery."""
+    corrected = deliveries.alias("corrected")
+    state = select(corrected.c.state).where(
+        corrected.c.event_id == waiting.c.corrects,
+        corrected.c.endpoint_id == waiting.c.endpoint_id,
+    )
+    return state.correlate(waiting).scalar_subquery()
+
+
 def _is_due(line: Sequence[ColumnElement[bool]], now: datetime) -> ColumnElement[bool]:
     waiting = select(deliveries.c.id).where(*line, deliveries.c.due_at <= now)
     return exists(waiting.correlate(lanes))
@@ -134,5 +150,5 @@ def _is_due(line: Sequence[ColumnElement[bool]], now: datetime) -> ColumnElement
 
 def _in_lane(line: Line, *, is_strict: bool) -> list[ColumnElement[bool]]:
     """What could be sent of a lane's line, were it due."""
-    found = [deliveries.c.endpoint_id == lanes.c.endpoint_id, *line(deliveries)]
-    return [*found, ~has_older_open(deliveries)] if is_strict else found
+    in_line = (deliveries.c.endpoint_id == lanes.c.endpoint_id, *line(deliveries))
+    return [*in_line, ~_must_wait(deliveries, is_strict=is_strict)]

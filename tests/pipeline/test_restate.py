@@ -1,4 +1,4 @@
-"""Restated history: corrected where it was announced, for those who were told."""
+"""Restated history: corrected where it was announced, for those who are told."""
 
 import json
 from dataclasses import replace
@@ -26,6 +26,7 @@ from tests.pipeline.conftest import (
     take_in,
     token,
 )
+from tests.pipeline.owed import announced
 from tests.receiver import Receiver, Reply
 
 Line = tuple[int, int, float]
@@ -42,15 +43,6 @@ async def lines(services: Services, name: str) -> list[Line]:
     async with services.store.read() as tx:
         rows = (await tx.connection.execute(query)).all()
     return [((row.as_of - START).days, row.revision, row.score / 100) for row in rows]
-
-
-async def announced(services: Services) -> None:
-    """`a` was upgraded on day 1, told, and stands where it stood on day 2."""
-    await push(services, day(0), {"a": 50})
-    await push(services, day(1), {"a": 70})
-    await push(services, day(2), {"a": 70})
-    await fan_out(services)
-    await dispatch(services)
 
 
 async def test_a_correction_goes_to_those_who_were_delivered_the_event(

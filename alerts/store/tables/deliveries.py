@@ -40,6 +40,17 @@ events = Table(
     Column("at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    # The event that this one corrects.
+    Column("corrects", String(40)),
+)
+
+
+Index(
+    "ix_events_corrects",
+    events.c.corrects,
+    events.c.cycle_id,
+    sqlite_where=events.c.corrects.is_not(None),
+    postgresql_where=events.c.corrects.is_not(None),
 )
 
 
@@ -189,6 +200,8 @@ deliveries = Table(
     Column("started_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    # As of its event.
+    Column("corrects", String(40)),
     UniqueConstraint("event_id", "endpoint_id"),
 )
 

@@ -1,4 +1,4 @@
-"""The delivery engine: lanes that wake, what comes first in them, health; stored answers."""
+"""The delivery engine: lanes that wake, what comes first in them, health; answers; corrections."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,7 @@ def upgrade() -> None:
     _pools()
     _stored_answers()
     _health()
+    _corrections()
 
 
 def _lanes() -> None:
@@ -91,3 +92,16 @@ def _health() -> None:
         first = "1" if name == "recent" else "0"
         op.add_column("lanes", sa.Column(name, number, nullable=False, server_default=first))
     op.add_column("lanes", sa.Column("opened_at", sa.BigInteger()))
+
+
+def _corrections() -> None:
+    """A correction knows what it corrects, and waits for it."""
+    for table in ("events", "deliveries"):
+        op.add_column(table, sa.Column("corrects", sa.String(40)))
+    op.create_index(
+        "ix_events_corrects",
+        "events",
+        ["corrects", "cycle_id"],
+        sqlite_where=sa.text("corrects IS NOT NULL"),
+        postgresql_where=sa.text("corrects IS NOT NULL"),
+    )

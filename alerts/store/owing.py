@@ -1,0 +1,110 @@
+"""A new delivery, column by column, for one event and one endpoint or for many at once."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Insert,
+    Select,
+    case,
+    cast,
+    literal,
+    null,
+    select,
+    true,
+    type_coerce,
+    union,
+)
+
+from alerts.domain.deliveries import EndpointState, SkipReason, State, Trigger
+from alerts.domain.ids import DELIVERY, make_id
+from alerts.store.endpoints import EndpointRecord
+from alerts.store.engine import Transaction, insert_into
+from alerts.store.events import EventRecord
+from alerts.store.fresh_ids import chance, fresh_id
+from alerts.store.tables import deliveries, endpoints, events
+
+_SKIPS: Final = {
+    EndpointState.PAUSED: SkipReason.PAUSED,
+    EndpointState.DISABLED: SkipReason.DISABLED,
+}
+
+
+def owed(
+    event: EventRecord, endpoint: EndpointRecord, now: datetime, *, distinct: bytes
+) -> dict[str, object]:
+    """A delivery's row. distinct: ten random bytes, new for each."""
+    skip = _SKIPS.get(endpoint.state)
+    return {
+        "id": make_id(DELIVERY, now, distinct),
+        "event_id": event.id,
+        "endpoint_id": endpoint.id,
+        "sequence": event.sequence,
+        "token": event.token,
+        "kind": event.kind,
+        "state": State.PENDING if skip is None else State.SKIPPED,
+        "reason": skip,
+        "trigger": Trigger.SCHEDULE,
+        "due_at": now,
+        "expires_at": event.recorded_at + timedelta(seconds=endpoint.time_to_live_seconds),
+        "position": 0,
+        "attempts": 0,
+        "interruptions": 0,
+        "created_at": now,
+        "ended_at": None if skip is None else now,
+    }
+
+
+def owing(tx: Transaction, found: Sequence[Select[tuple[str, str]]], *, now: datetime) -> Insert:
+    """These (event, endpoint) as deliveries, each once, in one statement.
+
+    An endpoint deleted since the look-up has taken its lane along; nothing is owed to it.
+    """
+    matching = union(*found).subquery("matching")
+    drawn = select(matching, chance(tx).label("chance")).subquery("drawn")
+    values = _columns(tx, drawn.c.chance, now)
+    rows = (
+        select(*values.values())
+        .select_from(drawn)
+        .join(events, events.c.id == drawn.c.event_id)
+        .join(endpoints, endpoints.c.id == drawn.c.endpoint_id)
+        # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE between them.
+        .where(true())
+    )
+    return (
+        insert_into(tx, deliveries)
+        .from_select(list(values), rows)
+        .on_conflict_do_nothing(index_elements=["event_id", "endpoint_id"])
+    )
+
+
+def _columns(
+    tx: Transaction, drawn: ColumnElement[Any], now: datetime
+) -> dict[str, ColumnElement[Any]]:
+    """A new delivery, column by column, out of its event and its endpoint."""
+    state = endpoints.c.state
+    is_active = state == EndpointState.ACTIVE
+    moment = literal(now, deliveries.c.due_at.type)
+    lives = cast(endpoints.c.time_to_live_seconds, BigInteger) * literal(1_000_000, BigInteger)
+    return {
+        "id": fresh_id(tx, DELIVERY, now, chance=drawn),
+        "event_id": events.c.id,
+        "endpoint_id": endpoints.c.id,
+        "sequence": events.c.sequence,
+        "token": events.c.token,
+        "kind": events.c.kind,
+        "state": case((is_active, State.PENDING.value), else_=State.SKIPPED.value),
+        "reason": case({was.value: why.value for was, why in _SKIPS.items()}, value=state),
+        "trigger": literal(Trigger.SCHEDULE.value),
+        "due_at": moment,
+        "expires_at": type_coerce(events.c.recorded_at, BigInteger) + lives,
+        "position": literal(0),
+        "attempts": literal(0),
+        "interruptions": literal(0),
+        "created_at": moment,
+        "ended_at": case((is_active, null()), else_=moment),
+        "corrects": events.c.corrects,
+    }
