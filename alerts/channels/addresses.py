@@ -20,7 +20,7 @@ LONGEST_NAME = 253
 
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)"
-    r"(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?"
+    r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?P<fragment>#.*)?"
 )
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?P<port>:.*)?")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -84,7 +84,9 @@ def vet_url(url: str, *, https_only: bool, trusted: Trusted) -> str:
     host, port = _read_authority(match["authority"], _DEFAULT_PORTS[scheme])
     _judge(scheme, host, port, https_only=https_only, trusted=trusted)
     authority = host if port == _DEFAULT_PORTS[scheme] else f"{host}:{port}"
-    normal = f"{scheme}://{authority}{_escape(match['path'] or '/')}{_escape(match['query'] or '')}"
+    # A question mark with nothing behind it is no query: whoever connects leaves it out as well.
+    query = f"?{match['query']}" if match["query"] else ""
+    normal = f"{scheme}://{authority}{_escape(match['path'] or '/')}{_escape(query)}"
     if len(normal) > LONGEST_URL:
         raise _refusal(f"is longer than {LONGEST_URL} characters once everything is escaped")
     return normal

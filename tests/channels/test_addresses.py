@@ -1,10 +1,12 @@
 """URLs and headers an endpoint may and may not have."""
 
 import socket
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
 
 from alerts.channels.addresses import LONGEST_URL, vet_url
 from alerts.channels.networks import Trusted
@@ -34,6 +36,8 @@ def _vet(url: str, *, https_only: bool = True, trusted: Trusted = NOBODY) -> str
         ("https://[2606:4700::1.1.1.1]:9443/", "https://[2606:4700::101:101]:9443/"),
         ("https://example.com/a/../b//c;d=[1]", "https://example.com/a/../b//c;d=%5B1%5D"),
         ("https://example.com?x=1", "https://example.com/?x=1"),
+        ("https://example.com?", "https://example.com/"),
+        ("https://example.com/a??", "https://example.com/a??"),
         ("https://example.com/\N{BELL}", "https://example.com/%F0%9F%94%94"),
     ],
 )
@@ -188,6 +192,11 @@ def test_whatever_is_given_it_is_refused_or_made_plain_ascii(text: str) -> None:
         assert vetted.isascii()
         assert vetted.startswith("https://")
         assert _vet(vetted) == vetted
+        # Who connects reads the same host in it as who judges.
+        seen = URL(vetted, encoded=True)
+        judged = urlsplit(vetted)
+        assert (seen.host, seen.port) == (judged.hostname, judged.port or 443)
+        assert str(seen) == vetted
 
 
 @pytest.mark.parametrize("port", [1, 22, 25, 79, 81, 444, 1023, 3306, 6379, 6667, 11211, 27017])

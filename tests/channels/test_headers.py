@@ -1,6 +1,8 @@
 """The headers an endpoint may bring along."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from alerts.channels.addresses import HEADERS_MAX, vet_headers
 from alerts.errors import InvalidInput
@@ -69,6 +71,22 @@ def test_a_header_value_that_is_not_printable_ascii_is_refused(value: str) -> No
         vet_headers({"X-Key": value})
 
     assert refusal.value.field == "headers.x-key"
+
+
+@given(name=st.text(max_size=70), value=st.text(max_size=70))
+@example(name="x", value="a\r\nwebhook-id: evt_2")
+@example(name="x\r\nwebhook-id", value="evt_2")
+def test_whatever_is_given_it_is_refused_or_one_line_of_printable_ascii(
+    name: str, value: str
+) -> None:
+    try:
+        ((kept_name, kept_value),) = vet_headers({name: value})
+    except InvalidInput:
+        return
+
+    assert (kept_name, kept_value) == (name.lower(), value)
+    assert f"{name}{value}".isascii()
+    assert f"{name}{value}".isprintable()
 
 
 def test_a_refused_header_value_is_not_repeated() -> None:
