@@ -38,11 +38,11 @@ async def open_vetting(
     async def vet(url: str) -> str:
         normal = vet_url(url, https_only=https_only, trusted=trusted)
         where = URL(normal, encoded=True)
-        if where.host is None or where.port is None or read_address(where.host) is not None:
+        if where.raw_host is None or where.port is None or read_address(where.raw_host) is not None:
             return normal
         try:
             async with asyncio.timeout(lookup_seconds):
-                await resolver.resolve(where.host, where.port)
+                await resolver.resolve(where.raw_host, where.port)
         except BlockedAddress as blocked:
             raise InvalidInput("url", f"cannot be used: {blocked}") from None
         except OSError:

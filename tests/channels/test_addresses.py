@@ -195,7 +195,7 @@ def test_whatever_is_given_it_is_refused_or_made_plain_ascii(text: str) -> None:
         # Who connects reads the same host in it as who judges.
         seen = URL(vetted, encoded=True)
         judged = urlsplit(vetted)
-        assert (seen.host, seen.port) == (judged.hostname, judged.port or 443)
+        assert (seen.raw_host, seen.port) == (judged.hostname, judged.port or 443)
         assert str(seen) == vetted
 
 

@@ -30,6 +30,13 @@ async def test_a_name_that_leads_to_public_addresses_only_is_taken_in_its_normal
     assert names.asked == ["shop.example"]
 
 
+async def test_a_name_is_looked_up_as_it_is_sent_to() -> None:
+    names = Names([PUBLIC])
+
+    assert await _vet("https://straße.example/", names) == "https://xn--strae-oqa.example/"
+    assert names.asked == ["xn--strae-oqa.example"]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
