@@ -98,7 +98,19 @@ def test_an_ipv6_address_is_judged_as_itself_in_any_notation(notation: str, numb
     assert taken is None or (taken == plain and is_public_v6(number))
 
 
-@given(v4=_numbers(V4_BITS), v6=_numbers(V6_BITS))
-def test_a_public_address_in_its_ordinary_notation_is_taken(v4: int, v6: int) -> None:
-    assert (_vetted(_plain(v4)) is not None) == is_public_v4(v4)
-    assert (_vetted(f"[{IPv6Address(v6).compressed}]") is not None) == is_public_v6(v6)
+@pytest.mark.parametrize(
+    "notation", ["plain", "with a final dot", "full-width digits", "ideographic dots"]
+)
+@given(number=_numbers(V4_BITS))
+def test_an_ipv4_address_that_browsers_read_is_taken_if_it_is_public(
+    notation: str, number: int
+) -> None:
+    assert (_vetted(V4_NOTATIONS[notation](number)) is not None) == is_public_v4(number)
+
+
+@pytest.mark.parametrize("notation", ["compressed", "exploded", "in capitals", "with an IPv4 tail"])
+@given(number=_numbers(V6_BITS))
+def test_an_ipv6_address_in_its_ordinary_notations_is_taken_if_it_is_public(
+    notation: str, number: int
+) -> None:
+    assert (_vetted(f"[{V6_NOTATIONS[notation](number)}]") is not None) == is_public_v6(number)
