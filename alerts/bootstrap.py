@@ -23,13 +23,14 @@ from alerts.domain.ids import make_id
 from alerts.domain.ratings import default_policies
 from alerts.domain.tokens import token_page
 from alerts.limits import open_limiter
-from alerts.pipeline.claim import Rules, Vault
+from alerts.pipeline.claim import Rules
 from alerts.pipeline.diff import Ladder
 from alerts.pipeline.dispatch import Dispatcher
 from alerts.pipeline.endpoints import Desk
 from alerts.pipeline.poll import Plan
 from alerts.pipeline.settle import Terms
 from alerts.pipeline.turn import IN_FLIGHT
+from alerts.pipeline.vault import Vault
 from alerts.ports import Clock, Limiter, Sender, Waker
 from alerts.settings import Settings
 from alerts.sources.download import open_client

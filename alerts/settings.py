@@ -155,9 +155,7 @@ class Settings(BaseSettings):
     @property
     def schedule(self) -> RetrySchedule:
         """When a failed delivery is tried again."""
-        return RetrySchedule(
-            tuple(timedelta(seconds=float(part)) for part in self.retry_schedule_seconds)
-        )
+        return RetrySchedule.of_seconds(map(float, self.retry_schedule_seconds))
 
     @property
     def keys(self) -> list[str]:

@@ -2,19 +2,29 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from alerts.api.problems import refused
-from alerts.api.schemas.endpoints import EndpointChange, NewDigest
+from alerts.api.schemas.endpoints import EndpointChange
+from alerts.api.schemas.filters import NewDigest
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import Filter
 from alerts.errors import InvalidInput
-from alerts.pipeline.claim import Vault
 from alerts.pipeline.endpoints import Desk, resolve_tokens, seal_headers
+from alerts.pipeline.vault import Vault
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import Store
+
+# What is stored as it is given.
+_PLAIN: Final = (
+    "description",
+    "rate_limit",
+    "order",
+    "time_to_live_seconds",
+    "retry_schedule_seconds",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +38,7 @@ class Merge:
     def __call__(self, old: EndpointRecord) -> EndpointRecord:
         """The endpoint as it is to be, but for its tokens and its URL. Raises InvalidInput."""
         change, given = self.change, self.change.model_fields_set
-        plain: dict[str, Any] = {
-            name: getattr(change, name)
-            for name in ("description", "rate_limit", "order", "time_to_live_seconds")
-            if name in given
-        }
+        plain: dict[str, Any] = {name: getattr(change, name) for name in _PLAIN if name in given}
         if "filter" in given:
             plain["filter"] = _merged_filter(change, old.filter)
         if "digest" in given:

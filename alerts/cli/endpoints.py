@@ -26,7 +26,7 @@ from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
-from alerts.pipeline.endpoints import WEBHOOK_TIME_TO_LIVE, Wish
+from alerts.pipeline.endpoints import WEBHOOK_TIME_TO_LIVE, Made, Wish
 from alerts.pipeline.replay import send_test
 from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
 
@@ -45,6 +45,9 @@ TypeOption = Annotated[
 RateOption = Annotated[float | None, typer.Option(min=0.001, max=1000, help="Sends per second.")]
 LifeOption = Annotated[
     int, typer.Option(min=60, max=LONGEST_LIFE_SECONDS, help="How long news is news.")
+]
+ScheduleOption = Annotated[
+    str | None, typer.Option(metavar="0,5,…", help="Seconds before each attempt, of its own.")
 ]
 HeaderOption = Annotated[
     list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="Sent along; kept encrypted.")
@@ -65,6 +68,7 @@ def add(
     order: Annotated[Order, typer.Option(help="Of news about one token and kind.")] = Order.NONE,
     rate_limit: RateOption = None,
     time_to_live_seconds: LifeOption = LIFE_SECONDS,
+    retry_schedule: ScheduleOption = None,
     header: HeaderOption = None,
     app: AppOption = HOUSE,
     as_json: JsonOption = False,
@@ -82,18 +86,35 @@ def add(
         rate_limit=rate_limit,
         order=order,
         time_to_live=timedelta(seconds=time_to_live_seconds),
+        retry_schedule_seconds=_schedule(retry_schedule),
         headers=dict(map(_header, header or [])),
     )
 
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
         made = await desk.create_webhook(app_id, url, wish, desk=services.desk)
-        secret = format_secret(made.secret)
-        line = f"{made.endpoint.id} is made. Its signing secret, shown this once:\n{secret}"
-        shown = await _shown(services, made.endpoint)
-        said(line, shown | {"secret": secret}, as_json=as_json)
+        await _say_made(services, made, as_json=as_json)
 
     run(work)
+
+
+async def _say_made(services: Services, made: Made, *, as_json: bool) -> None:
+    secret = format_secret(made.secret)
+    line = f"{made.endpoint.id} is made. Its signing secret, shown this once:\n{secret}"
+    shown = await _shown(services, made.endpoint)
+    said(line, shown | {"secret": secret}, as_json=as_json)
+
+
+def _schedule(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        waits = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        waits = ()
+    if not waits or waits[0] or not all(0 <= wait <= LONGEST_LIFE_SECONDS for wait in waits):
+        raise InvalidInput("--retry-schedule", "must be seconds from 0 on, such as 0,5,300")
+    return waits
 
 
 @command(endpoints, "list", example="gradebell endpoint list --app house")

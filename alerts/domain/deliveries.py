@@ -194,6 +194,13 @@ class EndpointState(StrEnum):
     DISABLED = "disabled"
 
 
+# What news for an endpoint becomes while it is not active.
+SKIPPED_WHILE: Final = {
+    EndpointState.PAUSED: SkipReason.PAUSED,
+    EndpointState.DISABLED: SkipReason.DISABLED,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What an attempt's outcome makes of its delivery and lane.

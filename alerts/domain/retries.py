@@ -1,6 +1,7 @@
 """When to try again: our schedule, and what the other side asked for."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -47,6 +48,11 @@ class RetrySchedule:
 
     delays: tuple[timedelta, ...]
 
+    @classmethod
+    def of_seconds(cls, seconds: Iterable[float]) -> "RetrySchedule":
+        """A schedule from waits in seconds."""
+        return cls(tuple(timedelta(seconds=wait) for wait in seconds))
+
     def delay(self, position: int, *, jitter: float) -> timedelta | None:
         """The wait before the attempt at `position` (0 the first), None past the end.
 
@@ -62,9 +68,6 @@ class RetrySchedule:
         return self.delays[1] if len(self.delays) > 1 else timedelta(seconds=5)
 
 
-STANDARD_SCHEDULE = RetrySchedule(
-    tuple(
-        timedelta(seconds=seconds)
-        for seconds in (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
-    )
+STANDARD_SCHEDULE = RetrySchedule.of_seconds(
+    (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 )

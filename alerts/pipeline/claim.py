@@ -3,23 +3,20 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
 from typing import Final
 
-import msgspec
-
 from alerts.domain.deliveries import (
+    SKIPPED_WHILE,
     Channel,
-    EndpointState,
     Order,
-    SkipReason,
 )
 from alerts.domain.ids import LEASE
+from alerts.domain.retries import RetrySchedule
 from alerts.errors import Undecryptable
 from alerts.pipeline.consent import consent
 from alerts.pipeline.recover import recover
-from alerts.ports import Destination, Letter, SigningSecret
-from alerts.store.cipher import Cipher
+from alerts.pipeline.vault import Vault
+from alerts.ports import Destination, Letter
 from alerts.store.endpoints import EndpointRecord, find_endpoints
 from alerts.store.engine import Transaction
 from alerts.store.lanes import hold, lease_lanes, release_lanes, set_next_slot
@@ -39,8 +36,6 @@ ROUNDS: Final = 20
 # An endpoint sealed with a key that we were not given waits this long for somebody to give it.
 UNREADABLE_WAIT: Final = timedelta(minutes=5)
 
-_headers = msgspec.json.Decoder(tuple[tuple[str, str], ...])
-
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
@@ -55,6 +50,7 @@ class Parcel:
 class ClaimedLane:
     """A lane we hold, with its first parcels. rate_limit: sends per second, or None.
 
+    schedule: the endpoint's own, None for the service's.
     is_open: its endpoint's breaker is, and there is one parcel at most.
     """
 
@@ -65,35 +61,8 @@ class ClaimedLane:
     order: Order
     rate_limit: float | None
     pool: str | None
+    schedule: RetrySchedule | None
     parcels: tuple[Parcel, ...]
-
-
-class Vault:
-    """Reads destinations; what it has decrypted it remembers, 4,096 secrets at most."""
-
-    def __init__(self, cipher: Cipher) -> None:
-        self._decrypt = lru_cache(maxsize=4096)(cipher.decrypt)
-
-    def destination(
-        self, endpoint: EndpointRecord, secrets: Sequence[SigningSecret]
-    ) -> Destination:
-        """An endpoint as a sender needs it."""
-        headers = () if endpoint.headers is None else self.headers(endpoint.headers)
-        return Destination(
-            endpoint_id=endpoint.id,
-            channel=endpoint.channel,
-            address=self._decrypt(endpoint.address).decode(),
-            headers=headers,
-            secrets=tuple(secrets),
-        )
-
-    def headers(self, ciphertext: bytes) -> tuple[tuple[str, str], ...]:
-        """An endpoint's own headers."""
-        return _headers.decode(self._decrypt(ciphertext))
-
-    def secret(self, secret_id: str, ciphertext: bytes) -> SigningSecret:
-        """A signing secret, ready to sign."""
-        return SigningSecret(secret_id, self._decrypt(ciphertext))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +94,9 @@ async def claim(
         await recover(tx, lost, repeatable=rules.repeatable, worker=rules.worker)
     ids = [lane.endpoint_id for lane in leased]
     endpoints = await find_endpoints(tx, ids)
-    await skip_waiting(
-        tx, [e.id for e in endpoints.values() if e.state is EndpointState.PAUSED], SkipReason.PAUSED
-    )
-    await skip_waiting(
-        tx,
-        [e.id for e in endpoints.values() if e.state is EndpointState.DISABLED],
-        SkipReason.DISABLED,
-    )
+    for state, reason in SKIPPED_WHILE.items():
+        closed = [endpoint.id for endpoint in endpoints.values() if endpoint.state is state]
+        await skip_waiting(tx, closed, reason)
     destinations = await _read_destinations(tx, lease_id, endpoints, vault=rules.vault)
     readable = [lane for lane in leased if lane.endpoint_id in destinations]
     quotas = {
@@ -149,10 +113,16 @@ async def claim(
             order=lane.order,
             rate_limit=lane.rate_limit,
             pool=lane.pool,
+            schedule=_schedule(endpoints[lane.endpoint_id]),
             parcels=tuple(parcels.get(lane.endpoint_id, ())),
         )
         for lane in readable
     ]
+
+
+def _schedule(endpoint: EndpointRecord) -> RetrySchedule | None:
+    seconds = endpoint.retry_schedule_seconds
+    return None if seconds is None else RetrySchedule.of_seconds(seconds)
 
 
 async def _read_destinations(

@@ -67,6 +67,7 @@ class Wish:
     """What an owner asks for. tokens: identities or symbols, None for all.
 
     rate_limit: sends per second. time_to_live: how long news stays news.
+    retry_schedule_seconds: the wait before each attempt, None for the service's own.
     """
 
     description: str = ""
@@ -76,6 +77,7 @@ class Wish:
     rate_limit: float | None = None
     order: Order = Order.NONE
     time_to_live: timedelta = WEBHOOK_TIME_TO_LIVE
+    retry_schedule_seconds: Sequence[float] | None = None
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -111,6 +113,7 @@ async def create_webhook(
             rate_limit=wish.rate_limit,
             order=wish.order,
             time_to_live_seconds=int(wish.time_to_live.total_seconds()),
+            retry_schedule_seconds=_tuple(wish.retry_schedule_seconds),
             headers=seal_headers(desk.store.cipher, headers),
             created_at=now,
         )
@@ -270,6 +273,10 @@ async def known_token(tx: Transaction, name: str) -> TokenId:
 def seal_headers(cipher: Cipher, headers: Sequence[tuple[str, str]]) -> bytes | None:
     """An endpoint's own headers as they are stored."""
     return cipher.encrypt(msgspec.json.encode(tuple(headers))) if headers else None
+
+
+def _tuple(seconds: Sequence[float] | None) -> tuple[float, ...] | None:
+    return None if seconds is None else tuple(seconds)
 
 
 async def _move(tx: Transaction, endpoint: EndpointRecord, sealed: tuple[bytes, str]) -> None:

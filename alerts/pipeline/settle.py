@@ -41,11 +41,15 @@ from alerts.telemetry import Step, emit
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A parcel with what came of it. started_at, ended_at: by this worker's clock."""
+    """A parcel with what came of it. schedule: the endpoint's own, None for the service's.
+
+    started_at, ended_at: by this worker's clock.
+    """
 
     endpoint_id: str
     lease_id: str
     send_id: str
+    schedule: RetrySchedule | None
     parcel: Parcel
     answer: Answer
     started_at: datetime
@@ -111,7 +115,7 @@ async def _decide(tx: Transaction, ours: Sequence[Sent], terms: Terms) -> None:
             position=waiting.position,
             now=now,
             expires_at=waiting.expires_at,
-            schedule=terms.schedule,
+            schedule=one.schedule or terms.schedule,
             jitter=terms.jitter(),
         )
         decision = Decision(

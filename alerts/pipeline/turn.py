@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from alerts.domain.deliveries import Answer, Deferred, EndpointState, Keep, Order, Scope
+from alerts.domain.retries import RetrySchedule
 from alerts.errors import StorageFailed
 from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, quota_of, take
 from alerts.pipeline.pace import Pace
@@ -45,6 +46,7 @@ class Turn:
     rate_limit: float | None
     pace: Pace | None
     pool: str | None
+    schedule: RetrySchedule | None
     began: float
     lease_ends: float
     looked: float
@@ -109,6 +111,7 @@ def turn_of(lane: ClaimedLane, *, began: float, lease: timedelta) -> Turn:
         rate_limit=lane.rate_limit,
         pace=None if lane.rate_limit is None else Pace.of(lane.rate_limit, since=began),
         pool=lane.pool,
+        schedule=lane.schedule,
         began=began,
         lease_ends=began + lease.total_seconds(),
         looked=began,

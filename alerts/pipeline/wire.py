@@ -150,6 +150,7 @@ class Wire:
             endpoint_id=turn.endpoint_id,
             lease_id=turn.lease_id,
             send_id=self._new_id(SEND),
+            schedule=turn.schedule,
             parcel=parcel,
             answer=answer,
             started_at=started,

@@ -47,6 +47,7 @@ class EndpointRecord:
     """An endpoint as stored. address and headers: ciphertext; `Destinations` reads them.
 
     rate_limit: sends per second, None is unlimited. digest: the block as given, or None.
+    retry_schedule_seconds: the wait before each attempt, None is the service's own.
     """
 
     id: str
@@ -62,6 +63,7 @@ class EndpointRecord:
     rate_limit: float | None
     order: Order
     time_to_live_seconds: int
+    retry_schedule_seconds: tuple[float, ...] | None
     headers: bytes | None
     created_at: datetime
 
@@ -253,6 +255,7 @@ def _values(record: EndpointRecord) -> dict[str, object]:
         "rate_limit": record.rate_limit,
         "order": record.order,
         "time_to_live_seconds": record.time_to_live_seconds,
+        "retry_schedule_seconds": record.retry_schedule_seconds,
         "headers": record.headers,
     }
 

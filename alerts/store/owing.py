@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -19,7 +19,7 @@ from sqlalchemy import (
     union,
 )
 
-from alerts.domain.deliveries import EndpointState, SkipReason, State, Trigger
+from alerts.domain.deliveries import SKIPPED_WHILE, EndpointState, State, Trigger
 from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import Transaction, insert_into
@@ -27,17 +27,12 @@ from alerts.store.events import EventRecord
 from alerts.store.fresh_ids import chance, fresh_id
 from alerts.store.tables import deliveries, endpoints, events
 
-_SKIPS: Final = {
-    EndpointState.PAUSED: SkipReason.PAUSED,
-    EndpointState.DISABLED: SkipReason.DISABLED,
-}
-
 
 def owed(
     event: EventRecord, endpoint: EndpointRecord, now: datetime, *, distinct: bytes
 ) -> dict[str, object]:
     """A delivery's row. distinct: ten random bytes, new for each."""
-    skip = _SKIPS.get(endpoint.state)
+    skip = SKIPPED_WHILE.get(endpoint.state)
     return {
         "id": make_id(DELIVERY, now, distinct),
         "event_id": event.id,
@@ -97,7 +92,7 @@ def _columns(
         "token": events.c.token,
         "kind": events.c.kind,
         "state": case((is_active, State.PENDING.value), else_=State.SKIPPED.value),
-        "reason": case({was.value: why.value for was, why in _SKIPS.items()}, value=state),
+        "reason": case({was.value: why.value for was, why in SKIPPED_WHILE.items()}, value=state),
         "trigger": literal(Trigger.SCHEDULE.value),
         "due_at": moment,
         "expires_at": type_coerce(events.c.recorded_at, BigInteger) + lives,

@@ -37,17 +37,29 @@ async def test_a_change_leaves_alone_what_it_does_not_name(api: Api) -> None:
 
 
 async def test_null_takes_away_what_can_be_without(api: Api) -> None:
-    made = await api.endpoint(filter={"tokens": ["demo:btc"]}, rate_limit=5, digest=DIGEST)
+    made = await api.endpoint(
+        filter={"tokens": ["demo:btc"]},
+        rate_limit=5,
+        digest=DIGEST,
+        retry_schedule_seconds=[0, 2.5],
+    )
+    assert made["retry_schedule_seconds"] == [0, 2.5]
 
     answer = await api.call(
         "PATCH",
         f"/v1/endpoints/{made['id']}",
-        json={"filter": {"tokens": None}, "rate_limit": None, "digest": None},
+        json={
+            "filter": {"tokens": None},
+            "rate_limit": None,
+            "digest": None,
+            "retry_schedule_seconds": None,
+        },
     )
 
     changed = answer.json()
     assert changed["filter"]["tokens"] is None
     assert (changed["rate_limit"], changed["digest"]) == (None, None)
+    assert changed["retry_schedule_seconds"] is None
 
 
 async def test_an_empty_change_changes_nothing(api: Api) -> None:

@@ -62,6 +62,24 @@ async def test_a_failure_is_tried_again_by_the_schedule_to_its_end(
         assert delay <= wait <= delay * 1.1 + timedelta(seconds=2)
 
 
+async def test_an_endpoint_with_a_schedule_of_its_own_is_tried_again_by_that(
+    services: Services, receiver: Receiver
+) -> None:
+    receiver.script("*", Reply(500))
+    await subscribe(services, receiver.url("/own"), retry_schedule_seconds=(0, 7200))
+    await subscribe(services, receiver.url("/plain"))
+    await upgrade_tokens(services, ["a"])
+
+    await dispatch(services)
+
+    first = {one.due_at - one.created_at for one in await log_of(services)}
+    assert max(first) >= timedelta(seconds=7200)
+    assert timedelta(seconds=5) <= min(first) < timedelta(seconds=60)
+    await pass_time(services, timedelta(hours=3))
+    await dispatch(services)
+    assert {one.state for one in await log_of(services)} == {State.DEAD, State.PENDING}
+
+
 async def test_every_attempt_bears_the_same_id_and_the_same_bytes(
     services: Services, receiver: Receiver
 ) -> None:

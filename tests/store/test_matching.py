@@ -108,6 +108,7 @@ async def _add_endpoint(tx: Transaction, identity: str, rows: Sequence[Subscript
         digest=None,
         rate_limit=None,
         order=Order.NONE,
+        retry_schedule_seconds=None,
         time_to_live_seconds=60,
         headers=None,
         created_at=AT,

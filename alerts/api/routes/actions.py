@@ -21,7 +21,8 @@ from alerts.api.schemas.deliveries import (
     Rotated,
     Rotation,
 )
-from alerts.api.schemas.endpoints import MOST_TOKENS, Endpoint
+from alerts.api.schemas.endpoints import Endpoint
+from alerts.api.schemas.filters import MOST_TOKENS
 from alerts.api.views import view_endpoint
 from alerts.bootstrap import Services
 from alerts.channels.signing import format_secret

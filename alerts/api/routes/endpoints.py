@@ -62,6 +62,7 @@ async def create_endpoint(
         rate_limit=body.rate_limit,
         order=body.order,
         time_to_live=timedelta(seconds=body.time_to_live_seconds),
+        retry_schedule_seconds=body.retry_schedule_seconds,
         headers=body.headers,
     )
 

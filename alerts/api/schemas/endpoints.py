@@ -1,32 +1,31 @@
 """Endpoints as they are asked for, changed and shown."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
-from zoneinfo import available_timezones
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, ConfigDict, Field
 
 from alerts.api.schemas.base import (
     EXAMPLE_APP,
     EXAMPLE_ENDPOINT,
     Answer,
     Body,
-    KindName,
     Line,
     Time,
 )
+from alerts.api.schemas.filters import (
+    DigestChange,
+    FilterChange,
+    NewDigest,
+    NewFilter,
+    ShownFilter,
+)
 from alerts.api.schemas.health import EXAMPLE_HEALTH, EndpointHealth
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
-from alerts.domain.events import SUBSCRIBABLE, EventType, points
-from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
+from alerts.domain.events import points
 from alerts.store.endpoints import EndpointRecord
 
 MASK: Final = "********"
-MOST_TOKENS: Final = 10_000
-_TYPE_NAMES: Final = [event_type.value for event_type in SUBSCRIBABLE]
-_KINDS: Final = [kind.value for kind in Kind]
 _URL: Final = "https://example.com/hook"
 
 _FILTER: Final[dict[str, Any]] = {
@@ -51,97 +50,27 @@ _ENDPOINT: Final[dict[str, Any]] = {
     "rate_limit": None,
     "order": "none",
     "time_to_live_seconds": 259200,
+    "retry_schedule_seconds": None,
     "headers": {"x-tenant": MASK},
     "created_at": "2026-11-19T14:02:11Z",
 }
 
 
-def _subscribable(value: object) -> object:
-    if value not in _TYPE_NAMES:
-        expected = ", ".join(f"'{name}'" for name in _TYPE_NAMES)
-        raise PydanticCustomError("enum", "should be one of {expected}", {"expected": expected})
-    return EventType(str(value))
+def _at_once(waits: tuple[float, ...]) -> tuple[float, ...]:
+    if waits[0]:
+        raise ValueError("must begin with 0, for the first attempt is made at once")
+    return waits
 
 
-def _time_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("must be an IANA time zone such as Europe/Berlin")
-    return name
-
-
-TypeName = Annotated[
-    EventType, BeforeValidator(_subscribable), WithJsonSchema({"enum": _TYPE_NAMES})
-]
-TimeZone = Annotated[Line, AfterValidator(_time_zone)]
-TokenName = Annotated[Line, Field(min_length=1, max_length=120)]
-Tokens = Annotated[list[TokenName], Field(min_length=1, max_length=MOST_TOKENS)]
-Kinds = Annotated[list[KindName], Field(min_length=1)]
-Types = Annotated[list[TypeName], Field(min_length=1)]
-Notches = Annotated[int, Field(ge=1, le=20)]
-Points = Annotated[float, Field(ge=0, le=100)]
 Rate = Annotated[float, Field(gt=0, le=1000)]
 Description = Annotated[Line, Field(max_length=200)]
 Lifetime = Annotated[int, Field(ge=60, le=2_592_000)]
+Wait = Annotated[float, Field(ge=0, le=2_592_000)]
+Schedule = Annotated[tuple[Wait, ...], Field(min_length=1, max_length=50), AfterValidator(_at_once)]
 
 
-class NewFilter(Body):
-    """Which changes an endpoint wants."""
-
-    tokens: Tokens | None = Field(
-        default=None, description="Ids, or symbols that only one token bears; null is all."
-    )
-    kinds: Kinds = Field(default=_KINDS, validate_default=False)
-    types: Types = Field(default=sorted(DEFAULT_TYPES), validate_default=False)
-    min_notches: Notches = Field(
-        default=1, description="Bands; counts for upgrades and downgrades."
-    )
-    min_delta: Points = Field(default=0, description="Points that a score must move by.")
-
-    def wanted(self) -> Filter:
-        """The domain's filter, its tokens yet to be resolved."""
-        return Filter(
-            tokens=None,
-            kinds=frozenset(Kind(kind) for kind in self.kinds),
-            types=frozenset(self.types),
-            min_notches=self.min_notches,
-            min_delta=round(self.min_delta * 100),
-        )
-
-
-class FilterChange(Body):
-    """What of a filter changes; what is left out stays."""
-
-    tokens: Tokens | None = Field(default=None, description="null is all.")
-    kinds: Kinds = Field(default=_KINDS)
-    types: Types = Field(default=sorted(DEFAULT_TYPES))
-    min_notches: Notches = 1
-    min_delta: Points = 0
-
-
-class NewDigest(Body):
-    """The net changes of a local week, told once."""
-
-    weekday: int = Field(ge=1, le=7, description="1 is Monday, 7 is Sunday.")
-    hour: int = Field(ge=0, le=23, description="In that time zone.")
-    time_zone: TimeZone = Field(description="An IANA name, such as Europe/Berlin.")
-    kinds: Kinds = Field(default=_KINDS)
-    tokens: Tokens | None = Field(default=None, description="null is all.")
-    min_notches: Notches = 1
-    when_empty: Literal["skip", "say"] = Field(
-        default="skip", description="A week without changes."
-    )
-
-
-class DigestChange(Body):
-    """What of a digest changes; what is left out stays."""
-
-    weekday: int = Field(default=1, ge=1, le=7)
-    hour: int = Field(default=0, ge=0, le=23)
-    time_zone: TimeZone = "UTC"
-    kinds: Kinds = Field(default=_KINDS)
-    tokens: Tokens | None = None
-    min_notches: Notches = 1
-    when_empty: Literal["skip", "say"] = "skip"
+def _list(seconds: tuple[float, ...] | None) -> list[float] | None:
+    return None if seconds is None else list(seconds)
 
 
 class NewEndpoint(Body):
@@ -179,6 +108,11 @@ class NewEndpoint(Body):
     time_to_live_seconds: Lifetime = Field(
         default=259_200, description="How long a change is worth telling; 3 days."
     )
+    retry_schedule_seconds: Schedule | None = Field(
+        default=None,
+        description="The wait before each attempt, 0 before the first; after the last one the "
+        "delivery is dead. null is the service's own schedule.",
+    )
     headers: dict[str, str] = Field(
         default_factory=dict, description="Sent along; kept encrypted, shown masked."
     )
@@ -202,17 +136,8 @@ class EndpointChange(Body):
     rate_limit: Rate | None = None
     order: Order = Order.NONE
     time_to_live_seconds: Lifetime = 259_200
+    retry_schedule_seconds: Schedule | None = None
     headers: dict[str, str | None] = Field(default_factory=dict)
-
-
-class ShownFilter(Answer):
-    """A filter as it stands. tokens: ids, null is all."""
-
-    tokens: list[str] | None
-    kinds: list[Kind]
-    types: list[EventType]
-    min_notches: int
-    min_delta: float
 
 
 class Endpoint(Answer):
@@ -236,6 +161,7 @@ class Endpoint(Answer):
     rate_limit: float | None
     order: Order
     time_to_live_seconds: int
+    retry_schedule_seconds: list[float] | None = Field(description="null is the service's own.")
     headers: dict[str, str] = Field(description="Values are masked.")
     created_at: Time
 
@@ -271,6 +197,7 @@ class Endpoint(Answer):
             rate_limit=record.rate_limit,
             order=record.order,
             time_to_live_seconds=record.time_to_live_seconds,
+            retry_schedule_seconds=_list(record.retry_schedule_seconds),
             headers=dict.fromkeys(headers, MASK),
             created_at=record.created_at,
         )

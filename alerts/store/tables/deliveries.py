@@ -80,6 +80,7 @@ endpoints = Table(
     Column("rate_limit", Float),
     Column("order", String(16), nullable=False),
     Column("time_to_live_seconds", Integer, nullable=False),
+    Column("retry_schedule_seconds", JSON(none_as_null=True)),
     Column("headers", LargeBinary),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("app_id", "channel", "address_hash"),

@@ -14,6 +14,7 @@ def upgrade() -> None:
     _lanes()
     _waiting()
     _pools()
+    _retry_schedules()
     _stored_answers()
     _health()
     _corrections()
@@ -63,6 +64,11 @@ def _pools() -> None:
         sa.Column("next_slot_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_pools")),
     )
+
+
+def _retry_schedules() -> None:
+    """When an endpoint wants to be tried again, where it says so."""
+    op.add_column("endpoints", sa.Column("retry_schedule_seconds", sa.JSON(), nullable=True))
 
 
 def _stored_answers() -> None:

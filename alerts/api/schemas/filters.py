@@ -1,0 +1,111 @@
+"""What an endpoint wants, and how its week is told, as they are asked for and shown."""
+
+from typing import Annotated, Final, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from alerts.api.schemas.base import Answer, Body, KindName, Line
+from alerts.domain.events import SUBSCRIBABLE, EventType
+from alerts.domain.grades import Kind
+from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
+
+MOST_TOKENS: Final = 10_000
+_TYPE_NAMES: Final = [event_type.value for event_type in SUBSCRIBABLE]
+_KINDS: Final = [kind.value for kind in Kind]
+
+
+def _subscribable(value: object) -> object:
+    if value not in _TYPE_NAMES:
+        expected = ", ".join(f"'{name}'" for name in _TYPE_NAMES)
+        raise PydanticCustomError("enum", "should be one of {expected}", {"expected": expected})
+    return EventType(str(value))
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("must be an IANA time zone such as Europe/Berlin")
+    return name
+
+
+TypeName = Annotated[
+    EventType, BeforeValidator(_subscribable), WithJsonSchema({"enum": _TYPE_NAMES})
+]
+TimeZone = Annotated[Line, AfterValidator(_time_zone)]
+TokenName = Annotated[Line, Field(min_length=1, max_length=120)]
+Tokens = Annotated[list[TokenName], Field(min_length=1, max_length=MOST_TOKENS)]
+Kinds = Annotated[list[KindName], Field(min_length=1)]
+Types = Annotated[list[TypeName], Field(min_length=1)]
+Notches = Annotated[int, Field(ge=1, le=20)]
+Points = Annotated[float, Field(ge=0, le=100)]
+
+
+class NewFilter(Body):
+    """Which changes an endpoint wants."""
+
+    tokens: Tokens | None = Field(
+        default=None, description="Ids, or symbols that only one token bears; null is all."
+    )
+    kinds: Kinds = Field(default=_KINDS, validate_default=False)
+    types: Types = Field(default=sorted(DEFAULT_TYPES), validate_default=False)
+    min_notches: Notches = Field(
+        default=1, description="Bands; counts for upgrades and downgrades."
+    )
+    min_delta: Points = Field(default=0, description="Points that a score must move by.")
+
+    def wanted(self) -> Filter:
+        """The domain's filter, its tokens yet to be resolved."""
+        return Filter(
+            tokens=None,
+            kinds=frozenset(Kind(kind) for kind in self.kinds),
+            types=frozenset(self.types),
+            min_notches=self.min_notches,
+            min_delta=round(self.min_delta * 100),
+        )
+
+
+class FilterChange(Body):
+    """What of a filter changes; what is left out stays."""
+
+    tokens: Tokens | None = Field(default=None, description="null is all.")
+    kinds: Kinds = Field(default=_KINDS)
+    types: Types = Field(default=sorted(DEFAULT_TYPES))
+    min_notches: Notches = 1
+    min_delta: Points = 0
+
+
+class ShownFilter(Answer):
+    """A filter as it stands. tokens: ids, null is all."""
+
+    tokens: list[str] | None
+    kinds: list[Kind]
+    types: list[EventType]
+    min_notches: int
+    min_delta: float
+
+
+class NewDigest(Body):
+    """The net changes of a local week, told once."""
+
+    weekday: int = Field(ge=1, le=7, description="1 is Monday, 7 is Sunday.")
+    hour: int = Field(ge=0, le=23, description="In that time zone.")
+    time_zone: TimeZone = Field(description="An IANA name, such as Europe/Berlin.")
+    kinds: Kinds = Field(default=_KINDS)
+    tokens: Tokens | None = Field(default=None, description="null is all.")
+    min_notches: Notches = 1
+    when_empty: Literal["skip", "say"] = Field(
+        default="skip", description="A week without changes."
+    )
+
+
+class DigestChange(Body):
+    """What of a digest changes; what is left out stays."""
+
+    weekday: int = Field(default=1, ge=1, le=7)
+    hour: int = Field(default=0, ge=0, le=23)
+    time_zone: TimeZone = "UTC"
+    kinds: Kinds = Field(default=_KINDS)
+    tokens: Tokens | None = None
+    min_notches: Notches = 1
+    when_empty: Literal["skip", "say"] = "skip"
