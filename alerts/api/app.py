@@ -9,6 +9,7 @@ from alerts import __version__
 from alerts.api import idempotency, problems
 from alerts.api.docs import INTRODUCTION, TAGS, add_docs, secured
 from alerts.api.edge import Edge
+from alerts.api.errors_page import add_errors
 from alerts.api.meters import Meters
 from alerts.api.openapi import describe
 from alerts.api.quotas import Gate
@@ -55,6 +56,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(module.router, responses=secured())
     app.include_router(service.router)
     add_docs(app)
+    add_errors(app)
     describe(app, _BODIES)
     app.add_middleware(Edge, meters=meters, clock=services.clock)
     if services.settings.trusted_proxies:

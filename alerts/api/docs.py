@@ -8,67 +8,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from alerts.api.problems import MEDIA_TYPE, TYPE_PREFIX
+from alerts.api.problem_kinds import ProblemKind, meant_by
+from alerts.api.problems import MEDIA_TYPE
+from alerts.api.schemas.base import EXAMPLE_REQUEST
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-# status: (what it means, slug, title, example of a detail)
-_REFUSALS: Final = {
-    400: ("The body is no JSON.", "unreadable-body", "The body is no JSON", "body: is not valid"),
-    401: (
-        "No key, or one that is unknown or revoked.",
-        "unauthenticated",
-        "A valid API key is needed",
-        "this key is unknown or revoked",
-    ),
-    403: (
-        "The key lacks the scope.",
-        "forbidden",
-        "This key may not do that",
-        "this key lacks the scope 'write'",
-    ),
-    404: (
-        "No such thing, or not yours.",
-        "not-found",
-        "There is no such thing",
-        "there is no endpoint 'ep_…'",
-    ),
-    409: (
-        "In a state that forbids this, there already, or (`still-running`) being answered.",
-        "conflict",
-        "Not in this state",
-        "this endpoint is paused; enable it first",
-    ),
-    410: (
-        "What follows this cursor is gone; `oldest` is the first one that works.",
-        "cursor-expired",
-        "The feed no longer goes back that far",
-        "the feed no longer goes back that far; the oldest cursor is 48210",
-    ),
-    413: (
-        "More than one call may hold; `detail` names the limits.",
-        "too-large",
-        "Too much for one call",
-        "body: a push is at most 10 MB and 50,000 grades",
-    ),
-    422: (
-        "A value cannot be used, an `Idempotency-Key` not again (`key-reused`); `field` names it.",
-        "invalid-input",
-        "A value cannot be used",
-        "limit: should be less than or equal to 200",
-    ),
-    429: (
-        "Too many calls of this key, or too many wrong keys from this address.",
-        "rate-limited",
-        "Too many calls",
-        "this key may make 50 calls a second, 100 at once",
-    ),
-    503: (
-        "The database did not answer; `Retry-After` says when to try again.",
-        "storage-failed",
-        "The database did not answer",
-        "Trying again may help; the log says more.",
-    ),
-}
 
 INTRODUCTION: Final = """
 Gradebell watches the grades of crypto tokens and tells you when one is upgraded or downgraded, by
@@ -95,8 +39,9 @@ named sources), `admin` (everything).
 `limit`; hand `next` back as `cursor`. The feed is the exception: oldest first, and always with a
 `next` to come back with.
 
-**Refusals** are `application/problem+json`: `type` is stable, `detail` is for people, `field` names
-what to mend, `candidates` what would have done. What is not yours is not there: 404.
+**Refusals** are `application/problem+json`: `type` is stable and leads to what it means and what
+mends it ([all of them, and all reasons of deliveries](/errors)), `detail` is for people, `field`
+names what to mend, `candidates` what would have done. What is not yours is not there: 404.
 
 **Trying again.** Every POST takes an `Idempotency-Key`: make one up for each request, and send it
 again with the same key and body when no answer came. Within 24 hours it is then answered as it was
@@ -125,24 +70,30 @@ TAGS: Final = [
 ]
 
 
-def refusal(status: int) -> dict[str, Any]:
+def refusal(kind: ProblemKind) -> dict[str, Any]:
     """One refusal, for OpenAPI."""
-    meaning, slug, title, detail = _REFUSALS[status]
-    example = {"type": TYPE_PREFIX + slug, "title": title, "status": status, "detail": detail}
+    what = kind.value
+    example = {
+        "type": kind.uri,
+        "title": what.title,
+        "status": what.status,
+        "detail": what.detail,
+        "request_id": EXAMPLE_REQUEST,
+    }
     return {
-        "description": meaning,
+        "description": f"[`{kind.slug}`]({kind.uri}): {what.means}",
         "content": {MEDIA_TYPE: {"schema": _PROBLEM, "example": example}},
     }
 
 
 def refuses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of an operation, for OpenAPI. 422 is said in any case."""
-    return {status: refusal(status) for status in sorted({*statuses, 422})}
+    return {status: refusal(meant_by(status)) for status in sorted({*statuses, 422})}
 
 
 def secured() -> dict[int | str, dict[str, Any]]:
     """The refusals of every operation that wants a key."""
-    return {status: refusal(status) for status in (401, 403, 429, 503)}
+    return {status: refusal(meant_by(status)) for status in (401, 403, 429, 503)}
 
 
 def add_docs(app: FastAPI) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from alerts.api.docs import refusal
+from alerts.api.problem_kinds import ProblemKind
 from alerts.api.schemas.base import EXAMPLE_REQUEST, Answer, Problem
 
 Operation = dict[str, Any]
@@ -109,9 +110,16 @@ def _complete(path: str, method: str, *, operation: Operation, schemas: dict[str
 def _repeat(operation: Operation) -> None:
     """Say how a POST may be sent again."""
     operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
-    for status in (400, 409, 413, 422):
-        operation["responses"].setdefault(str(status), refusal(status))
-    for response in operation["responses"].values():
+    said = operation["responses"]
+    for kind in (ProblemKind.UNREADABLE_BODY, ProblemKind.TOO_LARGE, ProblemKind.INVALID_INPUT):
+        said.setdefault(str(kind.value.status), refusal(kind))
+    for kind in (ProblemKind.STILL_RUNNING, ProblemKind.IDEMPOTENCY_KEY_REUSED):
+        one, status = refusal(kind), str(kind.value.status)
+        if status in said:
+            said[status]["description"] += f"\n\n{one['description']}"
+        else:
+            said[status] = one
+    for response in said.values():
         response.setdefault("headers", {})["Idempotent-Replayed"] = _REPLAYED
 
 

@@ -5,8 +5,6 @@ Source: https://www.rfc-editor.org/rfc/rfc9457
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from alerts.api.problem_kinds import ProblemKind
 from alerts.errors import (
     Conflict,
     CursorExpired,
@@ -36,7 +35,6 @@ from alerts.errors import (
 from alerts.telemetry import Step, fail
 
 MEDIA_TYPE: Final = "application/problem+json"
-TYPE_PREFIX: Final = "urn:gradebell:problem:"
 # How long a client does well to wait when the database failed.
 RETRY_AFTER_SECONDS: Final = 2
 CANDIDATES_SHOWN: Final = 20
@@ -48,43 +46,27 @@ class BodyUnreadable(InvalidInput):
     """A request body that is no JSON at all; the message says where it breaks."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemType:
-    """One kind of problem. is_ours: our fault, so that its own words stay in the log."""
-
-    status: int
-    slug: str
-    title: str
-    is_ours: bool = False
-
-    @property
-    def urn(self) -> str:
-        """The stable `type`."""
-        return TYPE_PREFIX + self.slug
-
-
-INTERNAL: Final = ProblemType(500, "internal", "Something broke on our side", is_ours=True)
-UNAUTHENTICATED: Final = ProblemType(401, "unauthenticated", "A valid API key is needed")
-INVALID: Final = ProblemType(422, "invalid-input", "A value cannot be used")
-PROBLEMS: Final[Mapping[type[GradebellError], ProblemType]] = MappingProxyType(
+PROBLEMS: Final[Mapping[type[GradebellError], ProblemKind]] = MappingProxyType(
     {
-        GradebellError: INTERNAL,
-        BodyUnreadable: ProblemType(400, "unreadable-body", "The body is no JSON"),
-        TooLarge: ProblemType(413, "too-large", "Too much for one call"),
-        InvalidInput: INVALID,
-        KeyReused: ProblemType(422, "key-reused", "This key was used for another request"),
-        StillRunning: ProblemType(409, "still-running", "This request is being answered"),
-        NotFound: ProblemType(404, "not-found", "There is no such thing"),
-        Conflict: ProblemType(409, "conflict", "Not in this state"),
-        Denied: ProblemType(403, "forbidden", "This key may not do that"),
-        RateLimited: ProblemType(429, "rate-limited", "Too many calls"),
-        CursorExpired: ProblemType(410, "cursor-expired", "The feed no longer goes back that far"),
-        SettingsInvalid: INTERNAL,
-        Undecryptable: INTERNAL,
-        StorageFailed: ProblemType(
-            503, "storage-failed", "The database did not answer", is_ours=True
-        ),
+        GradebellError: ProblemKind.INTERNAL,
+        BodyUnreadable: ProblemKind.UNREADABLE_BODY,
+        TooLarge: ProblemKind.TOO_LARGE,
+        InvalidInput: ProblemKind.INVALID_INPUT,
+        KeyReused: ProblemKind.IDEMPOTENCY_KEY_REUSED,
+        StillRunning: ProblemKind.STILL_RUNNING,
+        NotFound: ProblemKind.NOT_FOUND,
+        Conflict: ProblemKind.CONFLICT,
+        Denied: ProblemKind.FORBIDDEN,
+        RateLimited: ProblemKind.RATE_LIMITED,
+        CursorExpired: ProblemKind.CURSOR_EXPIRED,
+        SettingsInvalid: ProblemKind.INTERNAL,
+        Undecryptable: ProblemKind.INTERNAL,
+        StorageFailed: ProblemKind.STORAGE_FAILED,
     }
+)
+# What the framework refuses by itself; anything else of its own would be news to us.
+_FRAMEWORK: Final = MappingProxyType(
+    {404: ProblemKind.NOT_FOUND, 405: ProblemKind.METHOD_NOT_ALLOWED}
 )
 
 
@@ -102,31 +84,33 @@ class Refusal(JSONResponse):
         await super().__call__(scope, receive, send)
 
 
-def type_of(error: GradebellError) -> ProblemType:
+def kind_of(error: GradebellError) -> ProblemKind:
     """What kind of problem an error is: that of its class, or of the nearest one above."""
     if isinstance(error, Denied) and not error.authenticated:
-        return UNAUTHENTICATED
-    return next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+        return ProblemKind.UNAUTHENTICATED
+    return next(PROBLEMS[each] for each in type(error).__mro__ if each in PROBLEMS)
 
 
 def answer(
-    kind: ProblemType,
+    kind: ProblemKind,
     detail: str,
     *,
     members: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """One problem as a response. members: what it says beyond the standard ones."""
-    content = {"type": kind.urn, "title": kind.title, "status": kind.status, "detail": detail}
-    return Refusal(content | dict(members or {}), kind.status, headers=dict(headers or {}))
+    title, status = kind.value.title, kind.value.status
+    content = {"type": kind.uri, "title": title, "status": status, "detail": detail}
+    return Refusal(content | dict(members or {}), status, headers=dict(headers or {}))
 
 
 def answer_error(error: GradebellError) -> Response:
     """An error of ours as a response. What broke on our side is logged, not told."""
-    kind = type_of(error)
-    if kind.is_ours:
+    kind = kind_of(error)
+    if kind.value.is_ours:
         fail(Step.REQUEST_FAILED, error)
-        headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if kind.status == 503 else {}  # noqa: PLR2004
+        is_passing = kind is ProblemKind.STORAGE_FAILED
+        headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if is_passing else {}
         return answer(kind, "Trying again may help; the log says more.", headers=headers)
     return answer(kind, str(error), members=_members(error), headers=_headers(error, kind))
 
@@ -134,7 +118,7 @@ def answer_error(error: GradebellError) -> Response:
 def answer_unexpected(error: Exception) -> Response:
     """A bug as a response: logged with its traceback, told without."""
     fail(Step.REQUEST_FAILED, error)
-    return answer(INTERNAL, "This is a fault of the service; the log says more.")
+    return answer(ProblemKind.INTERNAL, "This is a fault of the service; the log says more.")
 
 
 def refused(errors: Sequence[Mapping[str, Any]]) -> InvalidInput:
@@ -179,9 +163,9 @@ async def _on_http(_request: Request, error: Exception) -> Response:
     """What the framework itself refuses: no such path, no such method."""
     if not isinstance(error, HTTPException):
         raise error
-    status = HTTPStatus(error.status_code)
-    slug = status.phrase.lower().replace(" ", "-")
-    kind = ProblemType(status.value, slug, status.phrase)
+    kind = _FRAMEWORK.get(error.status_code)
+    if kind is None:
+        return answer_unexpected(error)
     return answer(kind, str(error.detail), headers=error.headers)
 
 
@@ -196,10 +180,10 @@ def _members(error: GradebellError) -> dict[str, object]:
     return members
 
 
-def _headers(error: GradebellError, kind: ProblemType) -> dict[str, str]:
+def _headers(error: GradebellError, kind: ProblemKind) -> dict[str, str]:
     if isinstance(error, StillRunning | RateLimited):
         return {"retry-after": str(error.retry_after_seconds)}
-    return {"www-authenticate": "Bearer"} if kind is UNAUTHENTICATED else {}
+    return {"www-authenticate": "Bearer"} if kind is ProblemKind.UNAUTHENTICATED else {}
 
 
 def _path(place: Sequence[str | int]) -> str:

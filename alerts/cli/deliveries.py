@@ -21,6 +21,7 @@ from alerts.cli.frame import (
 from alerts.cli.show import fields, rows, said
 from alerts.domain.deliveries import State
 from alerts.domain.grades import Kind
+from alerts.domain.meanings import meaning_of
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.fan_out import fan_out_cycles
 from alerts.pipeline.replay import replay as replay_endpoint
@@ -102,6 +103,9 @@ def show(
             return
         fields(_shown(record), as_json=False)
         typer.echo()
+        meaning = meaning_of(record.state, record.reason) if record.reason else None
+        if meaning is not None:
+            typer.echo(f"{record.reason}: {meaning.means}\n{meaning.mends}\n")
         columns = ("number", "started_at", "outcome", "reason", "status_code", "detail")
         rows(tries, as_json=False, columns=columns, empty="It was not tried yet.")
 

@@ -168,7 +168,7 @@ def problem(answer: httpx.Response, status: int, slug: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     members: dict[str, Any] = answer.json()
-    assert members["type"] == f"urn:gradebell:problem:{slug}"
+    assert members["type"] == f"/errors#{slug}"
     assert members["status"] == status
     assert members["title"]
     assert members["detail"]

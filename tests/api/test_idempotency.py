@@ -104,7 +104,7 @@ async def test_the_same_key_with_another_body_is_refused_and_the_first_answer_st
 
     other = await api.post("/v1/apps", json={"name": "two"}, headers=KEY)
 
-    assert problem(other, 422, "key-reused")["field"] == "Idempotency-Key"
+    assert problem(other, 422, "idempotency-key-reused")["field"] == "Idempotency-Key"
     again = await api.post("/v1/apps", json={"name": "one"}, headers=KEY)
     assert again.content == first.content
     names = {app["name"] for app in (await api.get("/v1/apps")).json()["data"]}

@@ -68,6 +68,8 @@ def test_a_listener_with_another_secret_refuses(operator: Operator, tmp_path: Pa
         listener.wait_for("✗ refused: webhook-signature: no signature here was made with")
     attempt = operator.reads("delivery", "show", delivery_id)["attempts"][0]
     assert attempt["status_code"] == 400
+    told = operator.does("delivery", "show", delivery_id)
+    assert "\nclient_error: The receiver answered with a 4xx" in told
 
 
 def test_what_was_missed_is_replayed(operator: Operator, grades: Write, tmp_path: Path) -> None:

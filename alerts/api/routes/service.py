@@ -14,7 +14,8 @@ from starlette.responses import Response
 from alerts.api.deps import KEY, Bell, identify
 from alerts.api.docs import refusal, secured
 from alerts.api.meters import CONTENT_TYPE, Meters
-from alerts.api.problems import ProblemType, answer
+from alerts.api.problem_kinds import ProblemKind
+from alerts.api.problems import answer
 from alerts.api.schemas.service import Health, Readiness
 from alerts.bootstrap import Services
 from alerts.errors import StorageFailed
@@ -25,7 +26,6 @@ router = APIRouter(tags=["Service"])
 
 # Whoever asks gives up after a few seconds; the answer should come before.
 PROBE_SECONDS: Final = 3
-_NOT_READY: Final = ProblemType(503, "not-ready", "Not ready")
 
 
 async def may_measure(
@@ -50,7 +50,7 @@ async def healthz() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", response_model=Readiness, responses={503: refusal(503)})
+@router.get("/readyz", response_model=Readiness, responses={503: refusal(ProblemKind.NOT_READY)})
 async def readyz(services: Bell) -> Readiness | Response:
     """Say whether the database is reachable, and Redis where one is set."""
     failed = []
@@ -60,7 +60,7 @@ async def readyz(services: Bell) -> Readiness | Response:
     if redis_url and not await _redis_answers(redis_url):
         failed.append("Redis does not answer")
     if failed:
-        return answer(_NOT_READY, "; ".join(failed), headers={"retry-after": "2"})
+        return answer(ProblemKind.NOT_READY, "; ".join(failed), headers={"retry-after": "2"})
     return Readiness(database="ok", redis="ok" if redis_url else None)
 
 

@@ -67,7 +67,9 @@ KindName = Literal["fundamental", "trader"]
 class Problem(Answer):
     """Why a call was refused, and what to mend."""
 
-    type: str = Field(description="Stable; tell problems apart by this.")
+    type: str = Field(
+        description="Stable; tell problems apart by this. A path that leads to what mends it."
+    )
     title: str
     status: int
     detail: str = Field(description="For a person to read.")
@@ -86,7 +88,7 @@ class Problem(Answer):
         json_schema_extra={
             "examples": [
                 {
-                    "type": "urn:gradebell:problem:invalid-input",
+                    "type": "/errors#invalid-input",
                     "title": "A value cannot be used",
                     "status": 422,
                     "detail": "filter.tokens[0]: no token bears the symbol 'BTCC'",

@@ -1,0 +1,183 @@
+"""What the reasons of deliveries and endpoints mean, and what mends them: one table for each enum.
+
+Written for whoever owns the endpoint. Backticks mark what is typed or sent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from alerts.domain.deliveries import DisableReason, EndReason, Reason, SkipReason, State
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One reason, for a person. mends: what to do, or that nothing need be done."""
+
+    means: str
+    mends: str
+
+
+_REASONS: Final[Mapping[str, Meaning]] = MappingProxyType(
+    {
+        Reason.CLIENT_ERROR: Meaning(
+            "The receiver answered with a 4xx that has no reason of its own here, such as 400, "
+            "404 or 422.",
+            "Look at `status_code` and `response_body` of the attempt: mostly the path is wrong, "
+            "or the receiver is strict about something it need not be. It is tried again by the "
+            "schedule.",
+        ),
+        Reason.SERVER_ERROR: Meaning(
+            "The receiver answered with a 5xx: it is broken or overloaded.",
+            "Mend the receiver. It is tried again by the schedule; 502, 503 and 504 hold the "
+            "whole endpoint for as long as `Retry-After` asks.",
+        ),
+        Reason.REDIRECT: Meaning(
+            "The receiver answered with a 3xx. Redirects are not followed: they could lead "
+            "anywhere.",
+            "Set the endpoint's `url` to where it redirects; the attempt's `detail` shows the "
+            "host.",
+        ),
+        Reason.AUTH: Meaning(
+            "The receiver, or what stands before it, answered 401, 403 or 407.",
+            "Let our calls through: they are signed, so that the receiver need ask for nothing "
+            "else. If it must, send what it wants in the endpoint's `headers`.",
+        ),
+        Reason.RATE_LIMITED: Meaning(
+            "The receiver answered 429.",
+            "Nothing, if that is meant: the endpoint waits for as long as `Retry-After` asks. A "
+            "`rate_limit` on the endpoint keeps below its limit from the start.",
+        ),
+        Reason.TIMEOUT: Meaning(
+            "No whole answer came within the deadline (15 seconds unless the operator chose "
+            "another).",
+            "Answer 2xx as soon as the webhook is stored, and do the work afterwards.",
+        ),
+        Reason.DNS: Meaning(
+            "The host name of the URL has no address.",
+            "Mend the name's DNS, or the `url`.",
+        ),
+        Reason.CONNECTION: Meaning(
+            "No connection was made, or it broke off before the whole answer was there.",
+            "See that the receiver is up and its firewall lets us in; `detail` says what the "
+            "network said.",
+        ),
+        Reason.TLS: Meaning(
+            "The TLS handshake failed: an expired or self-signed certificate, one for another "
+            "name, or a chain that lacks a part.",
+            "Serve a valid certificate with its whole chain; `detail` says what is wrong with it.",
+        ),
+        Reason.BLOCKED_ADDRESS: Meaning(
+            "The host name leads to an address that is not public: private, loopback, a cloud's "
+            "own service. Nothing is sent there, and it is not tried again.",
+            "Let the name lead to public addresses only. Whoever runs this service may exempt a "
+            "destination of their own with `GRADEBELL_TRUSTED_DESTINATIONS`.",
+        ),
+        Reason.INVALID_URL: Meaning(
+            "The URL cannot be called any more: the rules it must follow were made stricter after "
+            "it was registered.",
+            "Set another `url`; the refusal says what would do. Then resend.",
+        ),
+        Reason.GONE: Meaning(
+            "The receiver answered 410: it wants no more. The endpoint is disabled.",
+            "If that was a mistake, mend the receiver, then `POST …/enable` and replay what is "
+            "missing.",
+        ),
+        Reason.TOO_LARGE: Meaning(
+            "The receiver answered 413: the body is larger than it takes. It is not tried again, "
+            "for it will not be smaller.",
+            "Let the receiver take larger bodies, then resend.",
+        ),
+        Reason.INTERRUPTED: Meaning(
+            "Our worker was lost while this was on the wire, so that nobody knows whether it "
+            "arrived.",
+            "Nothing for a webhook: it is sent again with the same `webhook-id`. On channels that "
+            "cannot tell repeats it ends `unknown`; look, and resend it if it is not there.",
+        ),
+        Reason.OTHER: Meaning(
+            "Something came back that is no HTTP answer, or one with a status that does not exist.",
+            "`detail` says what; see that the URL's port speaks HTTP.",
+        ),
+    }
+)
+_ENDS: Final[Mapping[str, Meaning]] = MappingProxyType(
+    {
+        EndReason.EXPIRED: Meaning(
+            "It was tried, and the next try would have come after its time to live: what it says "
+            "is old news by then.",
+            "Mend what the attempts met, then resend it or replay the endpoint. A longer "
+            "`time_to_live_seconds` keeps later ones alive longer.",
+        ),
+        EndReason.POISON: Meaning(
+            "Three times in a row our worker was lost while sending just this: it is set aside, "
+            "so that the rest goes on.",
+            "Tell the operator, with the delivery's id; that is a fault of ours. Resend it once "
+            "it is mended.",
+        ),
+    }
+)
+_SKIPS: Final[Mapping[str, Meaning]] = MappingProxyType(
+    {
+        SkipReason.MUTED: Meaning(
+            "Its owner had muted this token or all news when it was due.",
+            "Nothing, if that was meant; else unmute, and replay what is `missing`.",
+        ),
+        SkipReason.PAUSED: Meaning(
+            "Its owner had paused the endpoint when it was due.",
+            "`POST …/enable`, and replay what is `missing`.",
+        ),
+        SkipReason.DISABLED: Meaning(
+            "We had disabled the endpoint when it was due.",
+            "Mend the receiver, `POST …/enable`, and replay what is `missing`.",
+        ),
+        SkipReason.UNSUBSCRIBED: Meaning(
+            "It was wanted when it happened, and no longer when it was due: the filter had "
+            "changed.",
+            "Nothing, if that was meant; else widen the filter, and replay what is `missing`.",
+        ),
+        SkipReason.EXPIRED: Meaning(
+            "Its time to live ran out before it was tried once: the endpoint was held back, or it "
+            "has more to take than its `rate_limit` lets through.",
+            "Raise `rate_limit` or `time_to_live_seconds`, or narrow the filter; then replay what "
+            "is `missing`.",
+        ),
+        SkipReason.SUPERSEDED: Meaning(
+            "Something newer about the same token and kind came before it was sent, and the "
+            "endpoint's `order` is `latest`.",
+            "Nothing: that is what `latest` means. With `order` `none` or `strict` all are sent.",
+        ),
+        SkipReason.UNTOLD: Meaning(
+            "It corrects an event that this endpoint was never told.",
+            "Nothing: there is nothing to correct. It goes along when what it corrects is resent.",
+        ),
+    }
+)
+_DISABLED: Final[Mapping[str, Meaning]] = MappingProxyType(
+    {
+        DisableReason.GONE: Meaning(
+            "The receiver answered 410: it wants no more.",
+            "If that was a mistake, mend the receiver, then `POST …/enable` and replay what is "
+            "`missing`.",
+        ),
+        DisableReason.FAILING: Meaning(
+            "It failed too often for too long. An `endpoint.failing` told the app's other "
+            "webhooks half-way.",
+            "Look at its failed deliveries, mend the receiver, send a test, then `POST …/enable` "
+            "and replay.",
+        ),
+    }
+)
+# Every reason there is, in the order of the page that lists them.
+MEANINGS: Final[Mapping[type[StrEnum], Mapping[str, Meaning]]] = MappingProxyType(
+    {Reason: _REASONS, EndReason: _ENDS, SkipReason: _SKIPS, DisableReason: _DISABLED}
+)
+
+
+def meaning_of(state: State, reason: str) -> Meaning | None:
+    """What a delivery's reason means in the state it is in; None for a word that is none of "
+    "ours."""
+    if state is State.SKIPPED:
+        return _SKIPS.get(reason)
+    return _REASONS.get(reason) or _ENDS.get(reason)
