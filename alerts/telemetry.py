@@ -29,6 +29,7 @@ class Step(StrEnum):
     DELIVERY_ATTEMPTED = "delivery.attempted"
     BREAKER_OPENED = "breaker.opened"
     BREAKER_CLOSED = "breaker.closed"
+    ENDPOINT_FAILING = "endpoint.failing"
     ENDPOINT_DISABLED = "endpoint.disabled"
     LANES_RECOVERED = "lanes.recovered"
     LANES_REPAIRED = "lanes.repaired"

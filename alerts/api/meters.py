@@ -17,7 +17,7 @@ from alerts.store.counters import read_counter
 from alerts.store.endpoints import count_endpoints
 from alerts.store.events import current_sequence
 from alerts.store.gauges import Backlog, read_backlog
-from alerts.store.health import count_open
+from alerts.store.health import count_troubled
 from alerts.store.sweeps import list_states
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -79,7 +79,7 @@ async def _read_store(services: Services) -> list[Metric]:
         backlog = await read_backlog(tx)
         events = await current_sequence(tx)
         repaired = await read_counter(tx, LANES_REPAIRED)
-        breakers = await count_open(tx)
+        is_open, failing = await count_troubled(tx)
         endpoints = {state.value: await count_endpoints(tx, state) for state in EndpointState}
         sources = await list_states(tx)
     build = GaugeMetricFamily("gradebell_build", "The version that runs.", labels=("version",))
@@ -100,7 +100,10 @@ async def _read_store(services: Services) -> list[Metric]:
         standing,
         *_backlog(backlog, now),
         GaugeMetricFamily(
-            "gradebell_breakers_open", "Endpoints that are sent a probe at most.", value=breakers
+            "gradebell_breakers_open", "Endpoints that are sent a probe at most.", value=is_open
+        ),
+        GaugeMetricFamily(
+            "gradebell_endpoints_failing", "Endpoints half-way to be disabled.", value=failing
         ),
         CounterMetricFamily("gradebell_events", "Events numbered so far.", value=events),
         CounterMetricFamily(

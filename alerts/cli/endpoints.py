@@ -21,13 +21,13 @@ from alerts.cli.frame import (
 )
 from alerts.cli.show import fields, masked, rows, said
 from alerts.domain.deliveries import Order
-from alerts.domain.events import SUBSCRIBABLE, EventType
+from alerts.domain.events import SUBSCRIBABLE, EventType, rfc3339
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline.endpoints import WEBHOOK_TIME_TO_LIVE, Made, Wish
-from alerts.pipeline.replay import send_test
+from alerts.pipeline.replay import resume, send_test
 from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
 
 endpoints: Final = group("Endpoints: whom to tell, and of what.")
@@ -228,12 +228,26 @@ def pause(
 def enable(
     endpoint: EndpointArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
 ) -> None:
-    """Take a paused or disabled endpoint back into service, from now on."""
+    """Take a paused or disabled endpoint back into service, from now on; says what it missed."""
 
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
-        record = await desk.enable(endpoint, app_id=app_id, desk=services.desk)
-        said(f"{endpoint} is {record.state}.", await _shown(services, record), as_json=as_json)
+        resumed = await resume(endpoint, app_id=app_id, desk=services.desk)
+        counts = {
+            "count": resumed.failed + resumed.missing,
+            "failed": resumed.failed,
+            "missing": resumed.missing,
+            "since": resumed.since,
+        }
+        line = f"{endpoint} is {resumed.endpoint.state}."
+        if counts["count"]:
+            line += (
+                f" It did not get {counts['count']} deliveries ({resumed.failed} failed, "
+                f"{resumed.missing} missed); to send them:\n"
+                f"gradebell replay {endpoint} --since {rfc3339(resumed.since)}"
+                f"{'' if app == HOUSE else f' --app {app}'}"
+            )
+        said(line, await _shown(services, resumed.endpoint) | counts, as_json=as_json)
 
     run(work)
 

@@ -1,4 +1,7 @@
-"""Health: how an endpoint takes what it is sent, and the breaker that spares it while it cannot."""
+"""Health: how an endpoint takes what it is sent.
+
+Its breaker spares it for seconds and minutes; a spell of failing, over days, ends with its closing.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +21,15 @@ OPENS_AFTER: Final = 5
 # is short enough for a restart or a deployment, the longest is what a recovery may cost at most.
 FIRST_PAUSE: Final = timedelta(seconds=30)
 LONGEST_PAUSE: Final = timedelta(minutes=10)
+# An endpoint that takes less than this share of its attempts is failing.
+FAILING_SHARE: Final = 0.05
+# How long, and over how many attempts, until it is closed. As long as a change is told by default:
+# by then it has missed all it was owed at the beginning. A delivery alone is never tried so often.
+CLOSED_AFTER: Final = timedelta(hours=72)
+CLOSED_AT: Final = 20
+# Its owner is told when half of both has passed, and has the other half of the time.
+WARNED_AFTER: Final = CLOSED_AFTER / 2
+WARNED_AT: Final = CLOSED_AT // 2
 
 _FULL: Final = 1 << REMEMBERED
 # More than it takes to the longest pause; a power must end somewhere.
@@ -32,6 +44,13 @@ class Breaker(StrEnum):
     PROBING = "probing"
 
 
+class Advice(StrEnum):
+    """What to do about an endpoint that fails: tell its owner; close it."""
+
+    WARN = "warn"
+    CLOSE = "close"
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """What is known of an endpoint, as its lane keeps it.
@@ -40,6 +59,9 @@ class Health:
     where they begin. failures: in a row, as the breaker counts them.
     trips: how often in a row the breaker has opened. opened_at: the first of these times.
     held_until: nothing is sent before; while the breaker is open, the time of its next probe.
+    failing_since: the failure that its present spell began with; a first failure begins one, and
+    most end with the next attempt. failing_attempts: in that spell, whatever they came to.
+    warned_at: when its owner was told of the spell.
     """
 
     recent: int = 1
@@ -47,6 +69,9 @@ class Health:
     trips: int = 0
     opened_at: datetime | None = None
     held_until: datetime | None = None
+    failing_since: datetime | None = None
+    failing_attempts: int = 0
+    warned_at: datetime | None = None
 
     @property
     def attempts(self) -> int:
@@ -56,7 +81,12 @@ class Health:
     @property
     def success_share(self) -> float | None:
         """Of the attempts remembered; None before the first."""
-        return (self.recent.bit_count() - 1) / self.attempts if self.attempts else None
+        return self._share(self.attempts)
+
+    @property
+    def failing_share(self) -> float | None:
+        """Of the present spell, as far back as is remembered; None outside of one."""
+        return self._share(min(self.failing_attempts, self.attempts))
 
     def breaker(self, now: datetime) -> Breaker:
         """How the breaker stands."""
@@ -65,11 +95,16 @@ class Health:
         is_due = self.held_until is not None and self.held_until <= now
         return Breaker.PROBING if is_due else Breaker.OPEN
 
+    def _share(self, last: int) -> float | None:
+        return (self.recent & (1 << last) - 1).bit_count() / last if last else None
+
 
 def observe(health: Health, outcomes: Sequence[Outcome], *, now: datetime, jitter: float) -> Health:
     """What is known after these attempts, in the order in which they ended. jitter: 0 up to 1."""
     for outcome in outcomes:
-        health = replace(health, recent=_remember(health.recent, outcome))
+        is_delivered = isinstance(outcome, Delivered)
+        health = replace(health, recent=_remember(health.recent, is_delivered=is_delivered))
+        health = _in_spell(health, now, is_delivered=is_delivered)
         match _takes(outcome):
             case True if health.opened_at is None:
                 health = replace(health, failures=0)
@@ -97,9 +132,45 @@ def _takes(outcome: Outcome) -> bool | None:
             assert_never(outcome)
 
 
-def _remember(recent: int, outcome: Outcome) -> int:
-    longer = recent << 1 | isinstance(outcome, Delivered)
+def advise(health: Health, now: datetime) -> Advice | None:
+    """What the present spell calls for, by an attempt that just failed."""
+    if health.failing_since is None:
+        return None
+    if health.warned_at is None:
+        is_due = now - health.failing_since >= WARNED_AFTER and health.failing_attempts >= WARNED_AT
+        return Advice.WARN if is_due else None
+    is_due = (
+        now - health.failing_since >= CLOSED_AFTER
+        and now - health.warned_at >= CLOSED_AFTER - WARNED_AFTER
+        and health.failing_attempts >= CLOSED_AT
+    )
+    return Advice.CLOSE if is_due else None
+
+
+def may_call_for_advice(failing_since: datetime | None, now: datetime) -> bool:
+    """Whether `advise` could say anything of a spell that began then."""
+    return failing_since is not None and now - failing_since >= WARNED_AFTER
+
+
+def closed(health: Health, now: datetime) -> Health:
+    """Of an endpoint that we close: nothing more goes, and nothing will probe it."""
+    return replace(health, opened_at=health.opened_at or now, held_until=None)
+
+
+def _remember(recent: int, *, is_delivered: bool) -> int:
+    longer = recent << 1 | is_delivered
     return longer if longer < 2 * _FULL else longer & (_FULL - 1) | _FULL
+
+
+def _in_spell(health: Health, now: datetime, *, is_delivered: bool) -> Health:
+    if health.failing_since is None:
+        if is_delivered:
+            return health
+        return replace(health, failing_since=now, failing_attempts=1)
+    health = replace(health, failing_attempts=health.failing_attempts + 1)
+    if is_delivered and (health.failing_share or 0) >= FAILING_SHARE:
+        return replace(health, failing_since=None, failing_attempts=0, warned_at=None)
+    return health
 
 
 def _failed(health: Health, now: datetime, jitter: float) -> Health:

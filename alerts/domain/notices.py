@@ -6,6 +6,7 @@ from datetime import datetime
 from alerts.domain.deliveries import DisableReason
 from alerts.domain.events import Audience, CycleView, Draft, EventType, rfc3339
 from alerts.domain.grades import Kind, SourceName
+from alerts.domain.health import CLOSED_AFTER, Health
 from alerts.domain.ids import event_id
 from alerts.domain.ratings import HoldReason
 
@@ -70,13 +71,47 @@ def source_event(
     )
 
 
-def endpoint_event(
-    endpoint_id: str, *, at: datetime, audience: Audience, reason: DisableReason
+def endpoint_failing_event(
+    endpoint_id: str, description: str, *, at: datetime, audience: Audience, health: Health
 ) -> Draft:
-    """`endpoint.disabled`: we closed an endpoint. at: now."""
-    data = {"endpoint": {"id": endpoint_id}, "reason": reason.value, "since": rfc3339(at)}
+    """`endpoint.failing`: half-way to the closing of an endpoint; one for each spell. at: now."""
+    since = health.failing_since or at
+    data = {
+        "endpoint": {"id": endpoint_id, "description": description},
+        **_spell(health),
+        "disables_at": rfc3339(since + CLOSED_AFTER),
+    }
+    identity = event_id(since, EventType.ENDPOINT_FAILING.value, endpoint_id, rfc3339(since))
+    return Draft(id=identity, type=EventType.ENDPOINT_FAILING, at=at, audience=audience, data=data)
+
+
+def endpoint_disabled_event(
+    endpoint_id: str,
+    description: str,
+    *,
+    at: datetime,
+    audience: Audience,
+    reason: DisableReason,
+    health: Health | None = None,
+) -> Draft:
+    """`endpoint.disabled`: we closed an endpoint. at: now. health: of one that was failing."""
+    data = {
+        "endpoint": {"id": endpoint_id, "description": description},
+        "reason": reason.value,
+        "since": rfc3339(at),
+        "failing": None if health is None else _spell(health),
+    }
     identity = event_id(at, EventType.ENDPOINT_DISABLED.value, endpoint_id, rfc3339(at))
     return Draft(id=identity, type=EventType.ENDPOINT_DISABLED, at=at, audience=audience, data=data)
+
+
+def _spell(health: Health) -> dict[str, object]:
+    since, share = health.failing_since, health.failing_share
+    return {
+        "since": None if since is None else rfc3339(since),
+        "attempts": health.failing_attempts,
+        "success_share": None if share is None else round(share, 4),
+    }
 
 
 def test_event(

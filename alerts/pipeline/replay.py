@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from alerts.domain.deliveries import EndpointState
+from alerts.domain.deliveries import DisableReason, EndpointState
 from alerts.domain.events import EventType
+from alerts.domain.health import Health
 from alerts.domain.ids import EVENT
 from alerts.domain.notices import test_event
 from alerts.domain.subscriptions import Miss, Subscription, match
 from alerts.errors import Conflict, InvalidInput, NotFound
+from alerts.pipeline.endpoints import Desk, enable
 from alerts.pipeline.tell import tell, to_endpoint
 from alerts.ports import Waker
 from alerts.store.answers import Keep, keep_nothing
@@ -26,6 +28,7 @@ from alerts.store.deliveries import (
 from alerts.store.endpoints import EndpointRecord, find_endpoint
 from alerts.store.engine import Store, Transaction
 from alerts.store.events import EventRecord, find_event, last_band_change
+from alerts.store.health import read_health
 from alerts.store.subscriptions import load_subscriptions
 
 REPLAY_ONLY: Final = ("failed", "missing")
@@ -42,6 +45,41 @@ class Explanation:
     endpoint: EndpointRecord
     delivery: DeliveryRecord | None
     miss: Miss | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """An endpoint back in service. failed, missing: what a replay from `since` on would bring.
+
+    since: when it went out of service, or began to fail if that is why we had closed it.
+    """
+
+    endpoint: EndpointRecord
+    since: datetime
+    failed: int
+    missing: int
+
+
+async def resume(endpoint_id: str, *, app_id: str | None, desk: Desk) -> Resumed:
+    """Enable an endpoint, and say what it missed; nothing of that is sent unasked.
+
+    Raises NotFound.
+    """
+    async with desk.store.read() as tx:
+        before = await find_endpoint(tx, endpoint_id, app_id=app_id)
+        health = (await read_health(tx, [endpoint_id])).get(endpoint_id, Health())
+    if before is None:
+        raise NotFound("endpoint", endpoint_id)
+    since = before.state_since
+    if before.disabled_reason is DisableReason.FAILING and health.failing_since is not None:
+        since = health.failing_since
+    endpoint = await enable(endpoint_id, app_id=app_id, desk=desk)
+    async with desk.store.read() as tx:
+        failed, missing = [
+            await count_deliveries(tx, endpoint_id, replayable(only=only, since=since, until=None))
+            for only in REPLAY_ONLY
+        ]
+    return Resumed(endpoint, since, failed, missing)
 
 
 async def resend(

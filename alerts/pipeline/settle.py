@@ -20,16 +20,11 @@ from alerts.domain.deliveries import (
     next_state,
 )
 from alerts.domain.ids import ATTEMPT
-from alerts.domain.notices import endpoint_event
 from alerts.domain.retries import RetrySchedule
 from alerts.pipeline.claim import Parcel
-from alerts.pipeline.health import watch
-from alerts.pipeline.tell import tell, to_app
+from alerts.pipeline.health import Tried, ailing, close_endpoint, others_of, watch
 from alerts.store.endpoints import (
-    disable_endpoint,
-    find_endpoints,
     move_endpoint,
-    webhook_endpoint_ids,
 )
 from alerts.store.engine import Transaction
 from alerts.store.fan_out import make_due
@@ -76,7 +71,10 @@ async def settle(
 
     also_lock: further lanes this transaction will change. Returns each locked lane as it is now.
     """
-    told = await _told_of_effects(tx, sent)
+    tried = [Tried(one.parcel.waiting, one.answer.outcome) for one in sent]
+    closing = {one.endpoint_id for one in sent if isinstance(one.answer.effect, Disable)}
+    ill = await ailing(tx, tried) - closing
+    told = await others_of(tx, closing | ill)
     others = {endpoint_id for ids in told.values() for endpoint_id in ids}
     lanes = sorted({one.endpoint_id for one in sent} | set(also_lock) | others)
     held = await lock_held(tx, lanes)
@@ -86,10 +84,13 @@ async def settle(
     await insert_attempts(tx, [await _attempt(tx, one, terms.worker) for one in sent])
     ours = [one for one in sent if holders.get(one.endpoint_id) == one.lease_id]
     await _deliver_late(tx, [one for one in sent if holders.get(one.endpoint_id) != one.lease_id])
-    outcomes: dict[str, list[Outcome]] = {}
-    for one in ours:
-        outcomes.setdefault(one.endpoint_id, []).append(one.answer.outcome)
-    learned = await watch(tx, outcomes, held, jitter=terms.jitter)
+    learned = await watch(
+        tx,
+        [Tried(one.parcel.waiting, one.answer.outcome) for one in ours],
+        held,
+        told={key: ids for key, ids in told.items() if key in ill},
+        jitter=terms.jitter,
+    )
     await _decide(tx, ours, terms)
     for endpoint_id, effect in _effects(ours).items():
         await _apply(tx, endpoint_id, effect, told=told.get(endpoint_id, ()), terms=terms)
@@ -131,16 +132,6 @@ async def _decide(tx: Transaction, ours: Sequence[Sent], terms: Terms) -> None:
         await hold(tx, endpoint_id, until)
 
 
-async def _told_of_effects(tx: Transaction, sent: Sequence[Sent]) -> dict[str, list[str]]:
-    """Who hears that an endpoint is closed: the app's other webhook endpoints."""
-    told: dict[str, list[str]] = {}
-    closing = [one.endpoint_id for one in sent if isinstance(one.answer.effect, Disable)]
-    for endpoint in (await find_endpoints(tx, closing)).values() if closing else ():
-        ids = await webhook_endpoint_ids(tx, endpoint.app_id)
-        told[endpoint.id] = [endpoint_id for endpoint_id in ids if endpoint_id != endpoint.id]
-    return told
-
-
 def _effects(sent: Sequence[Sent]) -> Mapping[str, Effect]:
     return {
         one.endpoint_id: one.answer.effect
@@ -156,28 +147,15 @@ async def _apply(
         case Keep():
             return
         case Disable(reason):
-            await _disable(tx, endpoint_id, reason, told=told)
+            await close_endpoint(tx, endpoint_id, reason, told=told)
         case MoveTo(address):
             ciphertext, address_hash = terms.seal_address(address)
             if await move_endpoint(tx, endpoint_id, ciphertext, hashed=address_hash):
                 await forget_health(tx, endpoint_id)
             else:
-                await _disable(tx, endpoint_id, DisableReason.GONE, told=told)
+                await close_endpoint(tx, endpoint_id, DisableReason.GONE, told=told)
         case _:
             assert_never(effect)
-
-
-async def _disable(
-    tx: Transaction, endpoint_id: str, reason: DisableReason, *, told: Sequence[str]
-) -> None:
-    if not await disable_endpoint(tx, endpoint_id, reason):
-        return
-    endpoint = (await find_endpoints(tx, [endpoint_id]))[endpoint_id]
-    draft = endpoint_event(
-        endpoint_id, at=await tx.now(), audience=to_app(endpoint.app_id), reason=reason
-    )
-    await tell(tx, [(draft, told)])
-    emit(Step.ENDPOINT_DISABLED, endpoint=endpoint_id, reason=reason.value)
 
 
 async def _attempt(tx: Transaction, one: Sent, worker: str) -> dict[str, object]:

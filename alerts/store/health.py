@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
+from alerts.domain.deliveries import EndpointState
 from alerts.domain.health import Health
 from alerts.store.engine import Transaction, in_chunks
-from alerts.store.tables import lanes
+from alerts.store.tables import endpoints, lanes
 
 _COLUMNS: Final = tuple(lanes.c[name] for name in Health.__dataclass_fields__)
 
@@ -62,7 +63,15 @@ async def forget_health(tx: Transaction, endpoint_id: str) -> None:
     await write_health(tx, {endpoint_id: Health()})
 
 
-async def count_open(tx: Transaction) -> int:
-    """How many breakers are not closed."""
-    query = select(func.count()).select_from(lanes).where(lanes.c.opened_at.is_not(None))
-    return (await tx.connection.execute(query)).scalar_one()
+async def count_troubled(tx: Transaction) -> tuple[int, int]:
+    """Of active endpoints: how many breakers are not closed, how many were told to be failing."""
+    query = (
+        select(func.count(lanes.c.opened_at), func.count(lanes.c.warned_at))
+        .join_from(lanes, endpoints, endpoints.c.id == lanes.c.endpoint_id)
+        .where(
+            or_(lanes.c.opened_at.is_not(None), lanes.c.warned_at.is_not(None)),
+            endpoints.c.state == EndpointState.ACTIVE,
+        )
+    )
+    is_open, failing = (await tx.connection.execute(query)).one()
+    return is_open, failing

@@ -31,6 +31,7 @@ class Waiting:
 
     attempts: before this one. is_matched: it came by a subscription, and needs one still.
     corrects: the event that it corrects; corrected: what became of that, None without a delivery.
+    failing_since: of its endpoint's spell, when this was reserved.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Waiting:
     body: bytes
     corrects: str | None
     corrected: State | None
+    failing_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,7 @@ _COLUMNS: Final = (
     events.c.body,
     deliveries.c.corrects,
     state_of_corrected(deliveries).label("corrected"),
+    lanes.c.failing_since,
 )
 
 

@@ -1,13 +1,27 @@
 """How an endpoint does, as its owner and its operator see it."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from alerts.domain.health import FIRST_PAUSE, OPENS_AFTER
+from alerts.domain.health import FIRST_PAUSE, OPENS_AFTER, WARNED_AFTER, Health
+from alerts.store.health import write_health
 from tests.api.conftest import Api
 from tests.receiver import Reply
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 TOKENS = [f"t{number}" for number in range(OPENS_AFTER)]
-NEW = {"state": "closed", "since": None, "probe_at": None, "success_share": None, "attempts": 0}
+NEW = {
+    "state": "closed",
+    "since": None,
+    "probe_at": None,
+    "success_share": None,
+    "attempts": 0,
+    "failing_since": None,
+}
+
+
+async def meters(api: Api) -> set[str]:
+    return set((await api.get("/metrics")).text.splitlines())
 
 
 async def test_a_new_endpoint_is_thought_well_of(api: Api) -> None:
@@ -31,7 +45,7 @@ async def test_an_endpoint_that_is_down_says_since_when_and_when_it_is_probed(ap
     well = NEW | {"success_share": 1, "attempts": 5}
     listed = (await api.get("/v1/endpoints")).json()["data"]
     assert {one["id"]: one["health"] for one in listed} == {down["id"]: health, up["id"]: well}
-    assert "gradebell_breakers_open 1.0" in (await api.get("/metrics")).text.splitlines()
+    assert {"gradebell_breakers_open 1.0", "gradebell_endpoints_failing 0.0"} <= await meters(api)
 
 
 async def test_an_endpoint_at_another_address_begins_anew(api: Api) -> None:
@@ -43,3 +57,33 @@ async def test_an_endpoint_at_another_address_begins_anew(api: Api) -> None:
     changed = await api.call("PATCH", f"/v1/endpoints/{made['id']}", json=body)
 
     assert changed.json()["health"] == NEW
+
+
+async def test_since_when_it_fails_is_said_once_its_owner_was_told(api: Api) -> None:
+    made = await api.endpoint()
+    health = Health(recent=1 << 12, failing_since=LONG_AGO, failing_attempts=12)
+    shown = []
+
+    for known in (health, replace(health, warned_at=LONG_AGO + WARNED_AFTER)):
+        async with api.services.store.write() as tx:
+            await write_health(tx, {made["id"]: known})
+        shown.append((await api.get(f"/v1/endpoints/{made['id']}")).json()["health"])
+
+    assert [one["failing_since"] for one in shown] == [None, "2026-01-01T00:00:00Z"]
+    assert "gradebell_endpoints_failing 1.0" in await meters(api)
+
+
+async def test_who_is_enabled_again_is_told_what_a_replay_would_bring(api: Api) -> None:
+    api.receiver.script("/hook", Reply(413))
+    made = await api.endpoint()
+    await api.upgrade("before")
+    paused = (await api.post(f"/v1/endpoints/{made['id']}/pause")).json()
+    await api.upgrade("a", "b", day=3)
+
+    enabled = (await api.post(f"/v1/endpoints/{made['id']}/enable")).json()
+
+    counts = {name: enabled[name] for name in ("count", "failed", "missing", "since")}
+    assert counts == {"count": 2, "failed": 0, "missing": 2, "since": paused["state_since"]}
+    replay = {"since": enabled["since"], "dry_run": True}
+    again = await api.post(f"/v1/endpoints/{made['id']}/replay", json=replay)
+    assert again.json()["count"] == 2

@@ -77,7 +77,7 @@ def test_what_was_missed_is_replayed(operator: Operator, grades: Write, tmp_path
         endpoint_id = operator.reads("endpoint", "add", trust(operator, listener))["id"]
         operator.does("endpoint", "pause", endpoint_id)
         operator.does("cycle", "import", grades(UPGRADE), "--source", "models")
-        operator.does("endpoint", "enable", endpoint_id)
+        enabled = operator.does("endpoint", "enable", endpoint_id)
         words = ["replay", endpoint_id, "--since", "2026-01-01", "--only", "missing"]
 
         counted = operator.reads(*words, "--dry-run")
@@ -85,6 +85,8 @@ def test_what_was_missed_is_replayed(operator: Operator, grades: Write, tmp_path
         operator.does("dispatch", "--until-idle")
 
         listener.wait_for("▲ ONE")
+    assert "did not get 1 deliveries (0 failed, 1 missed); to send them:" in enabled
+    assert f"gradebell replay {endpoint_id} --since 20" in enabled
     assert counted == {"count": 1, "dry_run": True}
     assert replayed == {"count": 1, "dry_run": False}
 

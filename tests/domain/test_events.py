@@ -10,6 +10,7 @@ from alerts.domain import notices
 from alerts.domain.deliveries import DisableReason
 from alerts.domain.events import Audience, AudienceKind, Draft, EventType, rfc3339
 from alerts.domain.grades import Kind
+from alerts.domain.health import Health
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.payloads import rebased_event, restated_event
 from alerts.domain.ratings import BandPolicy, HoldReason
@@ -19,6 +20,9 @@ from tests.domain.telling import AFTER, BITCOIN, UPGRADED, absences, body, data,
 GOLDEN = Path(__file__).parent.parent / "golden"
 HOUSE = Audience(AudienceKind.APP, HOUSE_APP)
 ENDPOINT = "ep_" + "1" * 26
+
+# One of the last fifty was delivered, and that came before the spell.
+FAILING = Health(recent=1 << 50 | 1 << 49, failing_since=day(1.5), failing_attempts=49)
 
 LADDER = BandPolicy(2, ("Low", "Middle", "High"), (3333, 6667), 200, 500)
 
@@ -66,8 +70,19 @@ EVENTS = {
         state="quota",
         detail="/v2/tm-grade page 1: 403",
     ),
-    "endpoint.disabled": notices.endpoint_event(
-        ENDPOINT, at=day(3), audience=HOUSE, reason=DisableReason.GONE
+    "endpoint.failing": notices.endpoint_failing_event(
+        ENDPOINT, "production", at=day(3), audience=HOUSE, health=FAILING
+    ),
+    "endpoint.disabled": notices.endpoint_disabled_event(
+        ENDPOINT, "production", at=day(3), audience=HOUSE, reason=DisableReason.GONE
+    ),
+    "endpoint.disabled.failing": notices.endpoint_disabled_event(
+        ENDPOINT,
+        "production",
+        at=day(4.5),
+        audience=HOUSE,
+        reason=DisableReason.FAILING,
+        health=FAILING,
     ),
     "endpoint.test": notices.test_event(
         "evt_" + "2" * 26,

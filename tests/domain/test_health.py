@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 
 from alerts.domain.deliveries import Deferred, Delivered, Outcome, Reason, Rejected, Scope, Unknown
 from alerts.domain.health import (
+    FAILING_SHARE,
     FIRST_PAUSE,
     LONGEST_PAUSE,
     OPENS_AFTER,
     REMEMBERED,
+    Advice,
     Breaker,
     Health,
+    advise,
+    may_call_for_advice,
     observe,
 )
 from tests.builders import day
@@ -172,3 +176,89 @@ def test_an_endpoint_that_never_failed_is_written_once_it_is_known_well() -> Non
     well = after(*[FINE] * REMEMBERED)
 
     assert after(FINE, since=well) == well
+
+
+class TestSpells:
+    """Spells of failing: what begins and ends them, and what they call for."""
+
+    def failing(self, *, hours: float, attempts: int, warned: float | None) -> Health:
+        """As long as that before NOW, and told of so many hours after it began."""
+        since = NOW - timedelta(hours=hours)
+        return Health(
+            recent=1 << min(attempts, REMEMBERED),
+            failing_since=since,
+            failing_attempts=attempts,
+            warned_at=None if warned is None else since + timedelta(hours=warned),
+        )
+
+    def test_a_first_failure_begins_one_and_a_success_ends_it(self) -> None:
+        begun = after(DOWN, DOWN, now=NOW)
+        ended = after(FINE, since=begun)
+
+        assert (begun.failing_since, begun.failing_attempts, begun.failing_share) == (NOW, 2, 0)
+        assert (ended.failing_since, ended.failing_attempts, ended.failing_share) == (None, 0, None)
+
+    @pytest.mark.parametrize("outcome", [ASKED, TOO_LARGE, Unknown(Reason.TIMEOUT)])
+    def test_whatever_is_not_delivered_counts(self, outcome: Outcome) -> None:
+        assert after(*[outcome] * 7).failing_attempts == 7
+
+    def test_one_lucky_success_among_very_many_does_not_end_it(self) -> None:
+        health = after(*[DOWN] * 40, FINE, DOWN)
+
+        assert health.failing_since == NOW
+        assert health.failing_attempts == 42
+        assert health.failing_share == 1 / 42
+
+    def test_after_a_long_one_a_few_successes_are_enough(self) -> None:
+        health = after(*[DOWN] * 5000, FINE, FINE)
+
+        assert health.failing_since == NOW
+        assert after(FINE, since=health).failing_since is None
+
+    @pytest.mark.parametrize(
+        ("hours", "attempts", "warned", "advice"),
+        [
+            (35.9, 500, None, None),
+            (36, 9, None, None),
+            (36, 10, None, Advice.WARN),
+            (500, 500, None, Advice.WARN),
+            (71.9, 500, 36, None),
+            (72, 19, 36, None),
+            (72, 20, 36, Advice.CLOSE),
+            (72, 20, 37, None),
+            (73, 20, 37, Advice.CLOSE),
+        ],
+    )
+    def test_it_takes_hours_and_attempts_and_a_warning_in_time(
+        self, hours: float, attempts: int, warned: float | None, advice: Advice | None
+    ) -> None:
+        health = self.failing(hours=hours, attempts=attempts, warned=warned)
+
+        assert advise(health, NOW) is advice
+        assert advice is None or may_call_for_advice(health.failing_since, NOW)
+
+    def test_nothing_is_called_for_outside_of_one(self) -> None:
+        assert advise(Health(), NOW) is None
+
+    @given(st.lists(st.booleans(), min_size=200, max_size=400), st.floats(0.1, 6))
+    def test_who_takes_one_in_ten_is_never_closed(self, luck: Sequence[bool], hours: float) -> None:
+        """However the others fall: one of any ten in a row is taken."""
+        health, now = Health(), NOW
+        for number, is_taken in enumerate(luck):
+            now += timedelta(hours=hours)
+            taken = is_taken or number % 10 == 9
+            health = after(FINE if taken else DOWN, since=health, now=now)
+            assert health.failing_attempts < REMEMBERED
+            assert advise(health, now) is not Advice.CLOSE
+
+    @given(st.lists(st.sampled_from(ALL), max_size=120))
+    def test_the_share_of_a_spell_is_of_its_own_attempts(self, outcomes: Sequence[Outcome]) -> None:
+        health = after(*outcomes)
+
+        own = [isinstance(one, Delivered) for one in outcomes[-health.failing_attempts :]]
+        if health.failing_since is None:
+            assert health.failing_share is None
+        else:
+            last = own[-REMEMBERED:]
+            assert health.failing_share == sum(last) / len(last)
+            assert health.failing_share < FAILING_SHARE

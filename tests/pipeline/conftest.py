@@ -40,6 +40,16 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = base64.urlsafe_b64encode(bytes(32)).decode()
 WAIT_SECONDS = 10.0
 
+LANE_TIMES = {
+    "due_at",
+    "lease_until",
+    "held_until",
+    "next_slot_at",
+    "opened_at",
+    "failing_since",
+    "warned_at",
+}
+
 Scores = Mapping[str, float | None]
 OpenServices = Callable[..., Awaitable[Services]]
 
@@ -219,7 +229,7 @@ async def pass_time(services: Services, by: timedelta) -> None:
     """Let time pass for all that waits, on both databases: what is due is due sooner."""
     micros = by // timedelta(microseconds=1)
     passing: tuple[tuple[Table, tuple[Column[Any], ...]], ...] = (
-        (lanes, (lanes.c.due_at, lanes.c.lease_until, lanes.c.held_until, lanes.c.next_slot_at)),
+        (lanes, tuple(column for column in lanes.c if column.name in LANE_TIMES)),
         (deliveries, (deliveries.c.due_at, deliveries.c.expires_at)),
         (pools, (pools.c.lease_until, pools.c.next_slot_at)),
         (endpoint_secrets, (endpoint_secrets.c.expires_at,)),

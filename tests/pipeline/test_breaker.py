@@ -9,7 +9,7 @@ from alerts.bootstrap import Services
 from alerts.domain.deliveries import Order, State
 from alerts.domain.health import FIRST_PAUSE, LONGEST_PAUSE, OPENS_AFTER, Breaker, Health
 from alerts.pipeline.endpoints import change_endpoint, enable, pause
-from alerts.pipeline.turn import IN_FLIGHT
+from alerts.pipeline.turn import IN_FLIGHT, turn_of
 from alerts.store.health import read_health
 from tests.pipeline.conftest import (
     OpenServices,
@@ -19,6 +19,7 @@ from tests.pipeline.conftest import (
     subscribe,
     upgrade_tokens,
 )
+from tests.pipeline.lost import abandon
 from tests.receiver import Receiver, Reply
 
 NAMES = [f"t{number}" for number in range(40)]
@@ -186,3 +187,16 @@ async def test_the_log_says_when_it_opens_and_closes_and_nothing_in_between(
     assert {line["endpoint"] for line in told} == {endpoint_id}
     assert told[0]["failures"] == OPENS_AFTER
     assert told[1]["failures"] == OPENS_AFTER + 1
+
+
+async def test_however_long_a_probe_takes_nothing_goes_beside_it(
+    services: Services, receiver: Receiver
+) -> None:
+    await open_breaker(services, receiver)
+    await pass_time(services, OVER)
+
+    (lane,) = await abandon(services)
+    turn = turn_of(lane, began=0, lease=services.rules.lease)
+
+    assert len(lane.parcels) == 1
+    assert (turn.width, turn.room(now=1), turn.is_waiting(now=1, since=0)) == (1, 0, False)

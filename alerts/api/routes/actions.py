@@ -28,12 +28,12 @@ from alerts.bootstrap import Services
 from alerts.channels.signing import format_secret
 from alerts.domain.grades import TokenId
 from alerts.domain.subscriptions import Miss
-from alerts.errors import Conflict, InvalidInput, NotFound
+from alerts.errors import Conflict, InvalidInput
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline import replay as again
 from alerts.pipeline.access import Principal
 from alerts.store.deliveries import DeliveryRecord
-from alerts.store.endpoints import EndpointRecord, find_endpoint
+from alerts.store.endpoints import EndpointRecord
 
 router = APIRouter(prefix="/v1/endpoints/{endpoint_id}", tags=["Endpoints"])
 
@@ -149,25 +149,16 @@ async def pause_endpoint(endpoint_id: str, principal: Writer, services: Bell) ->
 async def enable_endpoint(endpoint_id: str, principal: Writer, services: Bell) -> Enabled:
     """Take an endpoint back into service; the answer says what it missed.
 
-    Nothing of that is sent unless you ask: `POST …/replay` with `only: missing` and this `since`.
+    Nothing of that is sent unless you ask: `POST …/replay` with this `since`.
     """
-    async with services.store.read() as tx:
-        before = await find_endpoint(tx, endpoint_id, app_id=principal.reach)
-    if before is None:
-        raise NotFound("endpoint", endpoint_id)
-    record = await desk.enable(endpoint_id, app_id=principal.reach, desk=services.desk)
-    missing = await again.replay(
-        endpoint_id,
-        since=before.state_since,
-        until=None,
-        only="missing",
-        dry_run=True,
-        app_id=principal.reach,
-        store=services.store,
-        waker=services.waker,
+    resumed = await again.resume(endpoint_id, app_id=principal.reach, desk=services.desk)
+    return Enabled(
+        endpoint=await view_endpoint(services, resumed.endpoint),
+        count=resumed.failed + resumed.missing,
+        failed=resumed.failed,
+        missing=resumed.missing,
+        since=resumed.since,
     )
-    view = await view_endpoint(services, record)
-    return Enabled(endpoint=view, missing=missing, since=before.state_since)
 
 
 @router.post("/replay", openapi_extra=takes(Replay), responses=refuses(400, 404, 409, 413, 422))

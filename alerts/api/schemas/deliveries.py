@@ -197,6 +197,8 @@ class Enabled(Answer):
             "examples": [
                 {
                     "endpoint": Endpoint.model_config["json_schema_extra"]["examples"][0],  # type: ignore[index]
+                    "count": 14,
+                    "failed": 2,
                     "missing": 12,
                     "since": "2026-11-19T14:02:11Z",
                 }
@@ -205,8 +207,13 @@ class Enabled(Answer):
     )
 
     endpoint: Endpoint
-    missing: int = Field(description="What a replay of `missing` from `since` would bring.")
-    since: Time = Field(description="Since when it had been out of service.")
+    count: int = Field(description="What a replay from `since` would bring: the next two.")
+    failed: int = Field(description="Deliveries that ended dead or unknown.")
+    missing: int = Field(description="Deliveries that were skipped.")
+    since: Time = Field(
+        description="Since when it had been out of service; of one disabled because it was "
+        "failing, since when it failed."
+    )
 
 
 class Replay(Body):

@@ -1,12 +1,12 @@
 """How an endpoint does, as its owner sees it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from pydantic import ConfigDict, Field
 
 from alerts.api.schemas.base import Answer, Time
-from alerts.domain.health import REMEMBERED, Breaker, Health
+from alerts.domain.health import CLOSED_AFTER, REMEMBERED, Breaker, Health
 
 EXAMPLE_HEALTH: Final[dict[str, Any]] = {
     "state": "open",
@@ -14,6 +14,7 @@ EXAMPLE_HEALTH: Final[dict[str, Any]] = {
     "probe_at": "2026-11-20T06:44:13Z",
     "success_share": 0.82,
     "attempts": REMEMBERED,
+    "failing_since": None,
 }
 
 
@@ -32,6 +33,10 @@ class EndpointHealth(Answer):
         description=f"Of its last {REMEMBERED} attempts; null before the first."
     )
     attempts: int = Field(description="How many that share is of.")
+    failing_since: Time | None = Field(
+        description="Since when next to nothing succeeded, once `endpoint.failing` has told of it; "
+        f"{CLOSED_AFTER // timedelta(hours=1)} hours after that it is disabled."
+    )
 
     @classmethod
     def of(cls, health: Health, now: datetime) -> Self:
@@ -43,4 +48,5 @@ class EndpointHealth(Answer):
             probe_at=None if health.opened_at is None else health.held_until,
             success_share=None if share is None else round(share, 4),
             attempts=health.attempts,
+            failing_since=None if health.warned_at is None else health.failing_since,
         )

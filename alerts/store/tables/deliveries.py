@@ -147,6 +147,9 @@ lanes = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("trips", Integer, nullable=False, server_default="0"),
     Column("opened_at", Instant),
+    Column("failing_since", Instant),
+    Column("failing_attempts", Integer, nullable=False, server_default="0"),
+    Column("warned_at", Instant),
     # The latest of due_at, lease_until, held_until and next_slot_at; null while nothing is due.
     Column("wakes_at", Instant, FetchedValue()),
 )

@@ -89,15 +89,13 @@ def _stored_answers() -> None:
 
 
 def _health() -> None:
-    """Of an endpoint, on its lane: what it did of late, and its breaker."""
-    for name, number in (
-        ("recent", sa.BigInteger()),
-        ("failures", sa.Integer()),
-        ("trips", sa.Integer()),
-    ):
-        first = "1" if name == "recent" else "0"
+    """Of an endpoint, on its lane: what it did of late, its breaker, its spell of failing."""
+    counts = {"recent": "1", "failures": "0", "trips": "0", "failing_attempts": "0"}
+    for name, first in counts.items():
+        number = sa.BigInteger() if name == "recent" else sa.Integer()
         op.add_column("lanes", sa.Column(name, number, nullable=False, server_default=first))
-    op.add_column("lanes", sa.Column("opened_at", sa.BigInteger()))
+    for name in ("opened_at", "failing_since", "warned_at"):
+        op.add_column("lanes", sa.Column(name, sa.BigInteger()))
 
 
 def _corrections() -> None:
