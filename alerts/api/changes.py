@@ -12,7 +12,8 @@ from alerts.api.schemas.filters import NewDigest
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import Filter
 from alerts.errors import InvalidInput
-from alerts.pipeline.endpoints import Desk, resolve_tokens, seal_headers
+from alerts.pipeline.endpoints import Desk, seal_headers
+from alerts.pipeline.naming import resolve_tokens
 from alerts.pipeline.vault import Vault
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import Store

@@ -105,7 +105,7 @@ async def remove_app(app_id: str, *, store: Store) -> None:
     if app_id == HOUSE_APP:
         raise Conflict("the app `house` is the operator's and stays")
     async with store.write() as tx:
-        if await find_app(tx, app_id) is None:
+        if await find_app(tx, app_id, locked=True) is None:
             raise NotFound("app", app_id)
         await lock_lanes_of(tx, app_id)
         while owned := await list_endpoints(tx, app_id=app_id, before=None, limit=100):
@@ -137,7 +137,7 @@ async def create_key(
         source_name(source)
     text = KEY_PREFIX + fresh_secret(KEY_BYTES).hex()
     async with store.write() as tx:
-        if await find_app(tx, app_id) is None:
+        if await find_app(tx, app_id, locked=True) is None:
             raise NotFound("app", app_id)
         record = KeyRecord(
             id=await tx.new_id(KEY),

@@ -9,12 +9,13 @@ from typing import Final
 import msgspec
 
 from alerts.domain.deliveries import Channel, EndpointState, Order
-from alerts.domain.grades import TokenId, is_token_identity
+from alerts.domain.grades import TokenId
 from alerts.domain.ids import ENDPOINT
 from alerts.domain.subscriptions import Filter
-from alerts.domain.tokens import NEAREST_SHOWN, nearest_symbols
 from alerts.errors import Conflict, InvalidInput, NotFound
+from alerts.pipeline.naming import resolve_tokens
 from alerts.store.answers import Keep, keep_nothing
+from alerts.store.apps import find_app
 from alerts.store.cipher import Cipher
 from alerts.store.endpoints import (
     EndpointRecord,
@@ -31,7 +32,6 @@ from alerts.store.fan_out import lock_lanes, owe_in_advance
 from alerts.store.health import forget_health
 from alerts.store.lanes import hasten
 from alerts.store.secrets import add_secret, live_secrets
-from alerts.store.tokens import all_symbols, find_token, tokens_by_symbol
 
 # How long a webhook may be tried for before what it says is old news.
 WEBHOOK_TIME_TO_LIVE: Final = timedelta(hours=72)
@@ -40,7 +40,6 @@ SECRET_BYTES: Final = 32
 LONGEST_OVERLAP: Final = timedelta(days=7)
 # Each one's signature is 47 bytes of a header, and servers take 8 KiB of them.
 MOST_SECRETS: Final = 10
-MOST_TOKENS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +91,18 @@ class Made:
 async def create_webhook(
     app_id: str, url: str, wish: Wish, *, desk: Desk, keep: Keep[Made] = keep_nothing
 ) -> Made:
-    """A webhook endpoint of an app. Raises InvalidInput, or Conflict if the app has that URL."""
+    """A webhook endpoint of an app.
+
+    Raises InvalidInput, Conflict if the app has that URL, or NotFound if there is no such app.
+    """
     address = await desk.vet_url(url)
     headers = desk.vet_headers(wish.headers)
     secret = desk.fresh_secret(SECRET_BYTES)
     ciphertext, hashed = desk.seal_address(address)
+    tokens = await _resolved(wish.tokens, desk)
     async with desk.store.write() as tx:
+        if await find_app(tx, app_id, locked=True) is None:
+            raise NotFound("app", app_id)
         now = await tx.now()
         record = EndpointRecord(
             id=await tx.new_id(ENDPOINT),
@@ -108,7 +113,7 @@ async def create_webhook(
             state=EndpointState.ACTIVE,
             disabled_reason=None,
             state_since=now,
-            filter=replace(wish.wanted, tokens=await resolve_tokens(tx, wish.tokens)),
+            filter=replace(wish.wanted, tokens=tokens),
             digest=wish.digest,
             rate_limit=wish.rate_limit,
             order=wish.order,
@@ -141,6 +146,8 @@ async def change_endpoint(
     Raises NotFound, InvalidInput, or Conflict if the app has that URL already.
     """
     address = None if url is None else desk.seal_address(await desk.vet_url(url))
+    keeps_tokens = tokens == ()
+    resolved = None if keeps_tokens else await _resolved(tokens, desk)
     async with desk.store.write() as tx:
         # Whoever settles for an endpoint holds its lane, and only then wants its row.
         await lock_lanes(tx, [endpoint_id])
@@ -150,8 +157,7 @@ async def change_endpoint(
             await _move(tx, old, address)
             await hasten(tx, endpoint_id)
             new = replace(new, address=address[0])
-        if tokens is None or tokens:
-            resolved = await resolve_tokens(tx, tokens)
+        if not keeps_tokens:
             new = replace(new, filter=replace(new.filter, tokens=resolved))
         if new.state is not old.state:
             new = replace(new, state_since=await tx.now())
@@ -227,49 +233,6 @@ async def remove(endpoint_id: str, *, app_id: str | None, desk: Desk) -> None:
         await delete_endpoint(tx, endpoint_id)
 
 
-async def resolve_tokens(
-    tx: Transaction, wanted: Sequence[str] | None, *, field: str = "filter.tokens"
-) -> tuple[TokenId, ...] | None:
-    """Identities of what was named by identity or symbol, each once; None stays None (all).
-
-    Raises InvalidInput with candidates for a symbol that several tokens bear, or none does.
-    """
-    if wanted is None:
-        return None
-    if not wanted:
-        raise InvalidInput(field, "must name at least one token, or be null for all")
-    if len(wanted) > MOST_TOKENS:
-        raise InvalidInput(field, f"names {len(wanted)} tokens; at most {MOST_TOKENS}")
-    found = {
-        await resolve_token(tx, name, field=f"{field}[{place}]")
-        for place, name in enumerate(wanted)
-    }
-    return tuple(sorted(found))
-
-
-async def resolve_token(tx: Transaction, name: str, *, field: str = "token") -> TokenId:
-    """The identity of one token named by identity or symbol. Raises InvalidInput."""
-    if is_token_identity(name):
-        return TokenId(name)
-    bearers = await tokens_by_symbol(tx, name)
-    if len(bearers) == 1:
-        return bearers[0].id
-    if bearers:
-        shown = tuple(f"{token.id} ({token.name})" for token in bearers[:NEAREST_SHOWN])
-        problem = f"{len(bearers)} tokens bear the symbol {name!r}; name one by its id"
-        raise InvalidInput(field, problem, shown)
-    nearest = nearest_symbols(name, await all_symbols(tx))
-    raise InvalidInput(field, f"no token bears the symbol {name!r}", nearest)
-
-
-async def known_token(tx: Transaction, name: str) -> TokenId:
-    """As `resolve_token`, and it must have been seen. Raises NotFound."""
-    token = await resolve_token(tx, name)
-    if await find_token(tx, token) is None:
-        raise NotFound("token", name)
-    return token
-
-
 def seal_headers(cipher: Cipher, headers: Sequence[tuple[str, str]]) -> bytes | None:
     """An endpoint's own headers as they are stored."""
     return cipher.encrypt(msgspec.json.encode(tuple(headers))) if headers else None
@@ -277,6 +240,12 @@ def seal_headers(cipher: Cipher, headers: Sequence[tuple[str, str]]) -> bytes | 
 
 def _tuple(seconds: Sequence[float] | None) -> tuple[float, ...] | None:
     return None if seconds is None else tuple(seconds)
+
+
+async def _resolved(tokens: Sequence[str] | None, desk: Desk) -> tuple[TokenId, ...] | None:
+    """Ten thousand names take a while: nobody else's writing waits for it."""
+    async with desk.store.read() as tx:
+        return await resolve_tokens(tx, tokens)
 
 
 async def _move(tx: Transaction, endpoint: EndpointRecord, sealed: tuple[bytes, str]) -> None:

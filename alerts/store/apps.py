@@ -44,9 +44,15 @@ async def insert_app(tx: Transaction, record: AppRecord) -> bool:
     return made.rowcount == 1
 
 
-async def find_app(tx: Transaction, app_id: str) -> AppRecord | None:
-    """An app by id."""
-    row = (await tx.connection.execute(select(apps).where(apps.c.id == app_id))).one_or_none()
+async def find_app(tx: Transaction, app_id: str, *, locked: bool = False) -> AppRecord | None:
+    """An app by id. locked: it is not deleted, and nothing is made for it, until the commit.
+
+    Its row is locked before any lane: an app that goes takes its lanes along.
+    """
+    query = select(apps).where(apps.c.id == app_id)
+    if locked:
+        query = query.with_for_update()
+    row = (await tx.connection.execute(query)).one_or_none()
     return None if row is None else AppRecord(*row)
 
 

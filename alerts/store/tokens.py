@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Select, func, or_, select
 
 from alerts.domain.grades import Grade, SourceName, TokenId
-from alerts.store.engine import Transaction, execute_many, insert_into
+from alerts.store.engine import Transaction, execute_many, in_chunks, insert_into
 from alerts.store.ratings import NAMED_TOKENS
 from alerts.store.rows import record_of
 from alerts.store.tables import tokens
@@ -22,6 +23,13 @@ class TokenRecord:
     symbol: str
     name: str
     first_seen_at: datetime
+
+
+class Bearer(NamedTuple):
+    """A token that bears a symbol."""
+
+    id: TokenId
+    name: str
 
 
 async def save_tokens(
@@ -73,10 +81,16 @@ async def find_token(tx: Transaction, token: str) -> TokenRecord | None:
     return None if row is None else record_of(row, TokenRecord)
 
 
-async def tokens_by_symbol(tx: Transaction, symbol: str) -> list[TokenRecord]:
-    """All tokens that bear a symbol, whatever its case, at most 50."""
-    query = _tokens().where(tokens.c.symbol_folded == fold(symbol)).order_by(tokens.c.id).limit(50)
-    return [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
+async def bearers_of(tx: Transaction, symbols: Iterable[str]) -> dict[str, list[Bearer]]:
+    """The tokens that bear each of these symbols, in order of identity. symbols: folded."""
+    found: dict[str, list[Bearer]] = {}
+    columns = tokens.c
+    for chunk in in_chunks(sorted(set(symbols))):
+        query = select(columns.symbol_folded, columns.id, columns.name)
+        query = query.where(columns.symbol_folded.in_(chunk)).order_by(columns.id)
+        for row in await tx.connection.execute(query):
+            found.setdefault(row.symbol_folded, []).append(Bearer(row.id, row.name))
+    return found
 
 
 async def all_symbols(tx: Transaction) -> list[str]:

@@ -1,7 +1,6 @@
 """Endpoints: made, changed, rotated, paused, deleted, each on behalf of its app."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +9,6 @@ from sqlalchemy import Table, func, select
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import DisableReason, EndpointState, State
-from alerts.domain.grades import source_name
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Filter
 from alerts.errors import Conflict, InvalidInput, NotFound
@@ -18,10 +16,8 @@ from alerts.pipeline.access import create_app
 from alerts.pipeline.endpoints import (
     change_endpoint,
     enable,
-    known_token,
     pause,
     remove,
-    resolve_tokens,
     rotate_secret,
 )
 from alerts.pipeline.replay import send_test
@@ -39,7 +35,6 @@ from alerts.store.tables import (
     subscriptions,
 )
 from tests.pipeline.conftest import (
-    SOURCE,
     day,
     dispatch,
     log_of,
@@ -63,11 +58,6 @@ async def now_of(services: Services, endpoint_id: str) -> EndpointRecord:
 async def count(services: Services, table: Table) -> int:
     async with services.store.read() as tx:
         return (await tx.connection.execute(select(func.count()).select_from(table))).scalar_one()
-
-
-async def resolve(services: Services, names: Sequence[str] | None) -> object:
-    async with services.store.read() as tx:
-        return await resolve_tokens(tx, names)
 
 
 async def test_an_address_and_a_secret_are_not_readable_in_the_database(
@@ -104,51 +94,6 @@ async def test_a_url_that_must_not_be_sent_to_is_refused(services: Services) -> 
         await subscribe(services, "http://169.254.169.254/latest")
 
     assert refused.value.field == "url"
-
-
-class TestTokens:
-    async def test_identities_and_symbols_are_resolved_each_once(self, services: Services) -> None:
-        await push(services, day(0), {"a": 50, "b": 50})
-
-        assert await resolve(services, ["B", "$a", "demo:a", "demo:unseen"]) == (
-            token("a"),
-            token("b"),
-            token("unseen"),
-        )
-        assert await resolve(services, None) is None
-
-    async def test_a_symbol_of_several_tokens_is_refused_with_its_candidates(
-        self, services: Services
-    ) -> None:
-        await push(services, day(0), {"btc": 50})
-        await push(services, day(0), {"btc": 50}, source=source_name("other"))
-
-        with pytest.raises(InvalidInput) as refused:
-            await resolve(services, ["demo:a", "BTC"])
-
-        assert refused.value.field == "filter.tokens[1]"
-        assert refused.value.candidates == ("demo:btc (btc)", "other:btc (btc)")
-
-    async def test_an_unknown_symbol_is_refused_with_the_nearest(self, services: Services) -> None:
-        await push(services, day(0), {"bitcoin": 50, "litecoin": 50, "zzz": 50})
-
-        with pytest.raises(InvalidInput) as refused:
-            await resolve(services, ["bitcoyn"])
-
-        assert refused.value.candidates[0] == "BITCOIN"
-        assert "ZZZ" not in refused.value.candidates
-
-    async def test_no_tokens_at_all_is_a_mistake(self, services: Services) -> None:
-        with pytest.raises(InvalidInput):
-            await resolve(services, [])
-
-    async def test_a_token_to_be_shown_must_have_been_seen(self, services: Services) -> None:
-        await push(services, day(0), {"a": 50})
-
-        async with services.store.read() as tx:
-            assert await known_token(tx, "A") == token("a")
-            with pytest.raises(NotFound):
-                await known_token(tx, f"{SOURCE}:unseen")
 
 
 class TestStates:

@@ -22,7 +22,6 @@ from alerts.api.schemas.deliveries import (
     Rotation,
 )
 from alerts.api.schemas.endpoints import Endpoint
-from alerts.api.schemas.filters import MOST_TOKENS
 from alerts.api.views import view_endpoint
 from alerts.bootstrap import Services
 from alerts.channels.signing import format_secret
@@ -32,6 +31,7 @@ from alerts.errors import Conflict, InvalidInput
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline import replay as again
 from alerts.pipeline.access import Principal
+from alerts.pipeline.naming import MOST_TOKENS, resolve_token
 from alerts.store.deliveries import DeliveryRecord
 from alerts.store.endpoints import EndpointRecord
 
@@ -223,7 +223,7 @@ def _with_tokens(old: EndpointRecord, tokens: tuple[TokenId, ...]) -> EndpointRe
 
 async def _resolve(token: str, services: Services) -> TokenId:
     async with services.store.read() as tx:
-        return await desk.resolve_token(tx, token)
+        return await resolve_token(tx, token)
 
 
 async def _changed(

@@ -18,7 +18,7 @@ from alerts.api.schemas.deliveries import (
 )
 from alerts.domain.deliveries import EndReason, Reason, SkipReason, State
 from alerts.errors import NotFound
-from alerts.pipeline.endpoints import resolve_token
+from alerts.pipeline.naming import resolve_token
 from alerts.pipeline.replay import resend
 from alerts.store.deliveries import LogFilter, find_delivery, list_attempts, list_deliveries
 

@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1/endpoints", tags=["Endpoints"])
     "",
     status_code=201,
     openapi_extra=takes(NewEndpoint),
-    responses=refuses(400, 409, 413, 422),
+    responses=refuses(400, 404, 409, 413, 422),
 )
 async def create_endpoint(
     *,

@@ -12,7 +12,7 @@ from alerts.api.schemas.base import KindName
 from alerts.api.schemas.events import Event, Feed
 from alerts.domain.events import EventType
 from alerts.errors import CursorExpired, NotFound
-from alerts.pipeline.endpoints import resolve_token
+from alerts.pipeline.naming import resolve_token
 from alerts.store.engine import Transaction
 from alerts.store.events import (
     EventRecord,

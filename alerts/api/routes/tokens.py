@@ -15,7 +15,7 @@ from alerts.bootstrap import Services
 from alerts.domain.events import rfc3339
 from alerts.domain.grades import Kind, SourceName, TokenId
 from alerts.errors import InvalidInput, NotFound
-from alerts.pipeline.endpoints import known_token
+from alerts.pipeline.naming import known_token
 from alerts.store.engine import Transaction
 from alerts.store.ratings import Observation, list_history, load_ratings
 from alerts.store.tokens import TokenRecord, find_token, list_tokens

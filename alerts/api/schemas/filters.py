@@ -10,8 +10,8 @@ from alerts.api.schemas.base import Answer, Body, KindName, Line
 from alerts.domain.events import SUBSCRIBABLE, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
+from alerts.pipeline.naming import MOST_TOKENS
 
-MOST_TOKENS: Final = 10_000
 _TYPE_NAMES: Final = [event_type.value for event_type in SUBSCRIBABLE]
 _KINDS: Final = [kind.value for kind in Kind]
 
