@@ -53,20 +53,18 @@ async def caller(
 
     Raises Denied, RateLimited, and for a request that came before whatever `claim` does.
     """
-    principal = await identify(request, services, wanted=wanted, credentials=credentials)
+    principal = await identify(request, services, credentials)
     await gate_of(request).admit(request, principal)
+    for scope in wanted.scopes:
+        principal.require(Scope(scope))
     await claim(request, principal, services)
     return principal
 
 
 async def identify(
-    request: Request,
-    services: Services,
-    *,
-    wanted: SecurityScopes,
-    credentials: HTTPAuthorizationCredentials | None,
+    request: Request, services: Services, credentials: HTTPAuthorizationCredentials | None
 ) -> Principal:
-    """Whoever holds the key presented, if it has these scopes. Raises Denied, RateLimited."""
+    """Whoever holds the key presented. Raises Denied, RateLimited."""
     if credentials is None:
         problem = "say who you are: `Authorization: Bearer <key>`"
         raise Denied(problem, authenticated=False)
@@ -79,8 +77,6 @@ async def identify(
         await gate.note(request, presented, is_right=False)
         raise
     await gate.note(request, presented, is_right=True)
-    for scope in wanted.scopes:
-        principal.require(Scope(scope))
     return principal
 
 

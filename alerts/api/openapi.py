@@ -54,6 +54,11 @@ _QUOTA: Final = {
         "example": '"key";r=99;t=1',
     },
 }
+_CHALLENGE: Final = {
+    "description": "How to say who you are.",
+    "schema": {"type": "string"},
+    "example": "Bearer",
+}
 _SAYS_WHEN: Final = frozenset({"409", "429", "503"})
 _ANSWERED_ID: Final = {
     "description": "The request's id, as our logs have it.",
@@ -131,6 +136,8 @@ def _head(path: str, operation: Operation) -> None:
         headers["X-Request-Id"] = _ANSWERED_ID
         if status in _SAYS_WHEN:
             headers["Retry-After"] = _RETRY_AFTER
+        if status == "401":
+            headers["WWW-Authenticate"] = _CHALLENGE
         if operation.get("security") and path != "/metrics" and status != "401":
             headers.update(_QUOTA)
 

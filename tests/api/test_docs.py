@@ -48,6 +48,34 @@ def test_every_call_says_what_it_does_and_how_it_refuses(document: dict[str, Any
                 assert set(response["content"]) == {"application/problem+json"}, name
 
 
+# What the server itself says, and the framework.
+UNSAID = {"date", "content-length", "content-type", "allow"}
+
+
+async def test_an_answer_bears_no_header_that_the_document_does_not_tell_of(
+    lone_api: Api, document: dict[str, Any]
+) -> None:
+    key = await lone_api.member("tenant")
+    again = {"idempotency-key": "k"}
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("GET", "/healthz", {"key": None}),
+        ("GET", "/v1/endpoints", {"key": key}),
+        ("GET", "/v1/endpoints", {"key": None}),
+        ("POST", "/v1/endpoints", {"key": key, "json": {}, "headers": again}),
+        ("POST", "/v1/endpoints", {"key": key, "json": {}, "headers": again}),
+        ("POST", "/v1/endpoints", {"key": key, "json": {"url": ""}, "headers": again}),
+        ("POST", "/v1/apps", {"json": {"name": "one"}, "headers": again}),
+        ("POST", "/v1/apps", {"json": {"name": "one"}, "headers": again}),
+        ("POST", "/v1/apps", {"key": key, "json": {"name": "one"}}),
+    ]
+    for method, path, more in calls:
+        answer = await lone_api.call(method, path, **more)
+
+        said = document["paths"][path][method.lower()]["responses"][str(answer.status_code)]
+        told = {name.lower() for name in said["headers"]}
+        assert set(answer.headers) - UNSAID <= told, (method, path, answer.status_code)
+
+
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     named = set(re.findall(r"#/components/schemas/([^'\"]+)", str(document)))

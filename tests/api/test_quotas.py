@@ -62,6 +62,16 @@ async def test_refusals_count_and_bear_the_headers_too(few: Api) -> None:
     problem(await few.get(PATH, key=key), 429, "rate-limited")
 
 
+async def test_a_call_that_a_key_may_not_make_is_counted_too(few: Api) -> None:
+    key = await few.key(await few.app("tenant"), "read")
+
+    answers = [await few.post("/v1/cycles", key=key) for _ in range(2)]
+
+    problem(answers[0], 403, "forbidden")
+    assert answers[0].headers["ratelimit"] == '"key";r=0;t=100'
+    problem(answers[1], 429, "rate-limited")
+
+
 async def test_the_operator_s_own_key_and_what_watches_the_service_are_not_counted(
     few: Api,
 ) -> None:
@@ -105,6 +115,7 @@ async def guess(api: Api, count: int, **headers: str) -> list[httpx.Response]:
 async def test_an_address_with_too_many_wrong_keys_is_not_even_looked_at(lone_api: Api) -> None:
     known, other = [await lone_api.member(name) for name in ("known", "other")]
     assert (await lone_api.get(PATH, key=known)).status_code == 200
+    assert (await lone_api.get("/metrics", key=METRICS_TOKEN)).status_code == 200
 
     answers = await guess(lone_api, STRANGERS.burst + 15)
 
@@ -114,6 +125,7 @@ async def test_an_address_with_too_many_wrong_keys_is_not_even_looked_at(lone_ap
     assert int(refused.headers["retry-after"]) >= 1
     # A key that was right before is let in from the same address; one nobody has seen is not.
     assert (await lone_api.get(PATH, key=known)).status_code == 200
+    assert (await lone_api.get("/metrics", key=METRICS_TOKEN)).status_code == 200
     problem(await lone_api.get("/metrics", key="gb_guess"), 429, "rate-limited")
     problem(await lone_api.get(PATH, key=other), 429, "rate-limited")
 

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alerts.api.deps import KEY, Bell, identify
+from alerts.api.deps import KEY, Bell, gate_of, identify
 from alerts.api.docs import refusal, secured
 from alerts.api.meters import CONTENT_TYPE, Meters
 from alerts.api.problem_kinds import ProblemKind
@@ -35,13 +35,17 @@ async def may_measure(
     scopes: SecurityScopes,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(KEY)],
 ) -> None:
-    """Let in the metrics token, where one is set, and `admin` keys. Raises Denied."""
+    """Let in the metrics token, where one is set, and `admin` keys. Raises Denied, RateLimited."""
     token = services.settings.metrics_token.get_secret_value()
     if token and credentials is not None:
-        presented = hash_key(credentials.credentials)
-        if hmac.compare_digest(presented, hash_key(token)):
+        presented, gate = credentials.credentials, gate_of(request)
+        await gate.face(request, presented)
+        if hmac.compare_digest(hash_key(presented), hash_key(token)):
+            await gate.note(request, presented, is_right=True)
             return
-    await identify(request, services, wanted=scopes, credentials=credentials)
+    principal = await identify(request, services, credentials)
+    for scope in scopes.scopes:
+        principal.require(Scope(scope))
 
 
 @router.get("/healthz")
