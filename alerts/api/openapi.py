@@ -14,6 +14,7 @@ from alerts.api.schemas.base import EXAMPLE_REQUEST, Answer, Problem
 Operation = dict[str, Any]
 
 _REF: Final = "#/components/schemas/"
+# No examples of what a caller makes up: the page would send them with every try.
 _REQUEST_ID: Final = {
     "name": "X-Request-Id",
     "in": "header",
@@ -21,7 +22,6 @@ _REQUEST_ID: Final = {
     "description": "What you call this request: letters, digits and `._~:/+=@-`, up to 128. "
     "Without one we make it up.",
     "schema": {"type": "string", "maxLength": 128},
-    "example": EXAMPLE_REQUEST,
 }
 _IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
@@ -30,7 +30,6 @@ _IDEMPOTENCY_KEY: Final = {
     "description": "Makes it safe to send this request again: new for each request (a UUID does), "
     "and the same each time it is tried. 1–255 printable ASCII characters, quoted or not.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
-    "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
 }
 _REPLAYED: Final = {
     "description": "`true`: this request was answered before, and this is what was said then.",
