@@ -11,7 +11,7 @@ from alerts.api.schemas.endpoints import EndpointChange
 from alerts.api.schemas.filters import NewDigest
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import Filter
-from alerts.errors import InvalidInput
+from alerts.errors import InvalidInput, Undecryptable
 from alerts.pipeline.endpoints import Desk, seal_headers
 from alerts.pipeline.naming import resolve_tokens
 from alerts.pipeline.vault import Vault
@@ -57,7 +57,10 @@ class Merge:
         return self.change.filter.tokens
 
     def _merged_headers(self, old: EndpointRecord) -> bytes | None:
-        known = {} if old.headers is None else dict(self.vault.headers(old.headers))
+        try:
+            known = {} if old.headers is None else dict(self.vault.headers(old.headers))
+        except Undecryptable:
+            known = {}  # what nobody can read any more is replaced
         changed = {name.lower(): value for name, value in self.change.headers.items()}
         merged = {name: value for name, value in (known | changed).items() if value is not None}
         return seal_headers(self.desk.store.cipher, self.desk.vet_headers(merged))

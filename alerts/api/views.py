@@ -1,14 +1,22 @@
 """Views: what is stored of an endpoint, put together as its owner sees it."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from alerts.api.schemas.endpoints import Endpoint
 from alerts.api.schemas.health import EndpointHealth
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import Channel
 from alerts.domain.health import Health
+from alerts.errors import Undecryptable
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.health import read_health
+
+UNREADABLE: Final = (
+    "its URL or headers cannot be read, for the key they were encrypted with is gone: nothing is "
+    "sent until the operator gives it back, or you set `url` and `headers` again and rotate the "
+    "secret with `overlap_seconds` 0"
+)
 
 
 def view_new(services: Services, record: EndpointRecord) -> Endpoint:
@@ -35,7 +43,10 @@ async def view_endpoints(services: Services, records: Sequence[EndpointRecord]) 
 
 
 def _view(services: Services, record: EndpointRecord, health: EndpointHealth) -> Endpoint:
-    destination = services.rules.vault.destination(record, ())
+    try:
+        destination = services.rules.vault.destination(record, ())
+    except Undecryptable:
+        return Endpoint.of(record, url=None, headers={}, health=health, problem=UNREADABLE)
     return Endpoint.of(
         record,
         url=destination.address if record.channel is Channel.WEBHOOK else None,

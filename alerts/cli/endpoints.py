@@ -262,10 +262,10 @@ def _line(view: dict[str, Any]) -> dict[str, Any]:
     tokens = wanted["tokens"]
     return {
         **view,
-        "to": masked(view["url"]) if view["url"] else None,
+        "to": masked(view["url"]) if view["url"] else "unreadable" if view["problem"] else None,
         "breaker": view["health"]["state"],
         "success": _percent(view["health"]["success_share"]),
-        "tokens": "all" if tokens is None else len(tokens) if len(tokens) > 1 else tokens[0],
+        "tokens": "all" if tokens is None else tokens[0] if len(tokens) == 1 else len(tokens),
         "kinds": wanted["kinds"],
         "types": [name.partition(".")[2] for name in wanted["types"]],
     }

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from alerts.store.cipher import new_encryption_key
 from tests.cli.conftest import Operator
 
 URL = "https://example.com/hook/very-secret-path"
@@ -43,6 +44,21 @@ def test_a_table_of_endpoints_leaves_out_paths_and_the_values_of_headers(
     assert "https://example.com/…" in listed
     assert "very-secret-path" not in listed
     assert "a-secret-value" not in operator.does("endpoint", "list", "--json")
+
+
+def test_one_that_cannot_be_read_is_marked_and_hides_no_other(operator: Operator) -> None:
+    kept = operator.settings["ENCRYPTION_KEYS"]
+    operator.does("endpoint", "add", URL)
+    operator.settings["ENCRYPTION_KEYS"] = f"{new_encryption_key()},{kept}"
+    lost = operator.reads("endpoint", "add", f"{URL}/lost")["id"]
+    operator.settings["ENCRYPTION_KEYS"] = kept
+
+    listed = operator.does("endpoint", "list")
+    shown = operator.does("endpoint", "show", lost)
+
+    assert re.search(rf"^{lost} +webhook +unreadable ", listed, re.MULTILINE)
+    assert "https://example.com/…" in listed
+    assert "cannot be read" in shown
 
 
 def test_an_endpoint_is_shown_with_how_it_does(operator: Operator) -> None:

@@ -40,6 +40,7 @@ _ENDPOINT: Final[dict[str, Any]] = {
     "app_id": EXAMPLE_APP,
     "channel": "webhook",
     "url": _URL,
+    "problem": None,
     "description": "production",
     "state": "active",
     "disabled_reason": None,
@@ -148,7 +149,10 @@ class Endpoint(Answer):
     id: str
     app_id: str
     channel: Channel
-    url: str | None = Field(description="null where the channel has none.")
+    url: str | None = Field(
+        description="null where the channel has none, and where it cannot be read."
+    )
+    problem: str | None = Field(description="Why nothing can be sent, and what mends it.")
     description: str
     state: EndpointState = Field(
         description="paused by you, disabled by us; news meanwhile is skipped, to be replayed."
@@ -173,6 +177,7 @@ class Endpoint(Answer):
         url: str | None,
         headers: Mapping[str, str],
         health: EndpointHealth,
+        problem: str | None = None,
     ) -> Self:
         """From the store's. url, headers: decrypted; header values do not get further than here."""
         tokens = record.filter.tokens
@@ -181,6 +186,7 @@ class Endpoint(Answer):
             app_id=record.app_id,
             channel=record.channel,
             url=url,
+            problem=problem,
             description=record.description,
             state=record.state,
             disabled_reason=record.disabled_reason,
