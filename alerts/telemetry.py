@@ -3,12 +3,13 @@
 Names are `noun.verb_past`; ids always, durations in `_ms`; never a secret, an address or a body.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import structlog
@@ -17,6 +18,8 @@ Facts = MutableMapping[str, Any]
 
 # Whatever a caller does by mistake, these never reach a log line.
 _SECRET_NAMES: Final = ("secret", "authorization", "api_key", "token_header", "password", "address")
+
+_encoder: Final = json.JSONEncoder(default=repr)
 
 
 class Step(StrEnum):
@@ -52,12 +55,12 @@ class LogFormat(StrEnum):
 
 def emit(step: Step, **facts: object) -> None:
     """Log one wide event."""
-    structlog.get_logger("gradebell").info(step.value, **facts)
+    _logger().info(step.value, **facts)
 
 
 def fail(step: Step, error: BaseException, **facts: object) -> None:
     """Log that something broke that should not, with its traceback."""
-    structlog.get_logger("gradebell").error(step.value, exc_info=error, **facts)
+    _logger().error(step.value, exc_info=error, **facts)
 
 
 def about(**facts: str) -> AbstractContextManager[None]:
@@ -74,7 +77,7 @@ def configure(
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     renderer: Any = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(serializer=_as_json)
         if log_format is LogFormat.JSON
         # The default one prints the values of all variables, secrets among them.
         else structlog.dev.ConsoleRenderer(
@@ -97,7 +100,18 @@ def configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    _logger.cache_clear()
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
+
+
+@cache
+def _logger() -> Any:  # noqa: ANN401 - made by structlog out of what is configured.
+    """Made once, for a line is written for every attempt."""
+    return structlog.get_logger("gradebell").bind()
+
+
+def _as_json(facts: Facts, **_: object) -> str:
+    return _encoder.encode(facts)
 
 
 def _redact(_logger: object, _method: str, facts: Facts) -> Facts:
