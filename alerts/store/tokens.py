@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, or_, select
 
 from alerts.domain.grades import Grade, SourceName, TokenId
 from alerts.store.engine import Transaction, execute_many, in_chunks, insert_into
 from alerts.store.ratings import NAMED_TOKENS
 from alerts.store.rows import record_of
 from alerts.store.tables import tokens
+
+# What a token is called, which may change.
+_LABELS: Final = ("symbol", "symbol_folded", "name", "search_text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ async def save_tokens(
             "symbol": grade.symbol,
             "symbol_folded": fold(grade.symbol),
             "name": grade.name,
+            "search_text": "\n".join((grade.token, grade.symbol, grade.name)).casefold(),
             "first_seen_at": now,
         }
         for grade in sorted(seen, key=lambda grade: grade.token)
@@ -57,8 +61,9 @@ async def save_tokens(
     if is_news:
         statement = statement.on_conflict_do_update(
             index_elements=["id"],
-            set_={"symbol": new.symbol, "symbol_folded": new.symbol_folded, "name": new.name},
-            where=or_(tokens.c.symbol != new.symbol, tokens.c.name != new.name),
+            set_={name: new[name] for name in _LABELS},
+            # An older release, running on this schema, leaves no search text.
+            where=or_(*(tokens.c[name] != new[name] for name in _LABELS)),
         )
     else:
         statement = statement.on_conflict_do_nothing()
@@ -106,13 +111,7 @@ async def list_tokens(
     if after is not None:
         query = query.where(tokens.c.id > after)
     if text:
-        query = query.where(
-            or_(
-                tokens.c.symbol_folded.contains(fold(text), autoescape=True),
-                func.lower(tokens.c.name).contains(text.lower(), autoescape=True),
-                tokens.c.id.contains(text, autoescape=True),
-            )
-        )
+        query = query.where(tokens.c.search_text.contains(fold(text), autoescape=True))
     return [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
 
 

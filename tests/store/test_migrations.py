@@ -5,15 +5,24 @@ import sys
 import warnings
 
 import structlog.testing
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select, text
 
 from alerts.domain.ids import HOUSE_APP
-from alerts.store.engine import create_engine
+from alerts.store.cipher import Cipher
+from alerts.store.engine import create_engine, open_store
 from alerts.store.migrate import migration_config, upgrade
 from alerts.store.tables import apps, metadata
+from alerts.store.tokens import list_tokens
+from tests.store.conftest import KEY, MachineClock
+
+TOKEN = """
+INSERT INTO tokens (id, source, symbol, symbol_folded, name, first_seen_at)
+VALUES ('demo:a', 'demo', 'ÄTH', 'äth', 'Ätherium', 0)
+"""
 
 
 def _difference(connection: Connection) -> list[object]:
@@ -56,6 +65,32 @@ async def test_upgrading_again_changes_nothing(empty_database_url: str) -> None:
     await upgrade(empty_database_url)
 
     assert await _of_database(empty_database_url) == before
+
+
+async def test_tokens_known_before_an_upgrade_are_found_after_it(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url)
+    async with engine.connect() as plain:
+        connection = await plain.execution_options(gradebell_writes=True)
+        async with connection.begin():
+            await connection.run_sync(_first_schema)
+            await connection.execute(text(TOKEN))
+    await engine.dispose()
+
+    await upgrade(empty_database_url)
+
+    clock, cipher = MachineClock(), Cipher([KEY])
+    async with (
+        open_store(empty_database_url, clock=clock, cipher=cipher) as store,
+        store.read() as tx,
+    ):
+        tokens = await list_tokens(tx, text="ÄTHERIUM", after=None, limit=2)
+    assert [token.id for token in tokens] == ["demo:a"]
+
+
+def _first_schema(connection: Connection) -> None:
+    config = migration_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "0001")
 
 
 async def test_a_database_of_a_newer_release_is_left_as_it_is(empty_database_url: str) -> None:

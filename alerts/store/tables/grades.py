@@ -153,6 +153,8 @@ tokens = Table(
     Column("symbol_folded", String(120), nullable=False, index=True),
     Column("name", String(120), nullable=False),
     Column("first_seen_at", Instant, nullable=False),
+    # Identity, symbol and name, folded: the two databases fold no letters alike but ASCII.
+    Column("search_text", Text, nullable=False, server_default=""),
 )
 
 

@@ -18,6 +18,7 @@ def upgrade() -> None:
     _stored_answers()
     _health()
     _corrections()
+    _search_texts()
 
 
 def _lanes() -> None:
@@ -109,3 +110,17 @@ def _corrections() -> None:
         sqlite_where=sa.text("corrects IS NOT NULL"),
         postgresql_where=sa.text("corrects IS NOT NULL"),
     )
+
+
+def _search_texts() -> None:
+    """What tokens are found by, folded."""
+    op.add_column("tokens", sa.Column("search_text", sa.Text(), nullable=False, server_default=""))
+    names = ("id", "symbol", "name", "search_text")
+    tokens = sa.table("tokens", *(sa.column(name, sa.Text()) for name in names))
+    rows = [
+        {"of": row.id, "folded": "\n".join(row).casefold()}
+        for row in op.get_bind().execute(sa.select(*[tokens.c[name] for name in names[:3]]))
+    ]
+    if rows:
+        folded = tokens.update().where(tokens.c.id == sa.bindparam("of"))
+        op.get_bind().execute(folded.values(search_text=sa.bindparam("folded")), rows)

@@ -1,0 +1,64 @@
+"""Tokens are found by a part of what they are called, alike on both databases."""
+
+import pytest
+
+from alerts.domain.grades import read_grade, source_name
+from alerts.store.engine import Store
+from alerts.store.tokens import list_tokens, save_tokens
+
+SOURCE = source_name("demo")
+# By id: symbol and name.
+CALLED = {
+    "Upper1": ("BTC", "Bitcoin"),
+    "two": ("ÄTH", "Ätherium"),
+    "three": ("ΣΊΣ", "ΣΊΣΥΦΟΣ"),
+    "four": ("STR", "Große Straße"),
+    "five": ("İST", "100 %_sure"),
+    "six": ("ЯЩЖ", "Монета"),
+}
+
+
+async def save(store: Store, called: dict[str, tuple[str, str]]) -> None:
+    grades = [
+        read_grade(SOURCE, {"token_id": token, "symbol": symbol, "name": name, "score": 1})
+        for token, (symbol, name) in called.items()
+    ]
+    async with store.write() as tx:
+        await save_tokens(tx, SOURCE, grades, is_news=True)
+
+
+async def found(store: Store, text: str) -> list[str]:
+    async with store.read() as tx:
+        tokens = await list_tokens(tx, text=text, after=None, limit=50)
+    return [token.id.partition(":")[2] for token in tokens]
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ("bitCOIN", "Upper1"),
+        ("$btc", "Upper1"),
+        ("DEMO:uPPER", "Upper1"),
+        ("ätherium", "two"),
+        ("ÄTHERIUM", "two"),
+        ("σίσυφος", "three"),
+        ("σίσ", "three"),
+        ("STRASSE", "four"),
+        ("große", "four"),
+        ("%_SURE", "five"),
+        ("монета", "six"),
+        ("ящж", "six"),
+    ],
+)
+async def test_case_does_not_matter_in_any_alphabet(store: Store, text: str, token: str) -> None:
+    await save(store, CALLED)
+
+    assert await found(store, text) == [token]
+
+
+async def test_a_token_is_found_by_its_new_name_alone(store: Store) -> None:
+    await save(store, {"one": ("OLD", "Älteres")})
+    await save(store, {"one": ("NEW", "Ändern")})
+
+    assert await found(store, "ÄLTERES") == []
+    assert await found(store, "ÄNDERN") == ["one"]
