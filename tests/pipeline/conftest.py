@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Column, Table, select, type_coerce, update
+from sqlalchemy import BigInteger, Column, Table, select, text, type_coerce, update
 
 from alerts.bootstrap import Services, open_services
 from alerts.channels.guard import Lookup, system_lookup
@@ -251,6 +251,25 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
         while not await condition():  # noqa: ASYNC110 - what changes is in the database.
             await asyncio.sleep(0.005)
+
+
+async def somebody_waits(services: Services) -> None:
+    """Return once a connection waits for a lock that another holds.
+
+    SQLite does not say so; there every writer waits for the one before, from its first statement.
+    """
+    if services.store.engine.dialect.name == "sqlite":
+        return
+    blocked = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    async def is_so() -> bool:
+        async with services.store.read() as tx:
+            return bool((await tx.connection.execute(blocked)).scalar_one())
+
+    await until(is_so)
 
 
 async def finished(*tasks: "asyncio.Task[Any]") -> None:

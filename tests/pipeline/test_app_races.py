@@ -16,7 +16,7 @@ from alerts.store.answers import Keep
 from alerts.store.apps import delete_app, find_app
 from alerts.store.engine import Transaction
 from alerts.store.tables import apps, endpoint_secrets, endpoints, keys, lanes, subscriptions
-from tests.pipeline.conftest import WAIT_SECONDS, OpenServices, finished
+from tests.pipeline.conftest import WAIT_SECONDS, OpenServices, finished, somebody_waits
 
 Make = Callable[[Services, str, Keep[object]], Coroutine[object, object, object]]
 
@@ -72,7 +72,7 @@ async def test_what_was_made_just_before_goes_with_the_app(
         await made.wait()
     removing = asyncio.create_task(remove_app(app.id, store=second.store))
     try:
-        await others_had_their_turn(first)
+        await somebody_waits(first)
         may_commit.set()
         await making
         await removing
@@ -92,16 +92,9 @@ async def test_nothing_is_made_for_an_app_that_is_going(
         await find_app(tx, app.id, locked=True)
         await delete_app(tx, app.id)
         making = asyncio.create_task(make(second, app.id, keep_nothing))
-        await others_had_their_turn(first)
+        await somebody_waits(first)
 
     with pytest.raises(NotFound):
         await making
 
     assert await left_over(first) == {}
-
-
-async def others_had_their_turn(services: Services) -> None:
-    """Whoever has been started has come to its lock, as far as that can be seen from here."""
-    for _ in range(30):
-        async with services.store.read() as tx:
-            await tx.connection.execute(select(apps.c.id))

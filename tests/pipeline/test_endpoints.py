@@ -39,6 +39,7 @@ from tests.pipeline.conftest import (
     dispatch,
     log_of,
     push,
+    somebody_waits,
     subscribe,
     token,
     upgrade_tokens,
@@ -225,8 +226,7 @@ class TestDeletion:
             removing = asyncio.create_task(
                 remove(made.endpoint.id, app_id=None, desk=services.desk)
             )
-            for _ in range(20):
-                await now_of(services, made.endpoint.id)
+            await somebody_waits(services)
             await disable_endpoint(tx, made.endpoint.id, DisableReason.GONE)
 
         await removing
