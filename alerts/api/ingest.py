@@ -8,14 +8,15 @@ import msgspec
 
 from alerts.api.bodies import NumberTooLarge, decode_json, nearest_name, object_of
 from alerts.domain.grades import (
+    SHOWN_ID_LENGTH,
     Grade,
     Kind,
     Reading,
     RejectedRow,
     SourceName,
-    clean_label,
     read_as_of,
     read_grade,
+    shown_id,
     source_name,
     unique,
 )
@@ -32,7 +33,6 @@ THREAD_BYTES: Final = 30_000
 _FIELDS: Final = ("source", "kind", "as_of", "complete", "grades")
 _ROW_FIELDS: Final = ("token_id", "symbol", "name", "score", "class", "components")
 _KNOWN_ROW_FIELDS: Final = frozenset(_ROW_FIELDS)
-_SHOWN_ID: Final = 64
 
 _raw_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
@@ -86,7 +86,8 @@ def _judge(
         try:
             read.append((number, _grade(source, row)))
         except InvalidInput as error:
-            rejected.append(RejectedRow(number, _shown_id(row), str(error)))
+            given = row.get("token_id") if isinstance(row, dict) else None
+            rejected.append(RejectedRow(number, shown_id(given), str(error)))
     grades, twins = unique(read)
     return grades, tuple(sorted((*rejected, *twins), key=lambda twin: twin.row))
 
@@ -100,7 +101,9 @@ def _grade(source: SourceName, row: object) -> Grade:
     if not _KNOWN_ROW_FIELDS.issuperset(row):
         stray = next(name for name in row if name not in _KNOWN_ROW_FIELDS)
         near = ", ".join(nearest_name(stray, _ROW_FIELDS))
-        raise InvalidInput(ascii(stray)[1:-1][:_SHOWN_ID], f"is not a field of a grade ({near})")
+        raise InvalidInput(
+            ascii(stray)[1:-1][:SHOWN_ID_LENGTH], f"is not a field of a grade ({near})"
+        )
     return read_grade(source, row)
 
 
@@ -136,15 +139,3 @@ def _text(value: object, field: str) -> str:
     if not isinstance(value, str):
         raise InvalidInput(field, "must be text")
     return value
-
-
-def _shown_id(row: object) -> str | None:
-    """The row's own id as far as it can be shown, in one short printable line."""
-    value = row.get("token_id") if isinstance(row, dict) else None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    shown = clean_label(str(value), field="token_id")
-    if shown is None:
-        return None
-    # A label may hold characters younger than the Unicode of this Python; an id never does.
-    return "".join(c if c.isprintable() else "\ufffd" for c in shown[:_SHOWN_ID])

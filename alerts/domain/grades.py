@@ -20,6 +20,7 @@ FUTURE_TOLERANCE = timedelta(hours=1)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 HIGHEST_SCORE: Final = 10_000
 LABEL_LENGTH = 120
+SHOWN_ID_LENGTH: Final = 64
 COMPONENT_LIMIT = 40
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -228,6 +229,22 @@ def clean_label(value: object, *, field: str) -> str | None:
         spaced = " ".join(value.split())
         value = "".join(c for c in spaced if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     return " ".join(value.split())[:LABEL_LENGTH].rstrip() or None
+
+
+def shown_id(value: object) -> str | None:
+    """The id of a rejected row as far as it can be shown, in one short printable line."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    shown = clean_label(str(value), field="token_id")
+    return None if shown is None else printable(shown[:SHOWN_ID_LENGTH])
+
+
+def printable(text: str) -> str:
+    """A text that every database and terminal takes: what cannot be shown is U+FFFD.
+
+    A label may hold characters younger than the Unicode of this Python; they go, too.
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _preference(grade: Grade) -> tuple[bool, int, str]:

@@ -18,6 +18,7 @@ from alerts.domain.grades import (
     SourceName,
     read_as_of,
     read_grade,
+    shown_id,
     unique,
 )
 from alerts.errors import InvalidInput, TooLarge
@@ -102,9 +103,7 @@ class _Cycles:
             key = _read_kind(record.get("kind")), self._read_date(record.get("as_of"))
             grade = read_grade(self.source, record)
         except InvalidInput as error:
-            token = record.get("token_id")
-            shown = str(token)[:64] if isinstance(token, str | int) else None
-            self._reject(RejectedRow(line, shown, str(error)))
+            self._reject(RejectedRow(line, shown_id(record.get("token_id")), str(error)))
         else:
             self.grades.setdefault(key, []).append((line, grade))
 

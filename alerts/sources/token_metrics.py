@@ -24,6 +24,7 @@ from alerts.domain.grades import (
     read_as_of,
     read_grade,
     read_score,
+    shown_id,
     unique,
 )
 from alerts.errors import InvalidInput
@@ -178,7 +179,7 @@ class TokenMetrics:
                     as_of = read_as_of(row[_DATE], latest=latest, field=_DATE)
                 grade = read_grade(self._name, _public_row(route, row))
             except InvalidInput as error:
-                rejected.append(RejectedRow(number, _shown_id(row), str(error)))
+                rejected.append(RejectedRow(number, shown_id(row.get("TOKEN_ID")), str(error)))
             else:
                 dated.setdefault(as_of, []).append((number, grade))
         grades = {}
@@ -258,11 +259,6 @@ def _component(value: object) -> str | int | float | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _shown_id(row: Mapping[str, object]) -> str | None:
-    value = row.get("TOKEN_ID")
-    return str(value)[:64] if isinstance(value, int | str) else None
 
 
 def _checked_tokens(tokens: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Row, delete, insert, select, update
 
-from alerts.domain.grades import Cycle, Grade, Kind, RejectedRow, SourceName
+from alerts.domain.grades import Cycle, Grade, Kind, RejectedRow, SourceName, printable
 from alerts.domain.ratings import HoldReason, graded_count
 from alerts.store.engine import Transaction
 from alerts.store.rows import record_of
@@ -99,8 +99,8 @@ async def insert_cycle(
                 {
                     "cycle_id": cycle_id,
                     "row": reject.row,
-                    "token_id": None if reject.token_id is None else reject.token_id[:120],
-                    "problem": reject.problem,
+                    "token_id": reject.token_id and printable(reject.token_id[:120]),
+                    "problem": printable(reject.problem),
                 }
                 for reject in kept.values()
             ],
