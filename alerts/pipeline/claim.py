@@ -17,7 +17,7 @@ from alerts.pipeline.consent import consent
 from alerts.pipeline.recover import recover
 from alerts.pipeline.vault import Vault
 from alerts.ports import Destination, Letter
-from alerts.store.endpoints import EndpointRecord, find_endpoints
+from alerts.store.endpoints import Recipient, find_recipients
 from alerts.store.engine import Transaction
 from alerts.store.lanes import hold, lease_lanes, release_lanes, set_next_slot
 from alerts.store.outbox import (
@@ -93,7 +93,7 @@ async def claim(
     if lost:
         await recover(tx, lost, repeatable=rules.repeatable, worker=rules.worker)
     ids = [lane.endpoint_id for lane in leased]
-    endpoints = await find_endpoints(tx, ids)
+    endpoints = await find_recipients(tx, ids)
     for state, reason in SKIPPED_WHILE.items():
         closed = [endpoint.id for endpoint in endpoints.values() if endpoint.state is state]
         await skip_waiting(tx, closed, reason)
@@ -120,13 +120,13 @@ async def claim(
     ]
 
 
-def _schedule(endpoint: EndpointRecord) -> RetrySchedule | None:
+def _schedule(endpoint: Recipient) -> RetrySchedule | None:
     seconds = endpoint.retry_schedule_seconds
     return None if seconds is None else RetrySchedule.of_seconds(seconds)
 
 
 async def _read_destinations(
-    tx: Transaction, lease_id: str, endpoints: Mapping[str, EndpointRecord], *, vault: Vault
+    tx: Transaction, lease_id: str, endpoints: Mapping[str, Recipient], *, vault: Vault
 ) -> dict[str, Destination]:
     """Where each endpoint is reached; lanes of those that cannot be read are given back."""
     secrets: dict[str, list[SecretRecord]] = {}
@@ -159,7 +159,7 @@ async def take(
     lease_id: str,
     quotas: Mapping[str, int],
     *,
-    endpoints: Mapping[str, EndpointRecord],
+    endpoints: Mapping[str, Recipient],
     rules: Rules,
 ) -> dict[str, list[Parcel]]:
     """Reserve and begin up to `quotas` deliveries of lanes we hold, by endpoint.
@@ -197,7 +197,7 @@ async def _begin(
     taken: Mapping[str, Sequence[Parcel]],
     *,
     lease_id: str,
-    endpoints: Mapping[str, EndpointRecord],
+    endpoints: Mapping[str, Recipient],
     rules: Rules,
 ) -> None:
     """Start what may be repeated, all at once; space out what is limited."""

@@ -9,7 +9,7 @@ from alerts.domain.events import EventType
 from alerts.domain.health import Advice, Health, advise, closed, may_call_for_advice, observe
 from alerts.domain.notices import endpoint_disabled_event, endpoint_failing_event
 from alerts.pipeline.tell import tell, to_app
-from alerts.store.endpoints import disable_endpoint, find_endpoints, webhook_endpoint_ids
+from alerts.store.endpoints import disable_endpoint, find_recipients, webhook_endpoint_ids
 from alerts.store.engine import Transaction
 from alerts.store.health import HeldLane, write_health
 from alerts.store.outbox import Waiting
@@ -46,7 +46,7 @@ async def ailing(tx: Transaction, attempts: Iterable[Tried]) -> set[str]:
 async def others_of(tx: Transaction, endpoint_ids: Iterable[str]) -> dict[str, list[str]]:
     """Who hears what befalls these: the other webhook endpoints of their apps."""
     told: dict[str, list[str]] = {}
-    for endpoint in (await find_endpoints(tx, endpoint_ids)).values():
+    for endpoint in (await find_recipients(tx, endpoint_ids)).values():
         ids = await webhook_endpoint_ids(tx, endpoint.app_id)
         told[endpoint.id] = [endpoint_id for endpoint_id in ids if endpoint_id != endpoint.id]
     return told
@@ -94,7 +94,7 @@ async def close_endpoint(
     """Close an endpoint and tell of it; False if it was not active. health: if it was failing."""
     if not await disable_endpoint(tx, endpoint_id, reason):
         return False
-    endpoint = (await find_endpoints(tx, [endpoint_id]))[endpoint_id]
+    endpoint = (await find_recipients(tx, [endpoint_id]))[endpoint_id]
     draft = endpoint_disabled_event(
         endpoint_id,
         endpoint.description,
@@ -125,7 +125,7 @@ async def _heed(
 
 async def _warn(tx: Transaction, endpoint_id: str, health: Health, *, told: Sequence[str]) -> bool:
     """Tell that an endpoint is failing; False if it is not active."""
-    endpoint = (await find_endpoints(tx, [endpoint_id]))[endpoint_id]
+    endpoint = (await find_recipients(tx, [endpoint_id]))[endpoint_id]
     if endpoint.state is not EndpointState.ACTIVE:
         return False
     draft = endpoint_failing_event(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from alerts.domain.events import Audience, AudienceKind, Draft
-from alerts.store.endpoints import find_endpoints, webhook_endpoint_ids
+from alerts.store.endpoints import find_recipients, webhook_endpoint_ids
 from alerts.store.engine import Transaction
 from alerts.store.events import append
 from alerts.store.fan_out import lock_lanes, owe
@@ -19,7 +19,7 @@ async def tell(tx: Transaction, letters: Sequence[tuple[Draft, Sequence[str]]]) 
         await lock_lanes(tx, endpoint_ids)
     records = await append(tx, [draft for draft, _ in letters])
     recipients = {draft.id: ids for draft, ids in letters}
-    endpoints = await find_endpoints(tx, endpoint_ids) if endpoint_ids else {}
+    endpoints = await find_recipients(tx, endpoint_ids) if endpoint_ids else {}
     pairs = [
         (record, endpoints[endpoint_id])
         for record in records

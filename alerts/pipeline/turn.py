@@ -12,7 +12,7 @@ from alerts.errors import StorageFailed
 from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, quota_of, take
 from alerts.pipeline.pace import Pace
 from alerts.ports import Clock, Destination
-from alerts.store.endpoints import find_endpoints
+from alerts.store.endpoints import find_recipients
 from alerts.store.engine import Store, Transaction
 from alerts.store.health import HeldLane
 from alerts.store.lanes import release_lanes, set_next_slot
@@ -133,7 +133,7 @@ async def refill(
             quotas.setdefault(turn.lease_id, {})[turn.endpoint_id] = room
     fresh: dict[str, list[Parcel]] = {}
     for lease_id, wanted in quotas.items():
-        endpoints = await find_endpoints(tx, wanted)
+        endpoints = await find_recipients(tx, wanted)
         going = {
             key: wanted[key]
             for key, endpoint in endpoints.items()

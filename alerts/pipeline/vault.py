@@ -7,7 +7,7 @@ import msgspec
 
 from alerts.ports import Destination, SigningSecret
 from alerts.store.cipher import Cipher
-from alerts.store.endpoints import EndpointRecord
+from alerts.store.endpoints import Recipient
 
 _headers = msgspec.json.Decoder(tuple[tuple[str, str], ...])
 
@@ -18,9 +18,7 @@ class Vault:
     def __init__(self, cipher: Cipher) -> None:
         self._decrypt = lru_cache(maxsize=4096)(cipher.decrypt)
 
-    def destination(
-        self, endpoint: EndpointRecord, secrets: Sequence[SigningSecret]
-    ) -> Destination:
+    def destination(self, endpoint: Recipient, secrets: Sequence[SigningSecret]) -> Destination:
         """An endpoint as a sender needs it."""
         headers = () if endpoint.headers is None else self.headers(endpoint.headers)
         return Destination(

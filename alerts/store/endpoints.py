@@ -1,7 +1,7 @@
 """Endpoints, their secrets and their subscriptions."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
@@ -42,11 +42,12 @@ from alerts.store.tables import (
 _LOOKUP_KEY: Final = "address_lookup"
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointRecord:
-    """An endpoint as stored. address and headers: ciphertext; `Destinations` reads them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """An endpoint as sending needs it; what it wants, which may name 10,000 tokens, is not here.
 
-    rate_limit: sends per second, None is unlimited. digest: the block as given, or None.
+    address and headers: ciphertext; the vault reads them.
+    rate_limit: sends per second, None is unlimited.
     retry_schedule_seconds: the wait before each attempt, None is the service's own.
     """
 
@@ -56,16 +57,25 @@ class EndpointRecord:
     address: bytes
     description: str
     state: EndpointState
-    disabled_reason: DisableReason | None
-    state_since: datetime
-    filter: Filter
-    digest: Mapping[str, object] | None
     rate_limit: float | None
     order: Order
     time_to_live_seconds: int
     retry_schedule_seconds: tuple[float, ...] | None
     headers: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointRecord(Recipient):
+    """An endpoint as stored. digest: the block as given, or None."""
+
+    disabled_reason: DisableReason | None
+    state_since: datetime
+    filter: Filter
+    digest: Mapping[str, object] | None
     created_at: datetime
+
+
+_RECIPIENT: Final = tuple(endpoints.c[field.name] for field in fields(Recipient))
 
 
 async def ensure_lookup_key(tx: Transaction, cipher: Cipher, fresh: bytes) -> bytes:
@@ -187,12 +197,13 @@ async def find_endpoint(
     return None if row is None else _endpoint(row)
 
 
-async def find_endpoints(tx: Transaction, ids: Iterable[str]) -> dict[str, EndpointRecord]:
-    """Endpoints by id."""
-    found: dict[str, EndpointRecord] = {}
+async def find_recipients(tx: Transaction, ids: Iterable[str]) -> dict[str, Recipient]:
+    """Endpoints by id, as sending needs them."""
+    found: dict[str, Recipient] = {}
     for chunk in in_chunks(list(ids)):
-        query = select(endpoints).where(endpoints.c.id.in_(chunk))
-        found |= {row.id: _endpoint(row) for row in await tx.connection.execute(query)}
+        query = select(*_RECIPIENT).where(endpoints.c.id.in_(chunk))
+        rows = await tx.connection.execute(query)
+        found |= {row.id: record_of(row, Recipient) for row in rows}
     return found
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 from alerts.domain.deliveries import EndpointState, SkipReason, State, Trigger
 from alerts.store.cycles import CycleRecord, CycleState, advance_fan_out
-from alerts.store.endpoints import EndpointRecord
+from alerts.store.endpoints import EndpointRecord, Recipient
 from alerts.store.engine import CHUNK_ROWS, Transaction, in_chunks, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.matching import corrections, matches, next_endpoints
@@ -139,7 +139,7 @@ async def cycles_to_fan_out(tx: Transaction) -> list[str]:
     return list((await tx.connection.execute(query)).scalars())
 
 
-async def owe(tx: Transaction, pairs: Sequence[tuple[EventRecord, EndpointRecord]]) -> None:
+async def owe(tx: Transaction, pairs: Sequence[tuple[EventRecord, Recipient]]) -> None:
     """Write the deliveries of these events to these endpoints and make their lanes due.
 
     An endpoint that is not active gets them as skipped: to be seen, and to be replayed.

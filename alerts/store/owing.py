@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from alerts.domain.deliveries import SKIPPED_WHILE, EndpointState, State, Trigger
 from alerts.domain.ids import DELIVERY, make_id
-from alerts.store.endpoints import EndpointRecord
+from alerts.store.endpoints import Recipient
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.fresh_ids import chance, fresh_id
@@ -29,7 +29,7 @@ from alerts.store.tables import deliveries, endpoints, events
 
 
 def owed(
-    event: EventRecord, endpoint: EndpointRecord, now: datetime, *, distinct: bytes
+    event: EventRecord, endpoint: Recipient, now: datetime, *, distinct: bytes
 ) -> dict[str, object]:
     """A delivery's row. distinct: ten random bytes, new for each."""
     skip = SKIPPED_WHILE.get(endpoint.state)

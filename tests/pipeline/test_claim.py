@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import EndpointState, Order
@@ -198,3 +198,19 @@ async def test_a_delivered_event_is_an_attempt_with_all_that_was_seen(
     assert len(attempt.secret_ids) == 1
     assert attempt.started_at <= attempt.ended_at
     assert receiver.requests[0].headers["x-team"] == "desk"
+
+
+async def test_sending_reads_no_filter_which_may_name_ten_thousand_tokens(
+    services: Services, receiver: Receiver
+) -> None:
+    names = [f"t{number}" for number in range(20)]
+    await subscribe(services, receiver.url())
+    await upgrade_tokens(services, names)
+    said: list[str] = []
+    engine = services.store.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+
+    await dispatch(services)
+
+    assert len(receiver.requests) == len(names)
+    assert [statement for statement in said if "endpoints.filter" in statement] == []

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from alerts.domain.deliveries import EndpointState, State
-from alerts.store.endpoints import find_endpoints
+from alerts.store.endpoints import find_recipients
 from alerts.store.tables import deliveries, lanes
 from tests.pipeline.conftest import (
     OpenServices,
@@ -261,7 +261,7 @@ async def test_a_410_that_comes_after_the_lane_went_to_another_closes_nothing(
     await slow
 
     async with first.store.read() as tx:
-        endpoint = (await find_endpoints(tx, [made.endpoint.id]))[made.endpoint.id]
+        endpoint = (await find_recipients(tx, [made.endpoint.id]))[made.endpoint.id]
     assert endpoint.state is EndpointState.ACTIVE
     (delivery,) = await log_of(first)
     assert delivery.state is State.DELIVERED

@@ -11,7 +11,7 @@ from alerts.bootstrap import Services
 from alerts.domain.deliveries import Answer, Channel, State
 from alerts.pipeline.endpoints import remove
 from alerts.ports import Destination, Letter
-from alerts.store.endpoints import find_endpoints
+from alerts.store.endpoints import find_recipients
 from alerts.store.outbox import start
 from alerts.store.tables import attempts, endpoints
 from tests.pipeline.conftest import (
@@ -196,7 +196,7 @@ async def test_an_endpoint_that_cannot_be_read_waits_and_keeps_nobody_else(
     sealed = await subscribe(services, receiver.url("/sealed"))
     await subscribe(services, receiver.url("/other"))
     async with services.store.read() as tx:
-        address = (await find_endpoints(tx, [sealed.endpoint.id]))[sealed.endpoint.id].address
+        address = (await find_recipients(tx, [sealed.endpoint.id]))[sealed.endpoint.id].address
     await _give_address(services, sealed.endpoint.id, b"made with a key we do not have")
     await upgrade_tokens(services, ["a"])
 

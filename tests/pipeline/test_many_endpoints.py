@@ -1,7 +1,7 @@
 """More endpoints than one statement takes: 32,767 parameters on PostgreSQL."""
 
 from alerts.bootstrap import Services
-from alerts.store.endpoints import find_endpoints
+from alerts.store.endpoints import find_recipients
 from alerts.store.fan_out import lock_lanes, make_due
 from tests.pipeline.conftest import lane_of, subscribe
 from tests.receiver import Receiver
@@ -20,7 +20,7 @@ async def test_forty_thousand_are_locked_made_due_and_found(
     async with services.store.write() as tx:
         await lock_lanes(tx, ids)
         await make_due(tx, ids, await tx.now())
-        found = await find_endpoints(tx, ids)
+        found = await find_recipients(tx, ids)
 
     assert before.due_at is None
     assert list(found) == [made.endpoint.id]
