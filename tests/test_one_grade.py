@@ -18,7 +18,8 @@ from alerts.pipeline.receive import receive
 from alerts.settings import Settings
 from alerts.store.cipher import new_encryption_key
 from alerts.store.cycles import Origin
-from alerts.store.deliveries import LogFilter, list_attempts, list_deliveries
+from alerts.store.deliveries import list_attempts
+from alerts.store.log import LogFilter, list_deliveries
 from tests.receiver import Receiver
 
 SOURCE = source_name("demo")

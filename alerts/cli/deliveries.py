@@ -1,5 +1,7 @@
 """`gradebell delivery …`, `replay` and `dispatch`: what was owed to whom, and what became of it."""
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -24,19 +26,36 @@ from alerts.domain.grades import Kind
 from alerts.domain.meanings import meaning_of
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.naming import resolve_token
 from alerts.pipeline.replay import replay as replay_endpoint
 from alerts.pipeline.replay import resend as resend_delivery
 from alerts.store.deliveries import (
     DeliveryRecord,
-    LogFilter,
     count_by_state,
     find_delivery,
     list_attempts,
-    list_deliveries,
 )
+from alerts.store.engine import Transaction
+from alerts.store.log import LogFilter, list_deliveries
+from alerts.store.log_lines import Place
 
 deliveries: Final = group("Deliveries: one event owed to one endpoint, and every try at it.")
 
+EndpointOption = Annotated[str | None, typer.Option(metavar="ID")]
+StateOption = Annotated[State | None, typer.Option()]
+ReasonOption = Annotated[str | None, typer.Option(help="Such as timeout, or paused.")]
+TokenOption = Annotated[
+    str | None, typer.Option(metavar="TOKEN", help="An id, or an unambiguous symbol.")
+]
+KindOption = Annotated[Kind | None, typer.Option()]
+CodeOption = Annotated[
+    int | None, typer.Option(metavar="STATUS", help="What the last attempt was answered with.")
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Events recorded at or after: RFC 3339, or a date."),
+]
+UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Events recorded before.")]
 DeliveryArgument = Annotated[str, typer.Argument(metavar="ID", help="The delivery's id, dlv_….")]
 
 
@@ -50,35 +69,40 @@ def add_to(app: typer.Typer) -> None:
 @command(deliveries, "list", example="gradebell delivery list --state dead --since 2026-11-01")
 def list_(
     *,
-    endpoint: Annotated[str | None, typer.Option(metavar="ID")] = None,
-    state: Annotated[State | None, typer.Option()] = None,
-    reason: Annotated[str | None, typer.Option(help="Such as timeout, or paused.")] = None,
-    token: Annotated[str | None, typer.Option(metavar="ID")] = None,
-    kind: Annotated[Kind | None, typer.Option()] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME")] = None,
+    endpoint: EndpointOption = None,
+    state: StateOption = None,
+    reason: ReasonOption = None,
+    token: TokenOption = None,
+    kind: KindOption = None,
+    code: CodeOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     app: AppOption = HOUSE,
     before: BeforeOption = None,
     limit: LimitOption = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List deliveries, newest first."""
+    """List deliveries, those of the newest event first."""
     wanted = LogFilter(
-        endpoint_id=endpoint,
-        state=state,
-        reason=reason,
-        token=token,
-        kind=kind,
-        since=None if since is None else read_time(since, field="since"),
+        endpoint, state, reason, token, kind, code, _moment(since, "since"), _moment(until, "until")
     )
 
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
         async with services.store.read() as tx:
-            found = await list_deliveries(tx, wanted, app_id=app_id, before=before, limit=limit)
-        columns = ("id", "event_type", "token", "kind", "state", "reason", "attempt_count")
-        shown = [_shown(record) for record in found]
+            found = await list_deliveries(
+                tx,
+                await _with_token(tx, wanted),
+                app_id=app_id,
+                before=None if before is None else await _place_of(tx, before, app_id),
+                limit=limit,
+            )
+        columns = ("id", "event_type", "token", "kind", "state", "reason", "status_code")
         rows(
-            shown, as_json=as_json, columns=(*columns, "created_at"), empty="There is no delivery."
+            [_shown(record) for record in found],
+            as_json=as_json,
+            columns=(*columns, "attempt_count", "created_at"),
+            empty="There is no delivery.",
         )
 
     run(work)
@@ -102,12 +126,12 @@ def show(
             fields(_shown(record) | {"attempts": tries}, as_json=True)
             return
         fields(_shown(record), as_json=False)
-        typer.echo()
         meaning = meaning_of(record.state, record.reason) if record.reason else None
         if meaning is not None:
-            typer.echo(f"{record.reason}: {meaning.means}\n{meaning.mends}\n")
-        columns = ("number", "started_at", "outcome", "reason", "status_code", "detail")
-        rows(tries, as_json=False, columns=columns, empty="It was not tried yet.")
+            typer.echo(f"\n{record.reason}: {meaning.means}\n{meaning.mends}")
+        for attempt in tries:
+            typer.echo()
+            fields(attempt, as_json=False)
 
     run(work)
 
@@ -182,6 +206,25 @@ def dispatch(
         said(f"Nothing is due. Deliveries in all: {counted or 'none'}.", states, as_json=as_json)
 
     run(work)
+
+
+def _moment(text: str | None, field: str) -> datetime | None:
+    return None if text is None else read_time(text, field=field)
+
+
+async def _with_token(tx: Transaction, wanted: LogFilter) -> LogFilter:
+    """The same with its token's id, whichever way it was named. Raises InvalidInput."""
+    if wanted.token is None:
+        return wanted
+    return replace(wanted, token=await resolve_token(tx, wanted.token))
+
+
+async def _place_of(tx: Transaction, delivery_id: str, app_id: str) -> Place:
+    """Where a delivery stands in the log. Raises NotFound."""
+    record = await find_delivery(tx, delivery_id, app_id=app_id)
+    if record is None:
+        raise NotFound("delivery", delivery_id)
+    return Place(record.sequence, record.endpoint_id)
 
 
 def _shown(record: DeliveryRecord) -> dict[str, Any]:

@@ -20,15 +20,9 @@ from alerts.ports import Destination, Letter
 from alerts.store.endpoints import Recipient, find_recipients
 from alerts.store.engine import Transaction
 from alerts.store.lanes import hold, lease_lanes, release_lanes, set_next_slot
-from alerts.store.outbox import (
-    Waiting,
-    apply_decisions,
-    reserve,
-    skip_waiting,
-    start,
-    supersede,
-)
+from alerts.store.outbox import Waiting, apply_decisions, reserve, start
 from alerts.store.secrets import SecretRecord, live_secrets
+from alerts.store.skips import skip_waiting, supersede
 from alerts.telemetry import Step, fail
 
 # Rounds of reserving in one transaction when all that was reserved turned out not to be wanted.

@@ -56,7 +56,13 @@ def _expired(waiting: Waiting) -> Decision:
 
 def _ended(waiting: Waiting, state: State, reason: SkipReason | EndReason) -> Decision:
     return Decision(
-        waiting.id, state, reason, waiting.position, waiting.interruptions, waiting.due_at
+        waiting.id,
+        state,
+        reason,
+        waiting.position,
+        waiting.interruptions,
+        waiting.due_at,
+        waiting.status_code,
     )
 
 

@@ -83,6 +83,7 @@ def _decision(one: Interrupted, now: datetime, repeatable: frozenset[Channel]) -
         verdict.position,
         one.interruptions + 1,
         verdict.due_at,
+        None,
     )
 
 

@@ -100,7 +100,7 @@ async def settle(
 async def _deliver_late(tx: Transaction, others: Sequence[Sent]) -> None:
     """Of lanes that are somebody else's by now only this is true: what was delivered, was."""
     late = [one for one in others if isinstance(one.answer.outcome, Delivered)]
-    await deliver_late(tx, [one.parcel.waiting.id for one in late])
+    await deliver_late(tx, {one.parcel.waiting.id: one.answer.trace.status_code for one in late})
     # What waited for one of them need not wait any longer.
     await make_due(tx, sorted({one.endpoint_id for one in late}), await tx.now())
 
@@ -120,7 +120,13 @@ async def _decide(tx: Transaction, ours: Sequence[Sent], terms: Terms) -> None:
             jitter=terms.jitter(),
         )
         decision = Decision(
-            waiting.id, verdict.state, verdict.reason, verdict.position, 0, verdict.due_at
+            waiting.id,
+            verdict.state,
+            verdict.reason,
+            verdict.position,
+            0,
+            verdict.due_at,
+            one.answer.trace.status_code,
         )
         by_lease.setdefault(one.lease_id, []).append(decision)
         if verdict.hold_until is not None:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     Select,
     and_,
     func,
@@ -15,17 +15,21 @@ from sqlalchemy import (
 
 from alerts.domain.deliveries import State, Trigger
 from alerts.domain.grades import Kind, TokenId
-from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import Transaction
 from alerts.store.fan_out import lock_lanes, make_due, owe_corrections
+from alerts.store.queue import is_logged
 from alerts.store.rows import record_of
-from alerts.store.tables import attempts, deliveries, endpoints, events
+from alerts.store.tables import attempts, deliveries, events
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """A delivery as the log shows it. reason: a Reason, SkipReason or EndReason."""
+    """A delivery as the log shows it.
+
+    reason: a Reason, SkipReason or EndReason. status_code: what the last attempt was answered
+    with. recorded_at: its event's.
+    """
 
     id: str
     event_id: str
@@ -42,7 +46,9 @@ class DeliveryRecord:
     attempts: int
     created_at: datetime
     ended_at: datetime | None
+    status_code: int | None
     event_type: str
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +81,16 @@ class AttemptRecord:
     worker: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogFilter:
-    """Which deliveries to list; None does not narrow."""
-
-    endpoint_id: str | None = None
-    state: str | None = None
-    reason: str | None = None
-    token: str | None = None
-    kind: str | None = None
-    since: datetime | None = None
+# What a `DeliveryRecord` is made of: a delivery's columns and its event's.
+DELIVERY_COLUMNS: Final = (
+    *(
+        deliveries.c[name]
+        for name in DeliveryRecord.__dataclass_fields__
+        if name not in {"event_type", "recorded_at"}
+    ),
+    events.c.type.label("event_type"),
+    events.c.recorded_at,
+)
 
 
 async def reopen(tx: Transaction, endpoint: EndpointRecord, condition: ColumnElement[bool]) -> int:
@@ -96,7 +102,7 @@ async def reopen(tx: Transaction, endpoint: EndpointRecord, condition: ColumnEle
     now = await tx.now()
     reopened = await tx.connection.execute(
         update(deliveries)
-        .where(deliveries.c.endpoint_id == endpoint.id, condition)
+        .where(deliveries.c.endpoint_id == endpoint.id, *is_logged(deliveries), condition)
         .values(
             state=State.PENDING,
             reason=None,
@@ -137,11 +143,11 @@ def replayable(*, only: str | None, since: datetime, until: datetime | None) -> 
 async def count_deliveries(
     tx: Transaction, endpoint_id: str, condition: ColumnElement[bool]
 ) -> int:
-    """How many of an endpoint's deliveries meet a condition."""
+    """How many of an endpoint's deliveries meet a condition; none that waits to be tried first."""
     query = (
         select(func.count())
         .select_from(deliveries)
-        .where(deliveries.c.endpoint_id == endpoint_id, condition)
+        .where(deliveries.c.endpoint_id == endpoint_id, *is_logged(deliveries), condition)
     )
     return (await tx.connection.execute(query)).scalar_one()
 
@@ -152,7 +158,7 @@ async def find_delivery(
     """A delivery by id. app_id: only if its endpoint is this app's."""
     query = _log(app_id).where(deliveries.c.id == delivery_id)
     row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else _delivery(row)
+    return None if row is None else record_of(row, DeliveryRecord)
 
 
 async def find_delivery_of(
@@ -163,30 +169,7 @@ async def find_delivery_of(
         deliveries.c.event_id == event_id, deliveries.c.endpoint_id == endpoint_id
     )
     row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else _delivery(row)
-
-
-async def list_deliveries(
-    tx: Transaction, wanted: LogFilter, *, app_id: str | None, before: str | None, limit: int
-) -> list[DeliveryRecord]:
-    """The log, newest first, deliveries with an id below `before`."""
-    columns = deliveries.c
-    query = _log(app_id).order_by(columns.id.desc()).limit(limit)
-    narrowed = (
-        (columns.endpoint_id, wanted.endpoint_id),
-        (columns.state, wanted.state),
-        (columns.reason, wanted.reason),
-        (columns.token, wanted.token),
-        (columns.kind, wanted.kind),
-    )
-    for column, value in narrowed:
-        if value is not None:
-            query = query.where(column == value)
-    if wanted.since is not None:
-        query = query.where(columns.id >= make_id(DELIVERY, wanted.since, bytes(10)))
-    if before is not None:
-        query = query.where(columns.id < before)
-    return [_delivery(row) for row in await tx.connection.execute(query)]
+    return None if row is None else record_of(row, DeliveryRecord)
 
 
 async def list_attempts(tx: Transaction, delivery_id: str) -> list[AttemptRecord]:
@@ -207,21 +190,7 @@ async def count_by_state(tx: Transaction) -> dict[str, int]:
 
 
 def _log(app_id: str | None) -> Select[tuple[object, ...]]:
-    query = select(
-        *(
-            deliveries.c[name]
-            for name in DeliveryRecord.__dataclass_fields__
-            if name != "event_type"
-        ),
-        events.c.type.label("event_type"),
-    ).join_from(deliveries, events, deliveries.c.event_id == events.c.id)
-    if app_id is None:
-        return query
-    return query.join(
-        endpoints,
-        and_(endpoints.c.id == deliveries.c.endpoint_id, endpoints.c.app_id == app_id),
+    query = select(*DELIVERY_COLUMNS).join_from(
+        deliveries, events, deliveries.c.event_id == events.c.id
     )
-
-
-def _delivery(row: Row[tuple[object, ...]]) -> DeliveryRecord:
-    return record_of(row, DeliveryRecord)
+    return query if app_id is None else query.where(deliveries.c.app_id == app_id)

@@ -26,6 +26,7 @@ from alerts.domain.subscriptions import (
 from alerts.store.cipher import Cipher, keyed_hash
 from alerts.store.engine import Transaction, in_chunks, insert_into
 from alerts.store.events import current_sequence
+from alerts.store.queue import is_fresh, is_logged
 from alerts.store.rows import record_of
 from alerts.store.subscriptions import load_subscriptions, write_subscriptions
 from alerts.store.tables import (
@@ -165,9 +166,12 @@ async def delete_endpoint(tx: Transaction, endpoint_id: str) -> None:
     Its lane goes first: whoever holds the lane's lock finishes before, and finds nothing after.
     """
     await tx.connection.execute(delete(lanes).where(lanes.c.endpoint_id == endpoint_id))
-    own = select(deliveries.c.id).where(deliveries.c.endpoint_id == endpoint_id)
-    await tx.connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(own)))
-    for table in (deliveries, subscriptions, endpoint_secrets):
+    for line in (is_fresh, is_logged):
+        own = (deliveries.c.endpoint_id == endpoint_id, *line(deliveries))
+        theirs = attempts.c.delivery_id.in_(select(deliveries.c.id).where(*own))
+        await tx.connection.execute(delete(attempts).where(theirs))
+        await tx.connection.execute(delete(deliveries).where(*own))
+    for table in (subscriptions, endpoint_secrets):
         await tx.connection.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
     await tx.connection.execute(
         delete(events).where(events.c.audience == "endpoint", events.c.audience_id == endpoint_id)

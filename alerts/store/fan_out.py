@@ -22,6 +22,7 @@ from alerts.store.engine import CHUNK_ROWS, Transaction, in_chunks, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.matching import corrections, matches, next_endpoints
 from alerts.store.owing import owed, owing
+from alerts.store.queue import is_later
 from alerts.store.tables import cycles, deliveries, endpoints, events, lanes, subscriptions
 
 # Endpoints told of a cycle in one transaction, and rows of those that may take all of its events.
@@ -94,12 +95,15 @@ async def owe_corrections(tx: Transaction, endpoint: EndpointRecord) -> None:
     corrected = deliveries.alias("corrected")
     again = (
         corrected.c.endpoint_id == endpoint.id,
-        corrected.c.state == State.PENDING,
+        *is_later(corrected),
         corrected.c.trigger == Trigger.MANUAL,
     )
     told = select(corrected.c.event_id).where(*again)
     found = corrections(deliveries.c.endpoint_id == endpoint.id, deliveries.c.event_id.in_(told))
     await tx.connection.execute(owing(tx, [found], now=now))
+    correcting = select(events.c.id).where(
+        events.c.corrects.is_not(None), events.c.corrects.in_(told)
+    )
     was_never_tried = or_(
         deliveries.c.reason == SkipReason.UNTOLD,
         and_(deliveries.c.state == State.PENDING, deliveries.c.attempts == 0),
@@ -108,7 +112,7 @@ async def owe_corrections(tx: Transaction, endpoint: EndpointRecord) -> None:
         update(deliveries)
         .where(
             deliveries.c.endpoint_id == endpoint.id,
-            deliveries.c.corrects.in_(told),
+            deliveries.c.event_id.in_(correcting),
             was_never_tried,
         )
         .values(

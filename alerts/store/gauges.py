@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, literal_column, select
 
 from alerts.store.engine import Transaction
+from alerts.store.queue import is_fresh, is_later
 from alerts.store.tables import cycles, deliveries, lanes
 
 
@@ -24,12 +25,14 @@ class Backlog:
 
 async def read_backlog(tx: Transaction) -> Backlog:
     """What waits now; answered from partial indexes, so that asking costs little."""
-    # Written out, not bound: SQLite takes a partial index only where it reads the same words.
-    pending = deliveries.c.state == literal_column("'pending'")
-    waiting = select(func.count()).select_from(deliveries).where(pending)
+    waiting = [
+        select(func.count()).select_from(deliveries).where(*line(deliveries))
+        for line in (is_fresh, is_later)
+    ]
     due = select(func.min(lanes.c.due_at, type_=lanes.c.due_at.type)).where(
         lanes.c.due_at.is_not(None)
     )
+    # Written out, not bound: SQLite takes a partial index only where it reads the same words.
     is_open: list[ColumnElement[str]] = [
         literal_column(f"'{word}'") for word in ("received", "sealed", "diffed", "held")
     ]
@@ -41,7 +44,7 @@ async def read_backlog(tx: Transaction) -> Backlog:
     counts = {row[0]: row[1] for row in await tx.connection.execute(by_state)}
     held = counts.pop("held", 0)
     return Backlog(
-        deliveries=(await tx.connection.execute(waiting)).scalar_one(),
+        deliveries=sum([(await tx.connection.execute(line)).scalar_one() for line in waiting]),
         oldest_due_at=(await tx.connection.execute(due)).scalar_one_or_none(),
         cycles_open=sum(counts.values()),
         cycles_held=held,

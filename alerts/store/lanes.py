@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from alerts.domain.deliveries import Order, State
 from alerts.store.engine import Transaction
-from alerts.store.queue import due_of_lane, has_due
+from alerts.store.queue import due_of_lane, has_due, is_later
 from alerts.store.tables import deliveries, endpoints, lanes
 
 # A lane that sleeps this far past what is due in it was forgotten; transactions under way do less.
@@ -140,7 +140,7 @@ async def hasten(tx: Transaction, endpoint_id: str) -> None:
         update(deliveries)
         .where(
             deliveries.c.endpoint_id == endpoint_id,
-            deliveries.c.state == State.PENDING,
+            *is_later(deliveries),
             deliveries.c.position > 0,
             deliveries.c.due_at > now,
         )

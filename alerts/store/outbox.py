@@ -1,6 +1,6 @@
 """The deliveries of leased lanes: reserved, begun, settled, and what a lost worker left."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -8,9 +8,7 @@ from typing import Final
 from sqlalchemy import (
     Row,
     Select,
-    and_,
     bindparam,
-    exists,
     func,
     insert,
     select,
@@ -18,7 +16,7 @@ from sqlalchemy import (
     update,
 )
 
-from alerts.domain.deliveries import SkipReason, State, Trigger
+from alerts.domain.deliveries import State, Trigger
 from alerts.store.engine import Transaction
 from alerts.store.queue import OPEN, next_in_lane, state_of_corrected
 from alerts.store.rows import record_of
@@ -29,7 +27,8 @@ from alerts.store.tables import attempts, deliveries, events, lanes
 class Waiting:
     """A reserved delivery, with what deciding and sending need.
 
-    attempts: before this one. is_matched: it came by a subscription, and needs one still.
+    attempts: before this one; status_code: what the last of them was answered with.
+    is_matched: it came by a subscription, and needs one still.
     corrects: the event that it corrects; corrected: what became of that, None without a delivery.
     failing_since: of its endpoint's spell, when this was reserved.
     """
@@ -46,6 +45,7 @@ class Waiting:
     position: int
     attempts: int
     interruptions: int
+    status_code: int | None
     event_type: str
     is_matched: bool
     notches: int | None
@@ -58,7 +58,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a delivery becomes; only while our lease still holds it."""
+    """What a delivery becomes; only while our lease still holds it.
+
+    status_code: what the last attempt was answered with.
+    """
 
     delivery_id: str
     state: State
@@ -66,36 +69,7 @@ class Decision:
     position: int
     interruptions: int
     due_at: datetime | None
-
-
-async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
-    """End what waits behind something newer about the same token and kind, by the schedule.
-
-    A correction is newer than another of the same event, and than nothing else.
-    """
-    if not endpoint_ids:
-        return 0
-    newer = deliveries.alias("newer")
-    is_newer = and_(
-        newer.c.endpoint_id == deliveries.c.endpoint_id,
-        newer.c.token == deliveries.c.token,
-        newer.c.kind == deliveries.c.kind,
-        newer.c.sequence > deliveries.c.sequence,
-        newer.c.corrects.is_not_distinct_from(deliveries.c.corrects),
-        newer.c.state.in_((State.PENDING, State.SENDING, State.DELIVERED)),
-    )
-    ended = await tx.connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.endpoint_id.in_(endpoint_ids),
-            deliveries.c.state == State.PENDING,
-            deliveries.c.lease_id.is_(None),
-            deliveries.c.trigger == Trigger.SCHEDULE,
-            exists(select(newer.c.id).where(is_newer)),
-        )
-        .values(state=State.SKIPPED, reason="superseded", ended_at=await tx.now())
-    )
-    return ended.rowcount
+    status_code: int | None
 
 
 async def reserve(
@@ -167,20 +141,6 @@ async def unstart(tx: Transaction, lease_id: str, delivery_ids: Sequence[str]) -
         )
 
 
-async def skip_waiting(tx: Transaction, endpoint_ids: Sequence[str], reason: SkipReason) -> None:
-    """End all that waits for endpoints that take nothing now."""
-    if endpoint_ids:
-        await tx.connection.execute(
-            update(deliveries)
-            .where(
-                deliveries.c.endpoint_id.in_(endpoint_ids),
-                deliveries.c.state == State.PENDING,
-                deliveries.c.lease_id.is_(None),
-            )
-            .values(state=State.SKIPPED, reason=reason, ended_at=await tx.now())
-        )
-
-
 async def insert_attempts(tx: Transaction, rows: Sequence[dict[str, object]]) -> None:
     """Log tries: whatever else holds, they happened."""
     if rows:
@@ -200,6 +160,7 @@ async def apply_decisions(tx: Transaction, lease_id: str, decisions: Sequence[De
             reason=bindparam("to_reason"),
             position=bindparam("to_position"),
             interruptions=bindparam("to_interruptions"),
+            status_code=bindparam("to_status_code"),
             due_at=func.coalesce(
                 bindparam("to_due_at", type_=deliveries.c.due_at.type), deliveries.c.due_at
             ),
@@ -216,6 +177,7 @@ async def apply_decisions(tx: Transaction, lease_id: str, decisions: Sequence[De
                 "to_reason": decision.reason,
                 "to_position": decision.position,
                 "to_interruptions": decision.interruptions,
+                "to_status_code": decision.status_code,
                 "to_due_at": decision.due_at,
                 "to_ended_at": None if decision.state in OPEN else now,
             }
@@ -224,13 +186,22 @@ async def apply_decisions(tx: Transaction, lease_id: str, decisions: Sequence[De
     )
 
 
-async def deliver_late(tx: Transaction, delivery_ids: Sequence[str]) -> None:
-    """A worker that lost its lease did deliver: that much is true, and nothing else changes."""
-    if delivery_ids:
+async def deliver_late(tx: Transaction, delivered: Mapping[str, int | None]) -> None:
+    """A worker that lost its lease did deliver: that much is true, and nothing else changes.
+
+    delivered: what each was answered with, by the delivery's id.
+    """
+    for delivery_id, status_code in delivered.items():
         await tx.connection.execute(
             update(deliveries)
-            .where(deliveries.c.id.in_(delivery_ids), deliveries.c.state != State.DELIVERED)
-            .values(state=State.DELIVERED, reason=None, lease_id=None, ended_at=await tx.now())
+            .where(deliveries.c.id == delivery_id, deliveries.c.state != State.DELIVERED)
+            .values(
+                state=State.DELIVERED,
+                reason=None,
+                status_code=status_code,
+                lease_id=None,
+                ended_at=await tx.now(),
+            )
         )
 
 
@@ -248,6 +219,7 @@ _COLUMNS: Final = (
     deliveries.c.position,
     deliveries.c.attempts,
     deliveries.c.interruptions,
+    deliveries.c.status_code,
     events.c.type.label("event_type"),
     (events.c.type_bit != 0).label("is_matched"),
     events.c.notches,

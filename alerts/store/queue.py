@@ -31,6 +31,9 @@ OPEN: Final = (State.PENDING, State.SENDING)
 Line = Callable[[FromClause], tuple[ColumnElement[bool], ...]]
 
 _PENDING: Final[ColumnElement[str]] = literal_column(f"'{State.PENDING}'")
+_SENDING: Final[ColumnElement[str]] = literal_column(f"'{State.SENDING}'")
+# The words that begin a facet end with a space, and this is the character after it.
+_AFTER_A_WORD: Final = "!"
 _SCHEDULE: Final[ColumnElement[str]] = literal_column(f"'{Trigger.SCHEDULE}'")
 _FIRST: Final[ColumnElement[int]] = literal_column("0")
 
@@ -52,6 +55,21 @@ def is_later(waiting: FromClause) -> tuple[ColumnElement[bool], ...]:
         columns.state == _PENDING,
         or_(columns.position > _FIRST, columns.trigger != _SCHEDULE),
     )
+
+
+def is_logged(delivery: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """All but a first attempt that waits, in the words of its index."""
+    columns = delivery.c
+    return (
+        or_(columns.state != _PENDING, columns.position > _FIRST, columns.trigger != _SCHEDULE),
+    )
+
+
+def is_sending(delivery: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """What is being sent, as a stretch of an index."""
+    facet = delivery.c.facet
+    stretch = (facet >= State.SENDING.value, facet < State.SENDING.value + _AFTER_A_WORD)
+    return (*is_logged(delivery), *stretch, delivery.c.state == _SENDING)
 
 
 def next_in_lane(*, count: int, now: datetime, is_strict: bool) -> Select[tuple[str]]:
@@ -116,15 +134,14 @@ def has_due(now: datetime) -> ColumnElement[bool]:
 def has_older_open(newer: FromClause) -> ColumnElement[bool]:
     """Whether an older delivery about the same token and kind has not ended."""
     older = deliveries.alias("older")
-    return exists(
-        select(older.c.id).where(
-            older.c.endpoint_id == newer.c.endpoint_id,
-            older.c.token == newer.c.token,
-            older.c.kind == newer.c.kind,
-            older.c.sequence < newer.c.sequence,
-            older.c.state.in_(OPEN),
-        )
+    same = (
+        older.c.endpoint_id == newer.c.endpoint_id,
+        older.c.token == newer.c.token,
+        older.c.kind == newer.c.kind,
+        older.c.sequence < newer.c.sequence,
     )
+    lines = (is_fresh, is_later, is_sending)
+    return or_(*(exists(select(older.c.id).where(*same, *line(older))) for line in lines))
 
 
 def _must_wait(waiting: FromClause, *, is_strict: bool) -> ColumnElement[bool]:

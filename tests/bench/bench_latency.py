@@ -10,8 +10,9 @@ import pytest
 
 from alerts import telemetry
 from alerts.bootstrap import Services
-from alerts.store.deliveries import LogFilter, list_attempts, list_deliveries
+from alerts.store.deliveries import list_attempts
 from alerts.store.events import list_events
+from alerts.store.log import LogFilter, list_deliveries
 from tests.cli.conftest import KEYS
 from tests.cli.processes import running
 from tests.receiver import Receiver

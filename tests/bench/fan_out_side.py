@@ -16,6 +16,7 @@ from sqlalchemy import text
 from alerts import telemetry
 from alerts.bootstrap import Services, open_services
 from alerts.cli.frame import run_loop
+from alerts.domain.ids import HOUSE_APP
 from alerts.pipeline.fan_out import fan_out_cycles
 from alerts.settings import Settings
 from alerts.store.cipher import new_encryption_key
@@ -78,7 +79,7 @@ async def _make_endpoints(services: Services, count: int) -> None:
         (
             "INSERT INTO endpoints (id, app_id, channel, address, address_hash, description, state,"
             ' state_since, filter, "order", time_to_live_seconds, created_at)'
-            f" {numbers}SELECT {identity}, 'app_bench', 'webhook', {empty}, {identity}, '',"
+            f" {numbers}SELECT {identity}, '{HOUSE_APP}', 'webhook', {empty}, {identity}, '',"
             " 'active', 0, '{}', 'none', 259200, 0 FROM n"
         ),
         f"INSERT INTO lanes (endpoint_id) {numbers}SELECT {identity} FROM n",
@@ -102,7 +103,7 @@ async def _bare(services: Services, number: int) -> float:
     dialect = services.store.engine.dialect.name
     statement = text(
         "INSERT INTO deliveries (id, event_id, endpoint_id, sequence, token, kind, state, trigger,"
-        " due_at, expires_at, position, attempts, interruptions, created_at)"
+        " due_at, expires_at, position, attempts, interruptions, created_at, app_id)"
         f" SELECT 'dlv_' || {RANDOM[dialect]}, 'bare_' || :number, endpoint_id, 1, 'bench:0',"
         " 'trader', 'pending', 'schedule', 1, 2, 0, 0, 0, 1 FROM subscriptions"
     )

@@ -23,14 +23,9 @@ from alerts.ports import Clock
 from alerts.settings import Settings
 from alerts.store.counters import read_counter
 from alerts.store.cycles import CycleRecord, Origin
-from alerts.store.deliveries import (
-    AttemptRecord,
-    DeliveryRecord,
-    LogFilter,
-    list_attempts,
-    list_deliveries,
-)
+from alerts.store.deliveries import AttemptRecord, DeliveryRecord, list_attempts
 from alerts.store.events import EventRecord, list_events
+from alerts.store.log import LogFilter, list_deliveries
 from alerts.store.tables import deliveries, endpoint_secrets, lanes, pools
 from tests.receiver import Receiver
 

@@ -1,9 +1,10 @@
 """Deliveries: the log of what was told, and telling it again."""
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from alerts.api.deps import Bell, Paging, Reader, Writer
@@ -17,13 +18,18 @@ from alerts.api.schemas.deliveries import (
     DeliveryDetail,
 )
 from alerts.domain.deliveries import EndReason, Reason, SkipReason, State
-from alerts.errors import NotFound
+from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.naming import resolve_token
 from alerts.pipeline.replay import resend
-from alerts.store.deliveries import LogFilter, find_delivery, list_attempts, list_deliveries
+from alerts.store.deliveries import DeliveryRecord, find_delivery, list_attempts
+from alerts.store.engine import Transaction
+from alerts.store.log import LogFilter, list_deliveries
+from alerts.store.log_lines import Place
 
 router = APIRouter(prefix="/v1/deliveries", tags=["Deliveries"])
 
+# An event's number, as a cursor holds it.
+_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _REASONS = sorted({word.value for kind in (Reason, SkipReason, EndReason) for word in kind})
 
 
@@ -34,8 +40,10 @@ def _known_reason(word: str) -> str:
     return word
 
 
-class DeliveryQuery(Paging):
-    """Which deliveries."""
+class Narrowing(BaseModel):
+    """Which deliveries. Other query parameters are refused by name."""
+
+    model_config = ConfigDict(extra="forbid")
 
     endpoint: str | None = Field(default=None, max_length=64, description="An endpoint's id.")
     state: State | None = None
@@ -46,31 +54,65 @@ class DeliveryQuery(Paging):
         default=None, max_length=120, description="An id, or an unambiguous symbol."
     )
     kind: KindName | None = None
-    since: Moment | None = Field(default=None, description="Written at or after this time.")
+    code: int | None = Field(
+        default=None, ge=100, le=999, description="The HTTP status of the last attempt."
+    )
+    since: Moment | None = Field(
+        default=None, description="Their events were recorded at or after this time."
+    )
+    until: Moment | None = Field(
+        default=None, description="Their events were recorded before this time."
+    )
+
+    async def wanted(self, tx: Transaction) -> LogFilter:
+        """The same in the words of the store."""
+        return LogFilter(
+            endpoint_id=self.endpoint,
+            state=self.state,
+            reason=self.reason,
+            token=None if self.token is None else await resolve_token(tx, self.token),
+            kind=self.kind,
+            code=self.code,
+            since=self.since,
+            until=self.until,
+        )
+
+
+class DeliveryQuery(Narrowing, Paging):
+    """Which deliveries, and which part of the list."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where the last delivery shown stands. Raises InvalidInput."""
+        keys = self.before(parts=2)
+        if keys is None:
+            return None
+        if not _NUMBER.fullmatch(keys[0]):
+            raise InvalidInput("cursor", "is not one that this list gave")
+        return Place(int(keys[0]), keys[1])
+
+
+def _key(record: DeliveryRecord) -> list[str]:
+    return [str(record.sequence), record.endpoint_id]
 
 
 @router.get("", response_model=Deliveries, responses=refuses(422))
 async def show_deliveries(
     principal: Reader, services: Bell, query: Annotated[DeliveryQuery, Query()]
 ) -> dict[str, Any]:
-    """List deliveries to your endpoints: delivered, waiting, dead, skipped, and why."""
+    """List deliveries to your endpoints: delivered, waiting, dead, skipped, and why.
+
+    Those of the newest event come first, and of one event those to the newest endpoint.
+    """
     async with services.store.read() as tx:
-        wanted = LogFilter(
-            endpoint_id=query.endpoint,
-            state=query.state,
-            reason=query.reason,
-            token=None if query.token is None else await resolve_token(tx, query.token),
-            kind=query.kind,
-            since=query.since,
-        )
         records = await list_deliveries(
             tx,
-            wanted,
+            await query.wanted(tx),
             app_id=principal.reach,
-            before=query.before_id,
+            before=query.place,
             limit=query.and_one,
         )
-    return query.page(records, Delivery.of, lambda record: [record.id])
+    return query.page(records, Delivery.of, _key)
 
 
 @router.get("/{delivery_id}", responses=refuses(404))

@@ -1,5 +1,6 @@
 """Deliveries, attempts, and what is asked of them."""
 
+from datetime import timedelta
 from typing import Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field
@@ -18,6 +19,7 @@ from alerts.domain.deliveries import State, Trigger
 from alerts.domain.grades import Kind
 from alerts.store.deliveries import AttemptRecord, DeliveryRecord
 
+MILLISECOND: Final = timedelta(milliseconds=1)
 _OPEN: Final = frozenset({State.PENDING, State.SENDING})
 _DELIVERY: Final[dict[str, Any]] = {
     "id": EXAMPLE_DELIVERY,
@@ -32,18 +34,23 @@ _DELIVERY: Final[dict[str, Any]] = {
     "deferred_reason": None,
     "trigger": "schedule",
     "attempt_count": 1,
+    "status_code": 204,
     "due_at": None,
     "expires_at": "2026-11-23T00:04:07Z",
+    "recorded_at": "2026-11-20T00:04:07Z",
     "created_at": "2026-11-20T00:04:07.260000Z",
     "ended_at": "2026-11-20T00:04:07.391000Z",
 }
 _ATTEMPT: Final[dict[str, Any]] = {
     "id": "att_01kahg3d1fz6x8c4v2b0n9m7qw",
+    "send_id": "snd_01kahg3d1e4w7r9t2y5u8i1o3p",
     "number": 1,
     "trigger": "schedule",
+    "position": 0,
     "scheduled_for": "2026-11-20T00:04:07.260000Z",
     "started_at": "2026-11-20T00:04:07.303000Z",
     "ended_at": "2026-11-20T00:04:07.391000Z",
+    "late_ms": 43,
     "outcome": "delivered",
     "reason": None,
     "status_code": 204,
@@ -55,6 +62,7 @@ _ATTEMPT: Final[dict[str, Any]] = {
     "provider_id": None,
     "effect": None,
     "detail": None,
+    "worker": "gradebell-7f9c:41",
 }
 
 
@@ -77,8 +85,12 @@ class Delivery(Answer):
     deferred_reason: str | None = Field(description="Why it waits, where its owner wanted that.")
     trigger: Trigger
     attempt_count: int
+    status_code: int | None = Field(
+        description="The HTTP status of the last attempt; null where there was none."
+    )
     due_at: Time | None = Field(description="When it is tried next; null once it has ended.")
     expires_at: Time
+    recorded_at: Time = Field(description="When its event was; `since` and `until` go by it.")
     created_at: Time
     ended_at: Time | None
 
@@ -98,8 +110,10 @@ class Delivery(Answer):
             deferred_reason=record.deferred_reason,
             trigger=record.trigger,
             attempt_count=record.attempts,
+            status_code=record.status_code,
             due_at=record.due_at if record.state in _OPEN else None,
             expires_at=record.expires_at,
+            recorded_at=record.recorded_at,
             created_at=record.created_at,
             ended_at=record.ended_at,
         )
@@ -111,33 +125,43 @@ class Attempt(Answer):
     model_config = ConfigDict(json_schema_extra={"examples": [_ATTEMPT]})
 
     id: str
+    send_id: str = Field(description="Shared by the deliveries that went in one message.")
     number: int
     trigger: Trigger
+    position: int = Field(description="The place in the retry schedule; 0 is the first try.")
     scheduled_for: Time
     started_at: Time
     ended_at: Time
+    late_ms: int = Field(description="From `scheduled_for` to `started_at`.")
     outcome: str = Field(description="delivered, deferred, rejected, unknown or interrupted.")
     reason: str | None
     status_code: int | None
     response_body: str = Field(description="The beginning of what was answered.")
     truncated: bool
     remote_address: str | None
-    timings_ms: dict[str, float]
+    timings_ms: dict[str, float] = Field(
+        description="`dns`, `connect` and `tls` of a new connection, each by itself;"
+        " `first_byte` and `total` from the start."
+    )
     secret_ids: list[str] = Field(description="The secrets that signed it.")
     provider_id: str | None
     effect: str | None = Field(description="What it did to the endpoint: disable or moveto.")
     detail: str | None
+    worker: str = Field(description="Which process sent it.")
 
     @classmethod
     def of(cls, record: AttemptRecord) -> Self:
         """From the store's."""
         return cls(
             id=record.id,
+            send_id=record.send_id,
             number=record.number,
             trigger=record.trigger,
+            position=record.position,
             scheduled_for=record.scheduled_for,
             started_at=record.started_at,
             ended_at=record.ended_at,
+            late_ms=round((record.started_at - record.scheduled_for) / MILLISECOND),
             outcome=record.outcome,
             reason=record.reason,
             status_code=record.status_code,
@@ -149,6 +173,7 @@ class Attempt(Answer):
             provider_id=record.provider_id,
             effect=record.effect,
             detail=record.detail,
+            worker=record.worker,
         )
 
 

@@ -4,9 +4,9 @@ Times are microseconds since 1970 UTC, scores hundredths of a point, secrets cip
 """
 
 from alerts.store.tables.access import apps, counters, keyring, keys, stored_answers
+from alerts.store.tables.attempts import attempts
 from alerts.store.tables.base import EPOCH, MICROSECOND, Instant, metadata
 from alerts.store.tables.deliveries import (
-    attempts,
     deliveries,
     endpoint_secrets,
     endpoints,

@@ -1,4 +1,4 @@
-"""The delivery engine: lanes that wake, what comes first in them, health; answers; corrections."""
+"""The delivery engine: lanes, what comes first in them, the log, health, answers, corrections."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,6 +15,7 @@ def upgrade() -> None:
     _waiting()
     _pools()
     _retry_schedules()
+    _log()
     _stored_answers()
     _health()
     _corrections()
@@ -70,6 +71,39 @@ def _pools() -> None:
 def _retry_schedules() -> None:
     """When an endpoint wants to be tried again, where it says so."""
     op.add_column("endpoints", sa.Column("retry_schedule_seconds", sa.JSON(), nullable=True))
+
+
+def _log() -> None:
+    """What the log is searched by: apps, and one word for state, kind, reason and status code."""
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    op.add_column("deliveries", sa.Column("app_id", sa.String(length=40), nullable=True))
+    op.add_column("deliveries", sa.Column("status_code", sa.Integer(), nullable=True))
+    op.execute(
+        "UPDATE deliveries SET app_id = (SELECT endpoints.app_id FROM endpoints"
+        " WHERE endpoints.id = deliveries.endpoint_id),"
+        " status_code = (SELECT attempts.status_code FROM attempts"
+        " WHERE attempts.delivery_id = deliveries.id"
+        " ORDER BY attempts.number DESC, attempts.id DESC LIMIT 1)"
+    )
+    words = ("kind", "reason", "CAST(status_code AS TEXT)")
+    facet = " || ' ' || ".join(["state", *(f"coalesce({word}, '')" for word in words)])
+    # In the order of its bytes, whatever the language of the database.
+    text = sa.Text(collation="C" if is_postgresql else None)
+    op.add_column(
+        "deliveries", sa.Column("facet", text, sa.Computed(facet, persisted=is_postgresql))
+    )
+    op.drop_index("ix_deliveries_endpoint_id", "deliveries")
+    logged = sa.text("state <> 'pending' OR position > 0 OR trigger <> 'schedule'")
+    op.create_index(
+        "ix_deliveries_logged",
+        "deliveries",
+        ["endpoint_id", "facet", "sequence"],
+        sqlite_where=logged,
+        postgresql_where=logged,
+    )
+    columns = ["app_id", "facet", "sequence", "endpoint_id"]
+    op.create_index("ix_deliveries_app_id", "deliveries", columns)
+    op.create_index("ix_events_recorded_at", "events", ["recorded_at"])
 
 
 def _stored_answers() -> None:

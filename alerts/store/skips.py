@@ -1,0 +1,61 @@
+"""What waits and is not sent: something newer came, or its endpoint takes nothing."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import exists, select, true, update
+
+from alerts.domain.deliveries import SkipReason, State, Trigger
+from alerts.store.engine import Transaction
+from alerts.store.queue import is_fresh, is_later
+from alerts.store.tables import deliveries, events
+
+
+async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
+    """End what waits behind something newer about the same token and kind, by the schedule.
+
+    A correction is newer than another of the same event, and than nothing else.
+    """
+    if not endpoint_ids:
+        return 0
+    # By the events of the token, which are few, not by all that the endpoint was ever owed.
+    newer, event = deliveries.alias("newer"), events.alias("event")
+    is_newer = (
+        event.c.token == deliveries.c.token,
+        event.c.kind == deliveries.c.kind,
+        event.c.sequence > deliveries.c.sequence,
+        newer.c.event_id == event.c.id,
+        newer.c.endpoint_id == deliveries.c.endpoint_id,
+        newer.c.corrects.is_not_distinct_from(deliveries.c.corrects),
+        newer.c.state.in_((State.PENDING, State.SENDING, State.DELIVERED)),
+    )
+    ended = 0
+    for line in (is_fresh, is_later):
+        superseded = await tx.connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.endpoint_id.in_(endpoint_ids),
+                *line(deliveries),
+                deliveries.c.lease_id.is_(None),
+                deliveries.c.trigger == Trigger.SCHEDULE,
+                exists(select(newer.c.id).select_from(event.join(newer, true())).where(*is_newer)),
+            )
+            .values(state=State.SKIPPED, reason=SkipReason.SUPERSEDED, ended_at=await tx.now())
+        )
+        ended += superseded.rowcount
+    return ended
+
+
+async def skip_waiting(tx: Transaction, endpoint_ids: Sequence[str], reason: SkipReason) -> None:
+    """End all that waits for endpoints that take nothing now."""
+    if not endpoint_ids:
+        return
+    for line in (is_fresh, is_later):
+        await tx.connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.endpoint_id.in_(endpoint_ids),
+                *line(deliveries),
+                deliveries.c.lease_id.is_(None),
+            )
+            .values(state=State.SKIPPED, reason=reason, ended_at=await tx.now())
+        )
