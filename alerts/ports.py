@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from alerts.domain.deliveries import Answer, Channel
-from alerts.domain.grades import Kind, Reading, SourceName
+from alerts.domain.grades import Kind, SourceName
 from alerts.domain.quotas import Quota, Standing
+from alerts.domain.readings import Reading
 
 
 class SourceState(StrEnum):

@@ -9,8 +9,9 @@ from standardwebhooks.webhooks import Webhook
 
 from alerts.bootstrap import open_services
 from alerts.domain.deliveries import State
-from alerts.domain.grades import Kind, Reading, read_grade, source_name
+from alerts.domain.grades import Kind, read_grade, source_name
 from alerts.domain.ids import HOUSE_APP
+from alerts.domain.readings import Reading
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Wish, create_webhook
 from alerts.pipeline.fan_out import fan_out_cycles

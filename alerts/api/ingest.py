@@ -7,18 +7,14 @@ from typing import Final
 import msgspec
 
 from alerts.api.bodies import NumberTooLarge, decode_json, nearest_name, object_of
-from alerts.domain.grades import (
+from alerts.domain.grades import Grade, Kind, SourceName, read_as_of, read_grade, source_name
+from alerts.domain.readings import (
     SHOWN_ID_LENGTH,
-    Grade,
-    Kind,
     Reading,
     RejectedRow,
-    SourceName,
-    read_as_of,
-    read_grade,
     shown_id,
-    source_name,
     unique,
+    unread_tokens,
 )
 from alerts.errors import InvalidInput, TooLarge
 
@@ -73,7 +69,8 @@ def read_push(body: bytes, now: datetime) -> Push:
     if len(rows) > MOST_ROWS:
         raise TooLarge("grades", f"holds {len(rows)} grades; {LIMITS}")
     grades, rejected = _judge(source, rows)
-    return Push(source, kind, complete, Reading({as_of: grades}, rejected))
+    reading = Reading({as_of: grades}, rejected, unread_tokens(source, rejected))
+    return Push(source, kind, complete, reading)
 
 
 def _judge(

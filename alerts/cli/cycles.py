@@ -18,7 +18,8 @@ from alerts.cli.frame import BeforeOption, JsonOption, LimitOption, command, gro
 from alerts.cli.show import fields, rows, said
 from alerts.cli.sweeping import Sweeping
 from alerts.cli.wording import day
-from alerts.domain.grades import Kind, Reading, SourceName, source_name
+from alerts.domain.grades import Kind, SourceName, source_name
+from alerts.domain.readings import Reading
 from alerts.errors import InvalidInput
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.diff import discard as discard_cycle
@@ -150,8 +151,10 @@ async def _read(file: Path, source: SourceName, now: datetime) -> FileReading:
 def _parts(reading: FileReading) -> Iterator[tuple[Kind, Reading]]:
     """A reading for each cycle. Lines left out have no date to trust: they go with the last."""
     last = len(reading.grades)
-    for number, ((kind, as_of), grades) in enumerate(reading.grades.items(), start=1):
-        yield kind, Reading({as_of: grades}, reading.rejected if number == last else ())
+    for number, (key, grades) in enumerate(reading.grades.items(), start=1):
+        kind, as_of = key
+        rejected = reading.rejected if number == last else ()
+        yield kind, Reading({as_of: grades}, rejected, reading.unread[key])
 
 
 async def _take(

@@ -71,7 +71,8 @@ def diff(
     first_as_of: of the first cycle of this source and kind, None if this is it: what it brings,
     in whatever parts, is a baseline and no event. newest_as_of: the watermark; absence means
     something only in a complete cycle that is not older. as_history: move no rating at all.
-    A grade without a score is unknown: as if it were absent.
+    A grade without a score is unknown: as if it were absent. A row that could not be read is
+    neither: it moves no rating, and ends an absence.
     """
     changes: list[Change] = []
     held: list[Rating] = []
@@ -207,6 +208,10 @@ def _absent(ratings: Iterable[Rating], cycle: Cycle) -> Iterable[_Judgement]:
     seen = {grade.token for grade in cycle.grades if grade.score is not None}
     for before in ratings:
         if before.token in seen or before.withdrawn or cycle.as_of <= before.as_of:
+            continue
+        if before.token in cycle.unread:
+            if before.absent_cycles:
+                yield (), replace(before, absent_cycles=0, absent_since=None, absent_as_of=None)
             continue
         if before.absent_as_of is not None and cycle.as_of <= before.absent_as_of:
             continue

@@ -20,7 +20,6 @@ FUTURE_TOLERANCE = timedelta(hours=1)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 HIGHEST_SCORE: Final = 10_000
 LABEL_LENGTH = 120
-SHOWN_ID_LENGTH: Final = 64
 COMPONENT_LIMIT = 40
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -64,28 +63,12 @@ class Grade:
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedRow:
-    """A row that could not be read. row: 1-based position, or line number in a file."""
-
-    row: int
-    token_id: str | None
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What rows came to: grades by their date (one cycle each), and the rows left out."""
-
-    grades: Mapping[datetime, tuple[Grade, ...]]
-    rejected: tuple[RejectedRow, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Cycle:
     """One sweep of one kind from one source at one `as_of` (aware, UTC).
 
     complete: whether a token's absence means anything.
-    Each token stands in `grades` once (see `unique`).
+    Each token stands in `grades` once (see `unique`). unread: tokens it lists in rows that could
+    not be read: neither graded nor absent.
     """
 
     source: SourceName
@@ -93,6 +76,7 @@ class Cycle:
     as_of: datetime
     complete: bool
     grades: tuple[Grade, ...]
+    unread: frozenset[TokenId] = frozenset()
 
 
 def source_name(value: str) -> SourceName:
@@ -195,26 +179,6 @@ def read_as_of(value: object, *, latest: datetime | None, field: str = "as_of") 
     return moment
 
 
-def unique(grades: list[tuple[int, Grade]]) -> tuple[tuple[Grade, ...], tuple[RejectedRow, ...]]:
-    """Each token once, whatever the order of the rows.
-
-    grades: (row number, grade). Equal twins fold; of twins that differ the higher score stands
-    (a doubt is never a downgrade), a known one before an unknown one, and the others are reported.
-    """
-    chosen: dict[TokenId, tuple[int, Grade]] = {}
-    for row, grade in grades:
-        other = chosen.get(grade.token)
-        if other is None or _preference(grade) > _preference(other[1]):
-            chosen[grade.token] = (row, grade)
-    rejected = []
-    for row, grade in grades:
-        standing_row, standing = chosen[grade.token]
-        if grade != standing:
-            problem = f"differs from row {standing_row} of the same token, which stands"
-            rejected.append(RejectedRow(row, grade.token, problem))
-    return tuple(grade for _, grade in chosen.values()), tuple(rejected)
-
-
 def clean_label(value: object, *, field: str) -> str | None:
     """A label without control, direction and surrogate characters, at most 120 characters.
 
@@ -229,27 +193,6 @@ def clean_label(value: object, *, field: str) -> str | None:
         spaced = " ".join(value.split())
         value = "".join(c for c in spaced if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     return " ".join(value.split())[:LABEL_LENGTH].rstrip() or None
-
-
-def shown_id(value: object) -> str | None:
-    """The id of a rejected row as far as it can be shown, in one short printable line."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    shown = clean_label(str(value), field="token_id")
-    return None if shown is None else printable(shown[:SHOWN_ID_LENGTH])
-
-
-def printable(text: str) -> str:
-    """A text that every database and terminal takes: what cannot be shown is U+FFFD.
-
-    A label may hold characters younger than the Unicode of this Python; they go, too.
-    """
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
-
-
-def _preference(grade: Grade) -> tuple[bool, int, str]:
-    known = grade.score is not None
-    return known, grade.score or 0, repr((grade.label, grade.components, grade.symbol, grade.name))
 
 
 def _read_upstream_id(value: object) -> str:

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
 from alerts.domain.events import EventType
-from alerts.domain.grades import Kind, Reading
+from alerts.domain.grades import Kind
 from alerts.domain.ids import HOUSE_APP, SWEEP
 from alerts.domain.notices import source_event
+from alerts.domain.readings import Reading
 from alerts.pipeline.receive import receive
 from alerts.pipeline.tell import tell_app, to_app
 from alerts.ports import FetchedPage, GradeSource, SourceState, Trouble
@@ -156,7 +157,7 @@ async def _receive(
 ) -> list[str]:
     """A sweep that brought nothing at all is an empty cycle: seen, held, and not believed."""
     if complete and not reading.grades:
-        reading = Reading({sweep.as_of: ()}, reading.rejected)
+        reading = replace(reading, grades={sweep.as_of: ()})
     return await receive(
         tx,
         reading,

@@ -1,7 +1,8 @@
 """Receive: what a source said becomes cycles that no restart forgets."""
 
-from alerts.domain.grades import Cycle, Kind, Reading, SourceName
+from alerts.domain.grades import Cycle, Kind, SourceName
 from alerts.domain.ids import CYCLE
+from alerts.domain.readings import Reading
 from alerts.store.cycles import Origin, insert_cycle
 from alerts.store.engine import Transaction
 
@@ -24,7 +25,14 @@ async def receive(
     dates = sorted(reading.grades, reverse=True)
     ids = []
     for place, as_of in enumerate(dates):
-        cycle = Cycle(source, kind, as_of, complete and len(dates) == 1, reading.grades[as_of])
+        cycle = Cycle(
+            source,
+            kind,
+            as_of,
+            complete=complete and len(dates) == 1,
+            grades=reading.grades[as_of],
+            unread=reading.unread,
+        )
         cycle_id = await tx.new_id(CYCLE)
         rejected = reading.rejected if place == 0 else ()
         await insert_cycle(tx, cycle_id, cycle, origin=origin, rejected=rejected)

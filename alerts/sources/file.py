@@ -11,16 +11,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from alerts.domain.grades import (
-    Grade,
-    Kind,
-    RejectedRow,
-    SourceName,
-    read_as_of,
-    read_grade,
-    shown_id,
-    unique,
-)
+from alerts.domain.grades import Grade, Kind, SourceName, TokenId, read_as_of, read_grade
+from alerts.domain.readings import RejectedRow, shown_id, unique, unread_tokens
 from alerts.errors import InvalidInput, TooLarge
 
 COLUMNS = ("kind", "as_of", "token_id", "symbol", "name", "score", "class", "components")
@@ -34,6 +26,7 @@ LISTED_REJECTIONS = 1000
 # (bytes read so far, bytes in all)
 Progress = Callable[[int, int], None]
 _Record = tuple[int, dict[str, object] | str]
+_Key = tuple[Kind, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +34,14 @@ class FileReading:
     """What a file came to: grades by kind and date (one cycle each), oldest first.
 
     rejected: lines left out, by line number (1-based, the header is line 1); at most
-    LISTED_REJECTIONS of `rejected_count`.
+    LISTED_REJECTIONS of `rejected_count`. unread: tokens of lines left out, by the cycle they
+    are in, which is every cycle where their kind or date could not be read.
     """
 
-    grades: Mapping[tuple[Kind, datetime], tuple[Grade, ...]]
+    grades: Mapping[_Key, tuple[Grade, ...]]
     rejected: tuple[RejectedRow, ...]
     rejected_count: int
+    unread: Mapping[_Key, frozenset[TokenId]]
 
 
 def read_file(
@@ -88,7 +83,8 @@ class _Cycles:
 
     source: SourceName
     latest: datetime | None
-    grades: dict[tuple[Kind, datetime], list[tuple[int, Grade]]] = field(default_factory=dict)
+    grades: dict[_Key, list[tuple[int, Grade]]] = field(default_factory=dict)
+    unread: dict[_Key | None, set[TokenId]] = field(default_factory=dict)
     rejected: list[RejectedRow] = field(default_factory=list)
     rejected_count: int = 0
     # Dates repeat on thousands of lines.
@@ -99,11 +95,14 @@ class _Cycles:
         if isinstance(record, str):
             self._reject(RejectedRow(line, None, record))
             return
+        key: _Key | None = None
         try:
             key = _read_kind(record.get("kind")), self._read_date(record.get("as_of"))
             grade = read_grade(self.source, record)
         except InvalidInput as error:
-            self._reject(RejectedRow(line, shown_id(record.get("token_id")), str(error)))
+            row = RejectedRow(line, shown_id(record.get("token_id")), str(error))
+            self._reject(row)
+            self.unread.setdefault(key, set()).update(unread_tokens(self.source, (row,)))
         else:
             self.grades.setdefault(key, []).append((line, grade))
 
@@ -116,7 +115,9 @@ class _Cycles:
             for twin in twins:
                 self._reject(twin)
         rejected = tuple(sorted(self.rejected, key=lambda row: row.row))
-        return FileReading(grades, rejected, self.rejected_count)
+        anywhere = self.unread.get(None, set())
+        unread = {key: frozenset(self.unread.get(key, set()) | anywhere) for key in grades}
+        return FileReading(grades, rejected, self.rejected_count, unread)
 
     def _reject(self, row: RejectedRow) -> None:
         self.rejected_count += 1

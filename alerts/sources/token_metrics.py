@@ -15,18 +15,8 @@ import httpx
 import msgspec
 
 from alerts import __version__
-from alerts.domain.grades import (
-    Grade,
-    Kind,
-    Reading,
-    RejectedRow,
-    SourceName,
-    read_as_of,
-    read_grade,
-    read_score,
-    shown_id,
-    unique,
-)
+from alerts.domain.grades import Grade, Kind, SourceName, read_as_of, read_grade, read_score
+from alerts.domain.readings import Reading, RejectedRow, shown_id, unique, unread_tokens
 from alerts.errors import InvalidInput
 from alerts.ports import Clock, FetchedPage, SourceState, Trouble
 from alerts.sources.download import checked_base_url, download
@@ -186,7 +176,8 @@ class TokenMetrics:
         for as_of in sorted(dated):
             grades[as_of], twins = unique(dated[as_of])
             rejected.extend(twins)
-        return Reading(grades, tuple(sorted(rejected, key=lambda each: each.row)))
+        rejected.sort(key=lambda each: each.row)
+        return Reading(grades, tuple(rejected), unread_tokens(self._name, rejected))
 
     def _url(self, path: str, page: int) -> httpx.URL:
         query: dict[str, str | int] = {"limit": PAGE_ROWS, "page": page}

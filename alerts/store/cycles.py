@@ -12,8 +12,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import Row, delete, insert, select, update
 
-from alerts.domain.grades import Cycle, Grade, Kind, RejectedRow, SourceName, printable
+from alerts.domain.grades import Cycle, Grade, Kind, SourceName, TokenId
 from alerts.domain.ratings import HoldReason, graded_count
+from alerts.domain.readings import RejectedRow, printable
 from alerts.store.engine import Transaction
 from alerts.store.rows import record_of
 from alerts.store.tables import cycle_rows, cycles, rejected_rows
@@ -22,6 +23,7 @@ from alerts.store.tables import cycle_rows, cycles, rejected_rows
 REJECTED_KEPT: Final = 1000
 # Rows decoded in one go, a thread's or not, while nothing else runs: some 10 ms.
 PART_ROWS: Final = 5000
+_NO_TOKENS: Final = msgspec.msgpack.encode([])
 
 
 class CycleState(StrEnum):
@@ -90,21 +92,11 @@ async def insert_cycle(
     }
     await tx.connection.execute(insert(cycles), [row])
     rows = await asyncio.to_thread(_pack, cycle.grades)
-    await tx.connection.execute(insert(cycle_rows), [{"cycle_id": cycle_id, "rows": rows}])
+    unread = msgspec.msgpack.encode(sorted(cycle.unread)) if cycle.unread else None
+    packed = {"cycle_id": cycle_id, "rows": rows, "unread": unread}
+    await tx.connection.execute(insert(cycle_rows), [packed])
     if rejected:
-        kept = {reject.row: reject for reject in reversed(rejected[:REJECTED_KEPT])}
-        await tx.connection.execute(
-            insert(rejected_rows),
-            [
-                {
-                    "cycle_id": cycle_id,
-                    "row": reject.row,
-                    "token_id": reject.token_id and printable(reject.token_id[:120]),
-                    "problem": printable(reject.problem),
-                }
-                for reject in kept.values()
-            ],
-        )
+        await _keep_rejected(tx, cycle_id, rejected)
 
 
 async def find_cycle(tx: Transaction, cycle_id: str) -> CycleRecord | None:
@@ -116,12 +108,13 @@ async def find_cycle(tx: Transaction, cycle_id: str) -> CycleRecord | None:
 
 async def load_cycle(tx: Transaction, record: CycleRecord) -> Cycle | None:
     """The cycle with its rows, decoded; None once it is diffed, for then they are gone."""
-    query = select(cycle_rows.c.rows).where(cycle_rows.c.cycle_id == record.id)
-    rows = (await tx.connection.execute(query)).scalar_one_or_none()
-    if rows is None:
+    query = select(cycle_rows.c.rows, cycle_rows.c.unread).where(cycle_rows.c.cycle_id == record.id)
+    packed = (await tx.connection.execute(query)).one_or_none()
+    if packed is None:
         return None
-    grades = await asyncio.to_thread(_unpack, rows)
-    return Cycle(record.source, record.kind, record.as_of, record.complete, grades)
+    grades = await asyncio.to_thread(_unpack, packed.rows)
+    unread = msgspec.msgpack.decode(packed.unread or _NO_TOKENS, type=frozenset[TokenId])
+    return Cycle(record.source, record.kind, record.as_of, record.complete, grades, unread)
 
 
 async def open_cycles(tx: Transaction, *states: CycleState) -> list[str]:
@@ -237,6 +230,22 @@ async def next_cycle_as_of(
         .limit(1)
     )
     return (await tx.connection.execute(query)).scalar_one_or_none()
+
+
+async def _keep_rejected(tx: Transaction, cycle_id: str, rejected: Sequence[RejectedRow]) -> None:
+    kept = {reject.row: reject for reject in reversed(rejected[:REJECTED_KEPT])}
+    await tx.connection.execute(
+        insert(rejected_rows),
+        [
+            {
+                "cycle_id": cycle_id,
+                "row": reject.row,
+                "token_id": reject.token_id and printable(reject.token_id[:120]),
+                "problem": printable(reject.problem),
+            }
+            for reject in kept.values()
+        ],
+    )
 
 
 def _pack(grades: tuple[Grade, ...]) -> bytes:

@@ -49,6 +49,21 @@ async def test_a_row_that_cannot_be_read_keeps_nobody_else_out(api: Api) -> None
     assert shown["rejected"] == answer.json()["rejected"]
 
 
+async def test_a_token_listed_each_day_in_a_row_that_cannot_be_read_is_not_withdrawn(
+    api: Api,
+) -> None:
+    await api.push(1, dict.fromkeys("abcdefghijkl", 50))
+    rows: list[object] = [{"token_id": one, "score": 50} for one in "bcdefhijkl"]
+    rows += [{"token_id": "a", "score": "n/a"}]
+
+    for day in range(2, 12):
+        await api.post("/v1/cycles", json=cycle_body(day=day, grades=rows, complete=True))
+
+    events = (await api.get("/v1/events")).json()["data"]
+    told = [(event["type"], event["data"]["token"]["id"]) for event in events]
+    assert told == [("grade.withdrawn", "demo:g")]
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [

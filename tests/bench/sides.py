@@ -30,8 +30,9 @@ from alerts.bootstrap import Services, forget_startup, open_services
 from alerts.channels import signing
 from alerts.cli.frame import run_loop
 from alerts.domain.deliveries import Channel, Delivered
-from alerts.domain.grades import Kind, Reading, read_grade, source_name
+from alerts.domain.grades import Kind, read_grade, source_name
 from alerts.domain.ids import HOUSE_APP
+from alerts.domain.readings import Reading
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Wish, create_webhook
 from alerts.pipeline.fan_out import fan_out_cycles

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.domain.events import rfc3339
-from alerts.domain.grades import Grade, read_as_of, unique
+from alerts.domain.grades import Grade, read_as_of
+from alerts.domain.readings import unique
 from alerts.errors import InvalidInput
 from tests.builders import grade, token
 

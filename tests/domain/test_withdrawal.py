@@ -1,12 +1,13 @@
 """When a token counts as gone, and what it is when it comes back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from alerts.domain.events import EventType
 from alerts.domain.ratings import WITHDRAWN_AFTER_CYCLES
-from tests.builders import Points, day, token
+from tests.builders import Points, cycle, day, grade, token
 from tests.domain.watch import Watch, watch
 
 GONE: Mapping[int, Points] = {0: 50}
@@ -86,6 +87,18 @@ def test_one_grade_in_between_begins_the_count_anew(complete: bool) -> None:
 
     assert absent(watched, *range(8, 14)) == []
     assert absent(watched, 14) == [EventType.WITHDRAWN]
+
+
+def test_a_token_whose_row_cannot_be_read_is_not_absent_and_begins_the_count_anew() -> None:
+    watched = watch(50)
+    absent(watched, *range(1, 7))
+    for number in range(7, 20):
+        swept = cycle([grade(0, 50)], at=day(number))
+        assert watched.take(replace(swept, unread=frozenset({token(1)}))).changes == ()
+
+    assert (watched.held().score, watched.held().as_of) == (5000, day(0))
+    assert absent(watched, *range(20, 26)) == []
+    assert absent(watched, 26) == [EventType.WITHDRAWN]
 
 
 def test_the_days_own_grade_outweighs_a_sweep_that_lacks_it() -> None:

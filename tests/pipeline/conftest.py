@@ -12,8 +12,9 @@ from sqlalchemy import BigInteger, Column, Table, select, text, type_coerce, upd
 
 from alerts.bootstrap import Services, open_services
 from alerts.channels.guard import Lookup, system_lookup
-from alerts.domain.grades import Grade, Kind, Reading, SourceName, TokenId, read_grade, source_name
+from alerts.domain.grades import Grade, Kind, SourceName, TokenId, read_grade, source_name
 from alerts.domain.ids import HOUSE_APP
+from alerts.domain.readings import Reading
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Made, Wish, create_webhook
 from alerts.pipeline.fan_out import fan_out_cycles

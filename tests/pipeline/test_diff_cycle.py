@@ -9,8 +9,9 @@ from sqlalchemy import func, select
 
 from alerts.bootstrap import Services
 from alerts.domain.events import EventType
-from alerts.domain.grades import Kind, Reading
+from alerts.domain.grades import Kind
 from alerts.domain.ratings import default_policies
+from alerts.domain.readings import Reading
 from alerts.errors import NotFound
 from alerts.pipeline.diff import THREAD_ROWS, Ladder, diff_cycle
 from alerts.pipeline.receive import receive

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from alerts.bootstrap import Services
-from alerts.domain.grades import Kind, Reading, read_grade
+from alerts.domain.grades import Kind, read_grade
+from alerts.domain.readings import Reading
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.receive import receive
 from alerts.store.cycles import Origin

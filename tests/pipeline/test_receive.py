@@ -8,7 +8,8 @@ import pytest
 
 from alerts.api.ingest import read_push
 from alerts.bootstrap import Services
-from alerts.domain.grades import Kind, Reading, RejectedRow
+from alerts.domain.grades import Kind
+from alerts.domain.readings import Reading, RejectedRow
 from alerts.pipeline.receive import receive
 from alerts.sources.file import read_file
 from alerts.sources.token_metrics import TokenMetrics

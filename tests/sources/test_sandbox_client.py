@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from alerts.domain.grades import Kind, Reading
+from alerts.domain.grades import Kind
+from alerts.domain.readings import Reading
 from alerts.ports import FetchedPage, GradeSource, SourceState, Trouble
 from alerts.sources.sandbox.app import SANDBOX_KEY
 from alerts.sources.sandbox.roster import (

@@ -152,6 +152,7 @@ class TestReading:
         assert [row.row for row in reading.rejected] == [3, 4, 5, 6, 7, 8, 9, 10]
         assert [row.token_id for row in reading.rejected][1:4] == ["5", "6", "7"]
         assert reading.rejected[6].problem.startswith("DATE: ")
+        assert reading.unread == {f"token_metrics:{number}" for number in range(5, 11)}
 
     @pytest.mark.parametrize(
         ("date", "as_of"),

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from alerts.bootstrap import Services, open_services
-from alerts.domain.grades import Kind, Reading, read_grade, source_name
+from alerts.domain.grades import Kind, read_grade, source_name
 from alerts.domain.ids import HOUSE_APP
+from alerts.domain.readings import Reading
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Wish, create_webhook
 from alerts.pipeline.receive import receive

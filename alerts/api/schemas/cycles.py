@@ -5,8 +5,9 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field
 
 from alerts.api.schemas.base import EXAMPLE_CYCLE, Answer, Body, KindName, Time
-from alerts.domain.grades import Kind, RejectedRow
+from alerts.domain.grades import Kind
 from alerts.domain.ratings import HoldReason
+from alerts.domain.readings import RejectedRow
 from alerts.ports import SourceState
 from alerts.store.cycles import CycleRecord, CycleState, Origin
 

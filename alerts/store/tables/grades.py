@@ -131,6 +131,7 @@ cycle_rows = Table(
     metadata,
     Column("cycle_id", String(40), primary_key=True),
     Column("rows", LargeBinary, nullable=False),
+    Column("unread", LargeBinary),
 )
 
 

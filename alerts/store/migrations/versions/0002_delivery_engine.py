@@ -20,6 +20,7 @@ def upgrade() -> None:
     _health()
     _corrections()
     _search_texts()
+    _unread()
 
 
 def _lanes() -> None:
@@ -158,3 +159,8 @@ def _search_texts() -> None:
     if rows:
         folded = tokens.update().where(tokens.c.id == sa.bindparam("of"))
         op.get_bind().execute(folded.values(search_text=sa.bindparam("folded")), rows)
+
+
+def _unread() -> None:
+    """Tokens of a cycle's rows that could not be read: they are not absent."""
+    op.add_column("cycle_rows", sa.Column("unread", sa.LargeBinary()))
