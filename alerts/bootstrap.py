@@ -30,6 +30,7 @@ from alerts.pipeline.endpoints import Desk
 from alerts.pipeline.poll import Plan
 from alerts.pipeline.settle import Terms
 from alerts.pipeline.turn import IN_FLIGHT
+from alerts.pipeline.uses import Uses, open_uses
 from alerts.pipeline.vault import Vault
 from alerts.ports import Clock, Limiter, Sender, Waker
 from alerts.settings import Settings
@@ -71,6 +72,7 @@ class Services:
     senders: Mapping[Channel, Sender]
     ladder: Ladder
     desk: Desk
+    uses: Uses
     rules: Rules
     terms: Terms
     plan: Plan | None
@@ -132,6 +134,7 @@ async def open_services(
             senders=senders,
             ladder=_ladder(settings),
             desk=desk,
+            uses=await stack.enter_async_context(open_uses(store)),
             rules=_rules(store, senders, settings),
             terms=_terms(desk, settings),
             plan=await _plan(stack, settings, clock=clock, sandbox_url=sandbox_url),

@@ -72,7 +72,9 @@ async def identify(
     admin_key = services.settings.admin_key.get_secret_value()
     await gate.face(request, presented)
     try:
-        principal = await authenticate(presented, admin_key=admin_key, store=services.store)
+        principal = await authenticate(
+            presented, admin_key=admin_key, store=services.store, uses=services.uses
+        )
     except Denied:
         await gate.note(request, presented, is_right=False)
         raise

@@ -4,13 +4,13 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
 from alerts.domain.grades import source_name
 from alerts.domain.ids import APP, HOUSE_APP, KEY
 from alerts.errors import Conflict, Denied, InvalidInput, NotFound
+from alerts.pipeline.uses import Uses
 from alerts.store.answers import Keep, keep_nothing
 from alerts.store.apps import (
     AppRecord,
@@ -21,15 +21,12 @@ from alerts.store.apps import (
     insert_app,
     insert_key,
     revoke_key,
-    touch_key,
 )
 from alerts.store.endpoints import delete_endpoint, list_endpoints, lock_lanes_of
 from alerts.store.engine import Store
 
 KEY_PREFIX: Final = "gb_"
 KEY_BYTES: Final = 24
-# `last_used_at` is as fine as this, so that reading does not become writing.
-TOUCH_EVERY: Final = timedelta(minutes=1)
 LONGEST_NAME: Final = 120
 
 
@@ -70,8 +67,8 @@ class Principal:
             raise Denied(problem, authenticated=True)
 
 
-async def authenticate(presented: str, *, admin_key: str, store: Store) -> Principal:
-    """The holder of a key. Raises Denied for one that is unknown or revoked."""
+async def authenticate(presented: str, *, admin_key: str, store: Store, uses: Uses) -> Principal:
+    """The holder of a key, whose use is noted. Raises Denied for one that is unknown or revoked."""
     if hmac.compare_digest(hash_key(presented), hash_key(admin_key)):
         return Principal(HOUSE_APP, frozenset(Scope), None, None)
     async with store.read() as tx:
@@ -79,9 +76,7 @@ async def authenticate(presented: str, *, admin_key: str, store: Store) -> Princ
         now = await tx.now()
     if record is None:
         raise Denied("this key is unknown or revoked", authenticated=False)
-    if record.last_used_at is None or now - record.last_used_at >= TOUCH_EVERY:
-        async with store.write() as tx:
-            await touch_key(tx, record.id, now)
+    uses.note(record, now)
     scopes = frozenset(Scope(scope) for scope in record.scopes)
     sources = None if Scope.ADMIN in scopes else frozenset(record.sources)
     return Principal(record.app_id, scopes, sources, record.id)

@@ -40,7 +40,7 @@ async def key_of(
 
 
 async def enter(services: Services, text: str) -> Principal:
-    return await authenticate(text, admin_key=ADMIN, store=services.store)
+    return await authenticate(text, admin_key=ADMIN, store=services.store, uses=services.uses)
 
 
 async def test_the_operators_key_may_do_everything(services: Services) -> None:
@@ -113,6 +113,7 @@ async def test_the_use_of_a_key_is_noted(services: Services) -> None:
     record, text = await key_of(services, "read")
 
     await enter(services, text)
+    await services.uses.written()
 
     async with services.store.read() as tx:
         found = await find_key(tx, record.id)
