@@ -11,16 +11,16 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from ipaddress import IPv4Address, ip_address
+from ipaddress import ip_address
 from typing import Final
-
-from aiohttp import AddrInfoType
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from alerts.channels.networks import Address, Trusted, forbidden
 
 # A blocking look-up: all addresses of a name; raises OSError where there are none.
 Lookup = Callable[[str], Sequence[str]]
+
+# Where a socket leads, as `socket.getaddrinfo` says it: family, kind, protocol, name, where.
+Target = tuple[int, int, int, str, tuple[str | int, ...]]
 
 # Names looked up at once, a thread each: as many as a worker has sends in flight (256 lanes × 4),
 # so that names which hang, one thread each, do not keep a healthy one waiting.
@@ -34,7 +34,7 @@ class BlockedAddress(OSError):
     """A destination we do not connect to; the message says what it is, never where.
 
     Where a name of somebody's network leads is none of an endpoint owner's business.
-    An OSError, because aiohttp passes those on from resolvers and socket factories.
+    An OSError, as for a destination that cannot be reached.
     """
 
 
@@ -58,7 +58,7 @@ class Guard:
             if reason and not self._trusted.has_address(address, port):
                 raise BlockedAddress(f"the name leads to an address that is {reason}")
 
-    def open_socket(self, target: AddrInfoType) -> socket.socket:
+    def open_socket(self, target: Target) -> socket.socket:
         """A socket for this address and no other use. Raises BlockedAddress if it is forbidden."""
         family, kind, protocol, _, where = target
         address, port = ip_address(str(where[0])), int(where[1])
@@ -74,7 +74,7 @@ class Guard:
         )
 
 
-class GuardedResolver(AbstractResolver):
+class GuardedResolver:
     """Names to addresses, judged as a whole.
 
     A name is looked up once at a time, whoever asks meanwhile waits for the same answer, and a
@@ -93,13 +93,8 @@ class GuardedResolver(AbstractResolver):
         # Until when (the loop's time) each is not asked for again, the oldest failure first.
         self._failed: dict[str, float] = {}
 
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002  aiohttp's signature
-    ) -> list[ResolveResult]:
-        """All addresses of the name, whatever `family` says, for the guard must see them all.
+    async def resolve(self, host: str, port: int) -> list[Address]:
+        """All addresses of the name, without those that came twice.
 
         Raises BlockedAddress, or OSError where there are none.
         """
@@ -110,7 +105,7 @@ class GuardedResolver(AbstractResolver):
         found = await asyncio.shield(self._asked.get(host) or self._ask(host))
         addresses = [ip_address(text) for text in dict.fromkeys(found)]
         self._guard.admit(host, port, addresses)
-        return [_result(host, port, address) for address in addresses]
+        return addresses
 
     async def close(self) -> None:
         """Wait for nothing: threads that still hang end with their look-up, or with the process."""
@@ -179,14 +174,3 @@ def system_lookup(host: str) -> list[str]:
     """What the operating system says; address families this machine has none of are left out."""
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     return [str(where[0]) for *_, where in found]
-
-
-def _result(host: str, port: int, address: Address) -> ResolveResult:
-    return ResolveResult(
-        hostname=host,
-        host=str(address),
-        port=port,
-        family=socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6,
-        proto=0,
-        flags=socket.AI_NUMERICHOST,
-    )

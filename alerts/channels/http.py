@@ -1,50 +1,42 @@
 """One POST: guarded, bounded in time and in size, and told as a value."""
 
 import asyncio
-import socket
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Final
 
-import aiohttp
-from aiohttp import AddrInfoType
-from aiohttp.connector import Connection
-from yarl import URL
+import pycurl
 
-from alerts.channels.failures import Failure, failure_of
-from alerts.channels.guard import Guard, GuardedResolver, Lookup, system_lookup
+from alerts.channels import failures
+from alerts.channels.authorities import find_authorities
+from alerts.channels.failures import Failure
+from alerts.channels.guard import BlockedAddress, Guard, GuardedResolver, Lookup, system_lookup
 from alerts.channels.networks import Trusted
+from alerts.channels.transfers import READ_MAX, Connections, Transfer
 from alerts.domain.http_answers import SUCCESS
 
 # Bytes of an answer's body that are kept: enough to see what went wrong, little of what went well.
 KEPT_OF_FAILURE = 16 * 1024
 KEPT_OF_SUCCESS = 256
-# Bytes that are read at all; the connection of a longer answer is closed, not drained.
-READ_MAX = 16 * 1024
 
-# Bytes of the status line and of one header, and how many headers.
+# Bytes of the status line and of one header, and how many headers. libcurl itself reads no more
+# than 300 KiB of them.
 HEADER_LINE_MAX = 8190
 HEADERS_MAX = 100
 
-# Seconds an idle connection is kept: less than the five after which Node's and uvicorn's servers
-# close theirs (https://nodejs.org/api/http.html#serverkeepalivetimeout), so that we do not write
-# into a connection the moment it is closed. A POST lost like that cannot be told from one that
-# was read, so it is not repeated here but by the schedule.
-IDLE_SECONDS = 4.0
-# Seconds a name's addresses are remembered.
-NAMES_SECONDS = 10
+# Connections kept while nobody uses them; past it the oldest is closed.
+KEPT_CONNECTIONS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """What came of one POST.
 
-    status and the headers are there as soon as they came, even if the body then broke off;
-    failure is None if the answer came whole, or up to the cap.
-    timings_ms: `total` always, `first_byte` (end of the answer's head) if it came, both from the
+    status is there as soon as it came, even if the answer then broke off, and so are the headers,
+    which are read of failures only; failure is None if the answer came whole, or up to the cap.
+    timings_ms: `total` always, `first_byte` (of the answer) if it came, both from the
     start of the call; and of a new connection, how long `dns`, `connect` and `tls` took.
     """
 
@@ -61,38 +53,97 @@ class Exchange:
 class HttpClient:
     """Posts through one pool of connections. Made by `open_http`."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, deadline_seconds: float) -> None:
-        self._session = session
+    def __init__(
+        self,
+        multi: pycurl.AsyncCurlMulti,
+        guard: Guard,
+        resolver: GuardedResolver,
+        *,
+        deadline_seconds: float,
+        connect_seconds: float,
+        authorities: Mapping[int, str],
+    ) -> None:
+        self._multi = multi
+        self._guard = guard
+        self._resolver = resolver
         self._deadline_seconds = deadline_seconds
+        self._connect_seconds = min(connect_seconds, deadline_seconds)
+        self._authorities = authorities
+        self._connections = Connections()
+        self._resting: list[Transfer] = []
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Exchange:
         """POST once and read the answer; raises nothing but cancellation.
 
         url: in the normal form of `addresses.vet_url`; it is sent as it stands.
         """
-        watch = _Watch()
-        _watch.set(watch)
+        started = perf_counter()
+        transfer = self._resting.pop() if self._resting else self._new_transfer()
+        failure: Failure | None
         try:
-            async with asyncio.timeout(self._deadline_seconds):
-                await self._exchange(URL(url, encoded=True), headers, body)
-        # Receivers send what they like: aiohttp's parsers answer some of it with ValueError or
-        # RuntimeError, and both are the receiver's failure, not ours.
-        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
-            return watch.told(failure_of(error))
-        return watch.told(None)
+            transfer.load(url, headers, body)
+        except ValueError:
+            failure = failures.BROKEN_HEADER
+        else:
+            failure = await self._exchange(transfer, started)
+        exchange = _told(transfer, failure, started)
+        transfer.rest()
+        self._resting.append(transfer)
+        return exchange
 
-    async def _exchange(self, url: URL, headers: Mapping[str, str], body: bytes) -> None:
-        watch = _watch.get()
-        async with self._session.post(
-            url, data=body, headers=headers, allow_redirects=False
-        ) as response:
-            watch.first_byte = perf_counter()
-            watch.response = response
-            while chunk := await response.content.readany():
-                watch.body += chunk
-                if len(watch.body) > READ_MAX:
-                    response.close()
-                    return
+    def close(self) -> None:
+        """Free what rests."""
+        for transfer in self._resting:
+            transfer.curl.close()
+
+    def _new_transfer(self) -> Transfer:
+        return Transfer(self._guard, self._connections, self._authorities)
+
+    async def _exchange(self, transfer: Transfer, started: float) -> Failure | None:
+        """Send; again, if nothing could be sent before the name or the connection was renewed."""
+        failure = await self._perform(transfer, started)
+        if transfer.stale:
+            transfer.use_no_kept_connection()
+            failure = await self._perform(transfer, started)
+        if transfer.unresolved:
+            failed = await self._resolve(transfer, started)
+            failure = failed or await self._perform(transfer, started)
+            if transfer.unresolved and not failed:
+                # libcurl reads another name in the URL than we do.
+                return failures.UNUSABLE_URL
+        return failure
+
+    async def _resolve(self, transfer: Transfer, started: float) -> Failure | None:
+        left = self._connect_seconds - (perf_counter() - started)
+        try:
+            async with asyncio.timeout(left):
+                transfer.resolve_to(await self._resolver.resolve(*transfer.destination))
+        except TimeoutError:
+            return failures.NO_CONNECTION_IN_TIME
+        except BlockedAddress as blocked:
+            return failures.failure_to_connect(blocked)
+        except OSError:
+            return failures.NO_ADDRESS
+        except ValueError:
+            return failures.UNUSABLE_URL
+        return None
+
+    async def _perform(self, transfer: Transfer, started: float) -> Failure | None:
+        passed = perf_counter() - started
+        curl = transfer.curl
+        curl.setopt(pycurl.TIMEOUT_MS, _milliseconds_left(self._deadline_seconds - passed))
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds_left(self._connect_seconds - passed))
+        transfer.begin()
+        try:
+            await self._multi.perform(curl)
+        except pycurl.error as error:
+            if len(transfer.body) > READ_MAX:
+                return None
+            if transfer.refusal is not None and not transfer.said:
+                return failures.failure_to_connect(transfer.refusal)
+            errno = curl.getinfo(pycurl.OS_ERRNO)
+            return failures.failure_of(error, said=transfer.said, errno=errno)
+        return None
 
 
 @asynccontextmanager
@@ -102,157 +153,90 @@ async def open_http(
     connect_seconds: float = 5.0,
     trusted: Trusted = Trusted(),  # noqa: B008  frozen, and trusts nobody
     lookup: Lookup = system_lookup,
-    tls: ssl.SSLContext | None = None,
+    authorities: str | None = None,
 ) -> AsyncIterator[HttpClient]:
     """A client whose connections end with the block.
 
     deadline_seconds: for one POST in all, from looking the name up to the body's last byte.
     connect_seconds: of these, for the name, the connection and TLS together.
-    tls: how receivers' certificates are checked; `tls_context()` unless given.
+    authorities: a PEM file of those who vouch for receivers; the system's unless given.
     No redirects, cookies, ambient proxies or decompression. Connections are not limited here,
     for a send that waits for its turn would spend its deadline: who sends keeps count.
     """
     guard = Guard(trusted)
     resolver = GuardedResolver(guard, lookup)
-    connector = aiohttp.TCPConnector(
-        limit=0,
-        keepalive_timeout=IDLE_SECONDS,
-        ttl_dns_cache=NAMES_SECONDS,
-        resolver=resolver,
-        socket_factory=_timed_sockets(guard),
-        ssl=tls or tls_context(),
-    )
-    session = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=["Accept-Encoding", "User-Agent"],
-        timeout=aiohttp.ClientTimeout(total=None, connect=connect_seconds),
-        response_class=_WatchedResponse,
-        auto_decompress=False,
-        trust_env=False,
-        read_bufsize=READ_MAX,
-        max_line_size=HEADER_LINE_MAX,
-        max_field_size=HEADER_LINE_MAX,
-        max_headers=HEADERS_MAX,
-    )
     try:
-        async with session:
-            yield HttpClient(session, deadline_seconds=deadline_seconds)
+        async with pycurl.AsyncCurlMulti() as multi:
+            multi.setopt(pycurl.M_MAXCONNECTS, KEPT_CONNECTIONS)
+            client = HttpClient(
+                multi,
+                guard,
+                resolver,
+                deadline_seconds=deadline_seconds,
+                connect_seconds=connect_seconds,
+                authorities=find_authorities(authorities),
+            )
+            yield client
+        client.close()
     finally:
         await resolver.close()
 
 
-def tls_context(authorities: str | None = None) -> ssl.SSLContext:
-    """TLS 1.2 or newer, names checked, by the system's authorities or those in this PEM file."""
-    context = _TimedTls(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if authorities is None:
-        context.load_default_certs()
-    else:
-        context.load_verify_locations(authorities)
-    return context
-
-
-class _Watch:
-    """Times (of `perf_counter`) and findings of one POST, gathered where they arise.
-
-    aiohttp's own tracing would do, but makes a POST on an open connection a fifth dearer; this
-    costs less than a tenth.
-    """
-
-    __slots__ = (
-        "body",
-        "connected",
-        "dialled",
-        "first_byte",
-        "remote",
-        "response",
-        "started",
-        "tls_started",
+def _told(transfer: Transfer, failure: Failure | None, started: float) -> Exchange:
+    curl = transfer.curl
+    status = curl.getinfo(pycurl.RESPONSE_CODE) or None
+    headers = {} if status in SUCCESS else _headers(transfer.lines)
+    if _is_too_long(transfer.lines):
+        failure = failures.NO_HTTP
+    limit = KEPT_OF_SUCCESS if status in SUCCESS else KEPT_OF_FAILURE
+    return Exchange(
+        status=status,
+        retry_after=headers.get("retry-after"),
+        location=headers.get("location"),
+        body=bytes(transfer.body[:limit]),
+        truncated=len(transfer.body) > limit,
+        remote_address=transfer.remote,
+        timings_ms=_timings(transfer, started),
+        failure=failure,
     )
 
-    def __init__(self) -> None:
-        self.started = perf_counter()
-        self.dialled: float | None = None
-        self.tls_started: float | None = None
-        self.connected: float | None = None
-        self.first_byte: float | None = None
-        self.remote: str | None = None
-        self.response: aiohttp.ClientResponse | None = None
-        self.body = bytearray()
 
-    def told(self, failure: Failure | None) -> Exchange:
-        status = self.response.status if self.response else None
-        headers = self.response.headers if self.response else {}
-        limit = KEPT_OF_SUCCESS if status in SUCCESS else KEPT_OF_FAILURE
-        return Exchange(
-            status=status,
-            retry_after=headers.get("Retry-After"),
-            location=headers.get("Location"),
-            body=bytes(self.body[:limit]),
-            truncated=len(self.body) > limit,
-            remote_address=self.remote,
-            timings_ms=self._timings(),
-            failure=failure,
-        )
+def _is_too_long(head: list[bytes]) -> bool:
+    # Of the lines, one is the status and one is empty.
+    return len(head) > HEADERS_MAX + 2 or max(map(len, head), default=0) > HEADER_LINE_MAX
 
-    def _timings(self) -> dict[str, float]:
-        timings = {"total": _milliseconds(self.started, perf_counter())}
-        if self.first_byte is not None:
-            timings["first_byte"] = _milliseconds(self.started, self.first_byte)
-        if self.dialled is None:
-            return timings
-        timings["dns"] = _milliseconds(self.started, self.dialled)
-        if connected := self.tls_started or self.connected:
-            timings["connect"] = _milliseconds(self.dialled, connected)
-        if self.tls_started and self.connected:
-            timings["tls"] = _milliseconds(self.tls_started, self.connected)
+
+def _headers(lines: list[bytes]) -> dict[str, str]:
+    """By name in lower case; of several the last."""
+    fields = (line.decode("latin-1").partition(":") for line in lines)
+    return {name.strip().lower(): value.strip() for name, colon, value in fields if colon}
+
+
+def _timings(transfer: Transfer, started: float) -> dict[str, float]:
+    curl = transfer.curl
+    now = perf_counter()
+    timings = {"total": _milliseconds(now - started)}
+    # libcurl counts from the start of the last attempt, which ended just now.
+    if first_byte := curl.getinfo(pycurl.STARTTRANSFER_TIME) if transfer.lines else 0.0:
+        since = curl.getinfo(pycurl.TOTAL_TIME) - first_byte
+        timings["first_byte"] = _milliseconds(now - started - since)
+    if transfer.dialled is None:
         return timings
+    timings["dns"] = _milliseconds(transfer.dialled - started)
+    looked_up = curl.getinfo(pycurl.NAMELOOKUP_TIME)
+    connected = curl.getinfo(pycurl.CONNECT_TIME)
+    secured = curl.getinfo(pycurl.APPCONNECT_TIME)
+    if connected:
+        timings["connect"] = _milliseconds(connected - looked_up)
+    if secured:
+        timings["tls"] = _milliseconds(secured - connected)
+    return timings
 
 
-def _milliseconds(start: float, end: float) -> float:
-    return round((end - start) * 1000, 2)
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 2)
 
 
-# The POST a piece of aiohttp is at work for: set in `post`, seen by all it calls and starts.
-_watch: ContextVar[_Watch] = ContextVar("_watch")
-
-
-def _timed_sockets(guard: Guard) -> aiohttp.SocketFactoryType:
-    def open_socket(target: AddrInfoType) -> socket.socket:
-        opened = guard.open_socket(target)
-        watch = _watch.get()
-        watch.dialled = watch.dialled or perf_counter()
-        watch.remote = str(target[4][0])
-        return opened
-
-    return open_socket
-
-
-class _TimedTls(ssl.SSLContext):
-    """Notes when the handshake begins: asyncio and uvloop both ask for their buffers then."""
-
-    def wrap_bio(  # noqa: PLR0917  the base class's signature
-        self,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_side: bool = False,  # noqa: FBT001, FBT002
-        server_hostname: str | bytes | None = None,
-        session: ssl.SSLSession | None = None,
-    ) -> ssl.SSLObject:
-        if watch := _watch.get(None):
-            watch.tls_started = perf_counter()
-        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
-
-
-class _WatchedResponse(aiohttp.ClientResponse):
-    """Notes the connection it came by, which is gone from it once the body is read."""
-
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        watch = _watch.get()
-        watch.connected = perf_counter()
-        transport = connection.transport
-        peer = transport.get_extra_info("peername") if transport else None
-        watch.remote = peer[0] if peer else watch.remote
-        return await super().start(connection)
+def _milliseconds_left(seconds: float) -> int:
+    """At least one: to libcurl, none is no limit."""
+    return max(1, round(seconds * 1000))

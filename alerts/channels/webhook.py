@@ -1,6 +1,5 @@
 """The webhook channel: one signed POST a delivery."""
 
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
@@ -107,7 +106,7 @@ async def open_webhook_sender(
     deadline_seconds: float = 15.0,
     connect_seconds: float = 5.0,
     lookup: Lookup = system_lookup,
-    tls: ssl.SSLContext | None = None,
+    authorities: str | None = None,
 ) -> AsyncIterator[WebhookSender]:
     """A sender whose connections end with the block; see `http.open_http` for the limits."""
     async with open_http(
@@ -115,7 +114,7 @@ async def open_webhook_sender(
         connect_seconds=connect_seconds,
         trusted=trusted,
         lookup=lookup,
-        tls=tls,
+        authorities=authorities,
     ) as http:
         yield WebhookSender(http, clock=clock, https_only=https_only, trusted=trusted)
 

@@ -6,15 +6,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 
+import pycurl
 import pytest
 import uvloop
-from aiohttp import ClientConnectorError, ClientSession, TCPConnector
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from alerts.channels.guard import BlockedAddress, Guard, GuardedResolver
-from alerts.channels.http import Exchange, open_http
-from alerts.channels.networks import Trusted
+from alerts.channels.http import Exchange, HttpClient, open_http
+from alerts.channels.networks import Address, Trusted
 from alerts.domain.deliveries import Reason
 from tests.channels.names import PUBLIC, HangingNames, Names
 from tests.receiver import Receiver
@@ -40,7 +40,7 @@ async def test_a_name_that_turns_from_public_to_loopback_between_checks_reaches_
 
         exchange = await _post(f"http://rebind.example:{receiver.port}/", names)
 
-        assert [result["host"] for result in at_creation] == [PUBLIC]
+        assert [str(address) for address in at_creation] == [PUBLIC]
         assert _reason(exchange) is Reason.BLOCKED_ADDRESS
         assert receiver.requests == []
 
@@ -56,32 +56,22 @@ async def test_what_was_judged_is_what_is_connected_to_without_asking_again() ->
         assert names.asked == ["flip.example"]
 
 
-class _Liar(AbstractResolver):
-    """Has the guard judge one answer, and gives the connector another."""
+class _Liar(GuardedResolver):
+    """Has the guard judge one answer, and gives another."""
 
-    def __init__(self, judged: GuardedResolver) -> None:
-        self._judged = judged
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        (result,) = await self._judged.resolve(host, port, family)
-        return [{**result, "host": "127.0.0.1"}]
-
-    async def close(self) -> None:
-        await self._judged.close()
+    async def resolve(self, host: str, port: int) -> list[Address]:
+        await super().resolve(host, port)
+        return [ip_address("127.0.0.1")]
 
 
 async def test_an_answer_that_flips_after_it_was_judged_is_stopped_by_the_socket() -> None:
     guard = Guard(Trusted())
-    connector = TCPConnector(
-        resolver=_Liar(GuardedResolver(guard, Names([PUBLIC]))), socket_factory=guard.open_socket
-    )
-    async with Receiver() as receiver, ClientSession(connector=connector) as session:
-        with pytest.raises(ClientConnectorError) as failed:
-            await session.post(f"http://flip.example:{receiver.port}/", data=b"{}")
+    liar = _Liar(guard, Names([PUBLIC]))
+    async with Receiver() as receiver, pycurl.AsyncCurlMulti() as multi:
+        http = HttpClient(multi, guard, liar, deadline_seconds=5, connect_seconds=5, authorities={})
+        exchange = await http.post(f"http://flip.example:{receiver.port}/", {}, b"{}")
 
-        assert isinstance(failed.value.os_error, BlockedAddress)
+        assert _reason(exchange) is Reason.BLOCKED_ADDRESS
         assert receiver.requests == []
 
 
@@ -176,6 +166,15 @@ async def test_a_name_without_addresses_is_a_dns_failure() -> None:
         assert set(exchange.timings_ms) == {"total"}
 
 
+async def test_a_name_the_system_knows_is_looked_up_by_the_guard_alone() -> None:
+    async with Receiver() as receiver:
+        url = f"http://localhost:{receiver.port}/"
+        exchange = await _post(url, Names([]), f"127.0.0.1:{receiver.port}")
+
+        assert _reason(exchange) is Reason.DNS
+        assert receiver.requests == []
+
+
 async def test_a_name_server_that_hangs_ends_with_the_time_for_connecting() -> None:
     over = threading.Event()
 
@@ -203,7 +202,7 @@ async def test_a_hundred_names_that_hang_do_not_keep_a_healthy_one_waiting() -> 
                 await asyncio.sleep(0.01)
             found = await resolver.resolve("healthy.example", 443)
 
-        assert [result["host"] for result in found] == [PUBLIC]
+        assert [str(address) for address in found] == [PUBLIC]
         assert not any(task.done() for task in hanging)
     finally:
         names.over.set()
@@ -224,7 +223,7 @@ async def test_a_name_that_hangs_is_looked_up_once_for_all_who_ask_and_outlives_
         found = await asyncio.gather(*asking)
 
         assert names.asked == ["slow.example"]
-        assert [results[0]["port"] for results in found] == [1, 2, 3, 4]
+        assert found == [[ip_address(PUBLIC)]] * 4
     finally:
         names.over.set()
         await resolver.close()

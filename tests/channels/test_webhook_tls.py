@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-from alerts.channels.http import tls_context
 from alerts.domain.deliveries import (
     Deferred,
     Delivered,
@@ -22,7 +21,7 @@ async def test_a_sound_certificate_is_accepted_and_its_handshake_timed(tmp_path:
     server, authority = make_certificate(tmp_path)
     async with (
         Receiver(tls=server) as receiver,
-        open_sender(trusted=receiver.destination, tls=tls_context(authority)) as sender,
+        open_sender(trusted=receiver.destination, authorities=authority) as sender,
     ):
         answer = await sender.send(to(receiver.url()), [LETTER])
 
@@ -52,7 +51,7 @@ async def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None
         async with open_sender(
             trusted=f"other.example:{port}",
             lookup=lambda _: ["127.0.0.1"],
-            tls=tls_context(authority),
+            authorities=authority,
         ) as sender:
             answer = await sender.send(to(f"https://other.example:{port}/"), [LETTER])
 

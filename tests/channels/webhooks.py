@@ -1,7 +1,6 @@
 """What the tests of the webhook channel share."""
 
 import asyncio
-import ssl
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 
@@ -43,7 +42,7 @@ def open_sender(
     deadline_seconds: float = 5.0,
     connect_seconds: float = 5.0,
     lookup: Lookup = system_lookup,
-    tls: ssl.SSLContext | None = None,
+    authorities: str | None = None,
     https_only: bool = False,
 ) -> AbstractAsyncContextManager[WebhookSender]:
     return open_webhook_sender(
@@ -53,7 +52,7 @@ def open_sender(
         deadline_seconds=deadline_seconds,
         connect_seconds=connect_seconds,
         lookup=lookup,
-        tls=tls,
+        authorities=authorities,
     )
 
 
