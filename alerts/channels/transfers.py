@@ -212,6 +212,8 @@ _OPTIONS: Final[dict[int, object]] = {
     pycurl.SSL_VERIFYPEER: 1,
     pycurl.SSL_VERIFYHOST: 2,
     pycurl.NOSIGNAL: 1,
+    # The least there is; of the usual 64 KiB each handle keeps one.
+    pycurl.UPLOAD_BUFFERSIZE: 16 * 1024,
     pycurl.MAXAGE_CONN: IDLE_SECONDS,
     pycurl.DNS_CACHE_TIMEOUT: NAMES_SECONDS,
 }

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -84,8 +85,13 @@ class Bench:
     def __init__(self, folder: Path, receiver: LoadReceiver, tokens: int) -> None:
         self._folder = folder
         self._receiver = receiver
+        self._url = receiver.http
         self._tokens = tokens
         self._runs = 0
+
+    def use(self, scheme: Literal["http", "https"]) -> None:
+        """Plain connections, or TLS."""
+        self._url = self._receiver.https if scheme == "https" else self._receiver.http
 
     def on_sqlite(self, name: str, side: str) -> Run:
         """A run on a new SQLite database."""
@@ -117,10 +123,11 @@ class Bench:
             done = subprocess.run(
                 [
                     *(sys.executable, "-m", "tests.bench.sides", side, "--database-url", url),
-                    *("--receiver", self._receiver.destination, "--endpoints", str(ENDPOINTS)),
+                    *("--receiver", self._url, "--endpoints", str(ENDPOINTS)),
                     *("--tokens", str(self._tokens), *_pinned_to(0)),
                 ],
                 check=False,
+                env={**os.environ, "SSL_CERT_FILE": self._receiver.authority},
                 encoding="utf-8",
                 stdout=subprocess.PIPE,
                 stderr=lines,
@@ -139,9 +146,14 @@ def bench(tmp_path: Path, quick: bool) -> Iterator[Bench]:
         yield Bench(tmp_path, receiver, QUICK_TOKENS if quick else TOKENS)
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_deliveries_end_to_end(
-    bench: Bench, durable_postgresql: servers.Server, durable_template: str
+    scheme: Literal["http", "https"],
+    bench: Bench,
+    durable_postgresql: servers.Server,
+    durable_template: str,
 ) -> None:
+    bench.use(scheme)
     rounds: list[dict[str, Run]] = []
 
     for number in range(ROUNDS):
@@ -151,7 +163,7 @@ def test_deliveries_end_to_end(
             partial(bench.on_sqlite, SQLITE, "gradebell"),
             partial(bench.on_postgresql, durable_postgresql, durable_template),
         ]
-        _say(f"round {number + 1}")
+        _say(f"{scheme}, round {number + 1}")
         runs = []
         for side in sides[number:] + sides[:number]:
             runs.append(side())

@@ -1,10 +1,12 @@
-"""A receiver that answers 204 to everything, as fast as Python can: `python -m ... PORT`.
+"""A receiver that answers 204 to everything, as fast as Python can.
 
-It counts blank lines and content lengths, no more: for loads of our own making.
+`python -m tests.bench.raw_receiver PORT TLS_PORT PEM`. It counts blank lines and content lengths,
+no more: for loads of our own making.
 """
 
 import asyncio
 import re
+import ssl
 import sys
 from typing import cast
 
@@ -35,11 +37,15 @@ class Answering(asyncio.Protocol):
             self._transport.write(ANSWER)
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, tls_port: int, pem: str) -> None:
     """Answer until the process is ended."""
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", port)
-    await server.serve_forever()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem)
+    loop = asyncio.get_running_loop()
+    plain = await loop.create_server(Answering, "127.0.0.1", port)
+    secure = await loop.create_server(Answering, "127.0.0.1", tls_port, ssl=tls)
+    await asyncio.gather(plain.serve_forever(), secure.serve_forever())
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

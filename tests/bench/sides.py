@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from sqlalchemy import text
@@ -67,7 +68,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much: every one of `tokens` events goes to every one of `endpoints`."""
+    """How much: every one of `tokens` events goes to every one of `endpoints`.
+
+    receiver: its URL without a path.
+    """
 
     receiver: str
     endpoints: int
@@ -77,7 +81,7 @@ class Load:
 async def gradebell(services: Services, load: Load) -> Result:
     """One cycle from the push to the last settled delivery."""
     for number in range(load.endpoints):
-        url = f"http://{load.receiver}/{number}"
+        url = f"{load.receiver}/{number}"
         await create_webhook(HOUSE_APP, url, Wish(), desk=services.desk)
     result = Result(
         "gradebell", load.endpoints * load.tokens, time.perf_counter(), time.process_time()
@@ -108,7 +112,7 @@ async def client(services: Services, load: Load) -> Result:
             Destination(
                 endpoint_id=f"ep_{number:026}",
                 channel=Channel.WEBHOOK,
-                address=f"http://{load.receiver}/{number}",
+                address=f"{load.receiver}/{number}",
                 secrets=(secret,),
             ),
             Letter(f"dlv_{number:026}", event_id, body),
@@ -128,7 +132,7 @@ async def client(services: Services, load: Load) -> Result:
 async def bare(services: Services, load: Load) -> Result:
     """The same posts by aiohttp alone."""
     requests = [
-        (f"http://{load.receiver}/{number}", _signed(event_id, body, number), body)
+        (f"{load.receiver}/{number}", _signed(event_id, body, number), body)
         for event_id, body in await _events(services, load)
         for number in range(load.endpoints)
     ]
@@ -230,7 +234,7 @@ async def _run(arguments: argparse.Namespace) -> Result:
             "database_url": arguments.database_url,
             "admin_key": "a" * 20,
             "encryption_keys": new_encryption_key(),
-            "trusted_destinations": arguments.receiver,
+            "trusted_destinations": urlsplit(arguments.receiver).netloc,
             "source": "none",
         }
     )
