@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from alerts.domain.deliveries import (
     Deferred,
     Delivered,
@@ -29,6 +31,35 @@ async def test_a_sound_certificate_is_accepted_and_its_handshake_timed(tmp_path:
     timings = answer.trace.timings_ms
     assert set(timings) == {"dns", "connect", "tls", "first_byte", "total"}
     assert timings["tls"] > 0
+
+
+async def test_the_environment_says_who_vouches_for_receivers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, authority = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", authority)
+    async with (
+        Receiver(tls=server) as receiver,
+        open_sender(trusted=receiver.destination) as sender,
+    ):
+        answer = await sender.send(to(receiver.url()), [LETTER])
+
+    assert answer.outcome == Delivered()
+
+
+async def test_authorities_that_cannot_be_read_vouch_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
+    async with (
+        Receiver(tls=server) as receiver,
+        open_sender(trusted=receiver.destination) as sender,
+    ):
+        answer = await sender.send(to(receiver.url()), [LETTER])
+
+    assert answer.outcome == Deferred(Reason.TLS)
+    assert answer.trace.detail == "our authorities cannot be read"
 
 
 async def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
