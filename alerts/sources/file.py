@@ -56,7 +56,7 @@ def read_file(
     Form: an object `{` first is NDJSON, anything else CSV with a header; UTF-8, BOM or not.
     Columns: COLUMNS in any order, those of REQUIRED_COLUMNS present; `components` is a JSON
     object; CSV takes them as columns `component.NAME` too, and where both name one the object's
-    stands. An empty cell is unknown.
+    stands. An empty cell is unknown. No cell holds a line break, quoted or not.
     latest: now, as `read_as_of` takes it. progress: told every LINES_A_PROGRESS lines, and last.
     Blocks: run it in a thread. Memory: about a kilobyte a line.
     Raises InvalidInput for a file that cannot be opened, holds no grade, or has columns we do
@@ -205,34 +205,38 @@ def _ndjson(lines: _Lines) -> Iterator[_Record]:
 
 
 def _csv(lines: _Lines) -> Iterator[_Record]:
-    reader = csv.reader(iter(lines), strict=True)
+    """Line by line, so that a quote left open costs its own line and no other."""
     columns: list[str] | None = None
-    while True:
-        start = lines.number + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield start, f"{_span(start, lines.number)}{error}"
+    for line in lines:
+        if not line.strip():
             continue
-        if not cells:
-            continue
+        cells = _cells(line)
         if columns is None:
             columns = _checked_columns(cells)
-            continue
-        if not all(map(_is_utf8, cells)):
-            yield start, "is not UTF-8"
+        elif isinstance(cells, str):
+            yield lines.number, cells
         elif len(cells) != len(columns):
             problem = f"has {len(cells)} cells where the header has {len(columns)}"
-            yield start, f"{_span(start, lines.number)}{problem}"
+            yield lines.number, problem
         else:
-            yield start, _row(columns, cells)
+            yield lines.number, _row(columns, cells)
 
 
-def _checked_columns(cells: Sequence[str]) -> list[str]:
-    if not all(map(_is_utf8, cells)):
-        raise InvalidInput("header", "is not UTF-8")
+def _cells(line: str) -> list[str] | str:
+    """The cells of one line, or what is wrong with it."""
+    if not _is_utf8(line):
+        return "is not UTF-8"
+    try:
+        return next(csv.reader([line], strict=True))
+    except csv.Error as error:
+        # The reader says of a quote left open that it wants another line.
+        is_open = str(error) == "unexpected end of data"
+        return "leaves a quote open; no cell holds a line break" if is_open else str(error)
+
+
+def _checked_columns(cells: Sequence[str] | str) -> list[str]:
+    if isinstance(cells, str):
+        raise InvalidInput("header", cells)
     columns = [cell.strip() for cell in cells]
     for column in columns:
         if column not in COLUMNS and not column.startswith(COMPONENT_COLUMN):
@@ -280,8 +284,3 @@ def _read_kind(value: object) -> Kind:
 def _is_utf8(text: str) -> bool:
     """Whether the bytes this text was decoded from were UTF-8."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _span(first: int, last: int) -> str:
-    """Where a record ends, if not where it began: a quote left open takes lines with it."""
-    return f"(to line {last}) " if last > first else ""

@@ -117,19 +117,24 @@ class TestCycles:
         assert reading.rejected == ()
         assert len(reading.grades[Kind.TRADER, MONDAY]) == 2
 
-    def test_a_quoted_cell_may_hold_a_line_break(self, path: Path) -> None:
-        reading = read(path, f'{HEADER}\ntrader,2026-11-16,1,B,"two\nlines",5,\nnope\n')
-
-        (grades,) = reading.grades.values()
-        assert grades[0].name == "two lines"
-        assert [bad.row for bad in reading.rejected] == [4]
-
     def test_twins_are_one_and_the_line_left_out_is_named(self, path: Path) -> None:
         reading = read(path, ndjson(row(), row(score=70), row(score=70)))
 
         (grades,) = reading.grades.values()
         assert [grade.score for grade in grades] == [7000]
         assert [bad.row for bad in reading.rejected] == [1]
+
+    def test_a_token_listed_on_a_line_left_out_is_known_to_be_listed(self, path: Path) -> None:
+        lines = [row(token_id=one, as_of=f"2026-11-{day}") for one in "12" for day in (16, 17)]
+        lines += [row(token_id=3, score="n/a"), row(token_id="4", as_of="yesterday")]
+        lines += [row(token_id="no id", score=1), row(token_id=2, as_of="2026-11-17", score=-1)]
+
+        reading = read(path, ndjson(*lines))
+
+        assert reading.unread == {
+            (Kind.TRADER, MONDAY): {"house_list:3", "house_list:4"},
+            (Kind.TRADER, TUESDAY): {"house_list:2", "house_list:4"},
+        }
 
     def test_a_date_ahead_of_now_is_refused_unless_the_source_has_its_own_clock(
         self, path: Path
@@ -198,24 +203,16 @@ class TestLinesLeftOut:
         assert bad.row == 3
         assert problem in bad.problem
 
-    def test_a_quote_left_open_says_which_lines_it_took(self, path: Path) -> None:
-        lines = ["trader,2026-11-16,1,B,B,5,", 'trader,2026-11-16,2,B,"B,5,']
-        lines += [f"trader,2026-11-16,{number},B,B,5," for number in range(3, 9)]
+    def test_a_quote_left_open_costs_its_own_line_and_no_other(self, path: Path) -> None:
+        lines = [f"trader,2026-11-16,{number},B,B,5," for number in range(1000)]
+        lines[9] = 'trader,2026-11-16,9,B,"B,5,'
+        lines[499] = 'trader,2026-11-16,499,B,"two\nlines",5,'
 
         reading = read(path, "\n".join([HEADER, *lines]))
 
-        assert len(reading.grades[Kind.TRADER, MONDAY]) == 1
-        assert [bad.row for bad in reading.rejected] == [3]
-        assert reading.rejected[0].problem.startswith("(to line 9)")
-
-    def test_a_quote_left_open_in_a_long_file_does_not_take_it_all(self, path: Path) -> None:
-        lines = [f"trader,2026-11-16,{number},B,B,5," for number in range(20_000)]
-        lines[1] = 'trader,2026-11-16,1,B,"B,5,'
-
-        reading = read(path, "\n".join([HEADER, *lines]))
-
-        assert len(reading.grades[Kind.TRADER, MONDAY]) > 10_000
-        assert "field larger than field limit" in reading.rejected[0].problem
+        assert len(reading.grades[Kind.TRADER, MONDAY]) == 998
+        assert [bad.row for bad in reading.rejected] == [11, 501, 502]
+        assert all("leaves a quote open" in bad.problem for bad in reading.rejected[:2])
 
     def test_a_file_wrong_on_every_line_is_counted_and_not_listed_whole(self, path: Path) -> None:
         reading = read(path, HEADER + "\nx" * (LISTED_REJECTIONS + 5))
@@ -239,6 +236,7 @@ class TestFilesRefused:
             (b"kind,as_of,token_id,score,kind\n", "names the column 'kind' twice"),
             (b"trader,2026-11-16,1,50\n", "unknown column 'trader'"),
             (HEADER.encode("utf-16"), "is not UTF-8"),
+            (b'kind,as_of,"token_id,score\ntrader,2026-11-16,1,5', "header: leaves a quote open"),
         ],
     )
     def test_a_file_that_cannot_be_read_says_why(
