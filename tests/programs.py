@@ -89,6 +89,57 @@ def output_of(command: Sequence[str | Path], folder: Path, person: Person = OURS
     return str(finished.stdout)
 
 
+class Running:
+    """A server of ours: ready, or stopped and to be started again where it was."""
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        folder: Path,
+        *,
+        is_ready: Callable[[], bool],
+        person: Person,
+    ) -> None:
+        self._command = command
+        self._folder = folder
+        self._is_ready = is_ready
+        self._person = person
+        self._process = self._started()
+
+    @property
+    def pid(self) -> int:
+        """Another one after each start."""
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it again, with all that lies in its folder. Raises Unavailable."""
+        self._process = self._started()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return when it is. Raises Unavailable."""
+        _wait_until(self._is_ready, self._process, self._folder / "log")
+
+    def stop(self, stop_signal: signal.Signals) -> None:
+        """End it, by force if need be."""
+        _end(self._process, stop_signal)
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        with (self._folder / "log").open("ab") as output:
+            # A session of its own: Ctrl-C is for the test run, which then ends the server in order.
+            return subprocess.Popen(
+                [*_ended_with_us(), *(str(word) for word in self._command)],
+                cwd=self._folder,
+                extra_groups=self._person.other_groups,
+                group=self._person.group_id,
+                start_new_session=True,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                user=self._person.user_id,
+            )
+
+
 @contextmanager
 def running(
     command: Sequence[str | Path],
@@ -97,27 +148,14 @@ def running(
     is_ready: Callable[[], bool],
     person: Person = OURSELVES,
     stop_signal: signal.Signals = signal.SIGTERM,
-) -> Iterator[int]:
-    """The pid of a server that is ready; it has ended when this has. Raises Unavailable."""
-    log = folder / "log"
-    with log.open("wb") as output:
-        # A session of its own: Ctrl-C is for the test run, which then ends the server in order.
-        process = subprocess.Popen(
-            [*_ended_with_us(), *(str(word) for word in command)],
-            cwd=folder,
-            extra_groups=person.other_groups,
-            group=person.group_id,
-            start_new_session=True,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            user=person.user_id,
-        )
+) -> Iterator[Running]:
+    """A server that is ready; it has ended when this has. Raises Unavailable."""
+    server = Running(command, folder, is_ready=is_ready, person=person)
     try:
-        _wait_until(is_ready, process, log)
-        yield process.pid
+        server.wait_until_ready()
+        yield server
     finally:
-        _end(process, stop_signal)
+        server.stop(stop_signal)
 
 
 def _ended_with_us() -> list[str]:

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from tests.programs import (
     LOOPBACK,
     OURSELVES,
+    Running,
     Unavailable,
     free_port,
     nobody_special,
@@ -53,7 +54,19 @@ class Server:
     version: str
     origin: str
     url: str
-    pid: int
+    program: Running
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        return self.program.pid
+
+    @contextmanager
+    def away(self, stop_signal: signal.Signals) -> Iterator[None]:
+        """Stopped by this signal, and started again at the end where it was."""
+        self.program.stop(stop_signal)
+        yield
+        self.program.start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,25 +150,25 @@ def run_postgresql(
             is_ready=lambda: _postmaster_says_ready(data),
             person=person,
             stop_signal=signal.SIGINT,  # "fast shutdown": connections are cut, nothing waits
-        ) as pid:
+        ) as program:
             url = f"postgresql+asyncpg://gradebell@{LOOPBACK}:{port}/"
-            yield Server(f"PostgreSQL {version}", programs.origin, url, pid)
+            yield Server(f"PostgreSQL {version}", programs.origin, url, program)
 
 
 @contextmanager
 def run_redis(programs: Programs) -> Iterator[Server]:
     """A new Redis, run by these programs."""
-    program = programs.folder / "redis-server"
+    binary = programs.folder / "redis-server"
     with private_folder() as folder:
-        version = output_of([program, "--version"], folder).split("v=")[1].split()[0]
+        version = output_of([binary, "--version"], folder).split("v=")[1].split()[0]
         port = free_port()
         with running(
-            [program, "--port", str(port), *REDIS_OPTIONS],
+            [binary, "--port", str(port), *REDIS_OPTIONS],
             folder,
             is_ready=lambda: _redis_says_pong(port),
-        ) as pid:
+        ) as program:
             url = f"redis://{LOOPBACK}:{port}/0"
-            yield Server(f"Redis {version}", programs.origin, url, pid)
+            yield Server(f"Redis {version}", programs.origin, url, program)
 
 
 @contextmanager

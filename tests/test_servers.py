@@ -39,8 +39,8 @@ def test_a_program_ends_even_when_the_run_fails(tmp_path: Path) -> None:
     pids = []
 
     def fail() -> None:
-        with programs.running(command, tmp_path, is_ready=lambda: True) as pid:
-            pids.append(pid)
+        with programs.running(command, tmp_path, is_ready=lambda: True) as program:
+            pids.append(program.pid)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

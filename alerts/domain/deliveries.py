@@ -7,8 +7,9 @@ from typing import Final, assert_never
 
 from alerts.domain.retries import RetrySchedule
 
-# A delivery whose attempts were cut off this often in a row kills what sends it.
-POISON_AFTER: Final = 3
+# A delivery whose attempts were cut off this often in a row kills what sends it: the first time
+# among others, which proves nothing, and then three times alone.
+POISON_AFTER: Final = 4
 
 
 class Channel(StrEnum):

@@ -39,6 +39,11 @@ class Parcel:
     letter: Letter
     number: int
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the worker that sent it last was lost: it is tried alone, begun by itself."""
+        return self.waiting.interruptions > 0
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLane:
@@ -194,12 +199,13 @@ async def _begin(
     endpoints: Mapping[str, Recipient],
     rules: Rules,
 ) -> None:
-    """Start what may be repeated, all at once; space out what is limited."""
+    """Start what may be repeated, all at once, but for suspects; space out what is limited."""
     begun = [
         parcel.waiting.id
         for endpoint_id, parcels in taken.items()
         if endpoints[endpoint_id].channel in rules.repeatable
         for parcel in parcels
+        if not parcel.is_suspect
     ]
     await start(tx, begun, lease_id=lease_id)
     for endpoint_id, parcels in taken.items():

@@ -19,7 +19,6 @@ from alerts.domain.deliveries import (
     Unknown,
     next_state,
 )
-from alerts.domain.ids import ATTEMPT
 from alerts.domain.retries import RetrySchedule
 from alerts.pipeline.claim import Parcel
 from alerts.pipeline.health import Tried, ailing, close_endpoint, others_of, watch
@@ -38,12 +37,14 @@ from alerts.telemetry import Step, emit
 class Sent:
     """A parcel with what came of it. schedule: the endpoint's own, None for the service's.
 
+    attempt_id: fixed before it is written, for what becomes of a commit is not always learned.
     started_at, ended_at: by this worker's clock.
     """
 
     endpoint_id: str
     lease_id: str
     send_id: str
+    attempt_id: str
     schedule: RetrySchedule | None
     parcel: Parcel
     answer: Answer
@@ -81,7 +82,7 @@ async def settle(
     holders = {endpoint_id: lane.lease_id for endpoint_id, lane in held.items()}
     # An endpoint deleted meanwhile has taken its lane and its log along.
     sent = [one for one in sent if one.endpoint_id in holders]
-    await insert_attempts(tx, [await _attempt(tx, one, terms.worker) for one in sent])
+    await insert_attempts(tx, [_attempt(one, terms.worker) for one in sent])
     ours = [one for one in sent if holders.get(one.endpoint_id) == one.lease_id]
     await _deliver_late(tx, [one for one in sent if holders.get(one.endpoint_id) != one.lease_id])
     learned = await watch(
@@ -164,12 +165,12 @@ async def _apply(
             assert_never(effect)
 
 
-async def _attempt(tx: Transaction, one: Sent, worker: str) -> dict[str, object]:
+def _attempt(one: Sent, worker: str) -> dict[str, object]:
     waiting, answer, trace = one.parcel.waiting, one.answer, one.answer.trace
     outcome, reason, provider_id = _words(answer.outcome)
     detail = None if trace.detail is None else trace.detail.replace("\0", "")
     return {
-        "id": await tx.new_id(ATTEMPT),
+        "id": one.attempt_id,
         "delivery_id": waiting.id,
         "send_id": one.send_id,
         "number": one.parcel.number,

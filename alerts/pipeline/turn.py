@@ -202,11 +202,16 @@ async def begin(turn: Turn, parcel: Parcel, *, store: Store, clock: Clock, deadl
         fail(Step.JOB_FAILED, error, job="start")
     if begun and turn.lasts(clock.monotonic() + deadline):
         return True
+    keep_back(turn, parcel)
+    return False
+
+
+def keep_back(turn: Turn, parcel: Parcel) -> None:
+    """Do not send what was on its way to the wire: the turn is stopped, and gives it back."""
     turn.in_flight -= 1
     turn.is_stopped = True
     # Behind the others: a settlement under way takes away as many from the front as it gave back.
     turn.waiting.append(parcel)
-    return False
 
 
 def stops(answer: Answer) -> bool:

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Final
 
 from alerts.domain.deliveries import Channel
-from alerts.domain.ids import SEND
+from alerts.domain.ids import ATTEMPT, SEND
 from alerts.pipeline.claim import Parcel
 from alerts.pipeline.pools import Pool
 from alerts.pipeline.settle import Sent
-from alerts.pipeline.turn import Turn, begin, lose, stops
+from alerts.pipeline.turn import HANGING_SECONDS, Turn, begin, keep_back, lose, stops
 from alerts.ports import Clock, Sender
 from alerts.store.engine import Store
 from alerts.telemetry import Step, fail
@@ -40,6 +40,7 @@ class Wire:
         self._new_id = new_id
         self._closed = False
         self._sends: set[asyncio.Task[None]] = set()
+        self._suspects = asyncio.Lock()
 
     def pump(self, turn: Turn) -> None:
         """Put on the wire what may go; never with less than a deadline of lease left."""
@@ -52,7 +53,9 @@ class Wire:
             ):
                 return
             turn.in_flight += 1
-            task = asyncio.create_task(self._send(turn, turn.waiting.popleft()))
+            parcel = turn.waiting.popleft()
+            send = self._send_alone if parcel.is_suspect else self._send
+            task = asyncio.create_task(send(turn, parcel))
             self._sends.add(task)
             task.add_done_callback(partial(self._ended, turn))
 
@@ -132,11 +135,23 @@ class Wire:
             lose([turn])
             self.answered.set()
 
+    async def _send_alone(self, turn: Turn, parcel: Parcel) -> None:
+        """One suspect at a time: of those that kill, and those they took along, who is which.
+
+        One that hangs has not killed anybody so far, and keeps the next waiting no longer.
+        """
+        async with self._suspects:
+            sending = asyncio.create_task(self._send(turn, parcel))
+            try:
+                await asyncio.wait({sending}, timeout=HANGING_SECONDS)
+            except asyncio.CancelledError:
+                sending.cancel()
+                raise
+        await sending
+
     async def _send(self, turn: Turn, parcel: Parcel) -> None:
         sender = self._senders[turn.destination.channel]
-        if not sender.repeatable and not await begin(
-            turn, parcel, store=self._store, clock=self._clock, deadline=self._deadline
-        ):
+        if (not sender.repeatable or parcel.is_suspect) and not await self._begin(turn, parcel):
             self._started(turn)
             self.answered.set()
             return
@@ -150,6 +165,7 @@ class Wire:
             endpoint_id=turn.endpoint_id,
             lease_id=turn.lease_id,
             send_id=self._new_id(SEND),
+            attempt_id=self._new_id(ATTEMPT),
             schedule=turn.schedule,
             parcel=parcel,
             answer=answer,
@@ -159,3 +175,11 @@ class Wire:
         self.sent.append(sent)
         self.answered.set()
         self.pump(turn)
+
+    async def _begin(self, turn: Turn, parcel: Parcel) -> bool:
+        if self._closed:
+            keep_back(turn, parcel)
+            return False
+        return await begin(
+            turn, parcel, store=self._store, clock=self._clock, deadline=self._deadline
+        )

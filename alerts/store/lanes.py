@@ -12,6 +12,8 @@ from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
+    cast,
     or_,
     select,
     true,
@@ -156,9 +158,11 @@ async def hasten(tx: Transaction, endpoint_id: str) -> None:
 async def release_lanes(
     tx: Transaction, lease_id: str, endpoint_ids: Sequence[str], *, strict: Collection[str] = ()
 ) -> None:
-    """Give lanes back: what was reserved and not started is free again.
+    """Give lanes back: what was reserved and not sent is free again.
 
-    The lanes are locked already. Each is due when the first of its open deliveries is, and if
+    Nothing of theirs is on the wire. What was begun nevertheless is what a commit began whose
+    success we never learned of, as when the database stopped; nobody else would look for it. The
+    lanes are locked already. Each is due when the first of its open deliveries is, and if
     that is now, it goes to the back. strict: those endpoints that want strict order.
     """
     if not endpoint_ids:
@@ -168,9 +172,13 @@ async def release_lanes(
         .where(
             deliveries.c.lease_id == lease_id,
             deliveries.c.endpoint_id.in_(endpoint_ids),
-            deliveries.c.state == State.PENDING,
+            deliveries.c.state.in_((State.PENDING, State.SENDING)),
         )
-        .values(lease_id=None)
+        .values(
+            state=State.PENDING,
+            attempts=deliveries.c.attempts - cast(deliveries.c.state == State.SENDING, Integer),
+            lease_id=None,
+        )
     )
     await _free(tx, endpoint_ids, strict=strict, lease_id=lease_id)
 

@@ -10,14 +10,13 @@ from sqlalchemy import (
     Select,
     bindparam,
     func,
-    insert,
     select,
     true,
     update,
 )
 
 from alerts.domain.deliveries import State, Trigger
-from alerts.store.engine import Transaction
+from alerts.store.engine import Transaction, insert_into
 from alerts.store.queue import OPEN, next_in_lane, state_of_corrected
 from alerts.store.rows import record_of
 from alerts.store.tables import attempts, deliveries, events, lanes
@@ -142,9 +141,10 @@ async def unstart(tx: Transaction, lease_id: str, delivery_ids: Sequence[str]) -
 
 
 async def insert_attempts(tx: Transaction, rows: Sequence[dict[str, object]]) -> None:
-    """Log tries: whatever else holds, they happened."""
+    """Log tries: whatever else holds, they happened. One that is logged already stays."""
     if rows:
-        await tx.connection.execute(insert(attempts), list(rows))
+        statement = insert_into(tx, attempts).on_conflict_do_nothing(index_elements=["id"])
+        await tx.connection.execute(statement, list(rows))
 
 
 async def apply_decisions(tx: Transaction, lease_id: str, decisions: Sequence[Decision]) -> None:

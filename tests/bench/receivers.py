@@ -73,11 +73,11 @@ def receiving(*, processor: int | None) -> Iterator[LoadReceiver]:
             start_in = folder
         with running(
             ["env", "-C", start_in, *command], folder, is_ready=lambda: _takes(tls_port)
-        ) as pid:
+        ) as served:
             if processor is not None:
-                os.sched_setaffinity(pid, {processor})
+                os.sched_setaffinity(served.pid, {processor})
             http, https = f"http://{LOOPBACK}:{port}", f"https://{LOOPBACK}:{tls_port}"
-            yield LoadReceiver(name, http, https, authority, pid)
+            yield LoadReceiver(name, http, https, authority, served.pid)
 
 
 def _takes(port: int) -> bool:

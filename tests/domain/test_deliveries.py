@@ -223,8 +223,8 @@ class TestInterruptions:
             )
             assert verdict == Verdict(State.PENDING, Reason.INTERRUPTED, position, NOW)
 
-    @pytest.mark.parametrize("interruptions", [3, 4, 99])
-    def test_the_third_in_a_row_is_poison(self, interruptions: int) -> None:
+    @pytest.mark.parametrize("interruptions", [4, 5, 99])
+    def test_the_third_alone_after_one_among_others_is_poison(self, interruptions: int) -> None:
         verdict = after_interruption(
             repeatable=True, interruptions=interruptions, position=2, now=NOW
         )

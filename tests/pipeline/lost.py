@@ -10,6 +10,7 @@ from alerts.domain.deliveries import Answer, Channel, Delivered
 from alerts.pipeline.claim import ClaimedLane, claim
 from alerts.ports import Destination, Letter
 from alerts.store.deliveries import DeliveryRecord
+from alerts.store.outbox import start
 from tests.pipeline.conftest import (
     tries,
 )
@@ -43,9 +44,13 @@ def over(services: Services, sender: OnceOnly) -> Services:
 
 
 async def abandon(services: Services) -> list[ClaimedLane]:
-    """A worker that claims, begins, and is never heard of again."""
+    """A worker that claims, begins, suspects too, and is never heard of again."""
     async with services.store.write() as tx:
-        return await claim(tx, services.rules, limit=10)
+        claimed = await claim(tx, services.rules, limit=10)
+        for lane in claimed if services.rules.repeatable else ():
+            suspects = [parcel.waiting.id for parcel in lane.parcels if parcel.is_suspect]
+            await start(tx, suspects, lease_id=lane.lease_id)
+    return claimed
 
 
 async def outcomes(services: Services, delivery: DeliveryRecord) -> list[tuple[int, str]]:
