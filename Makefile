@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install up test check bench lock wheel clean
+.PHONY: help install up test check bench chaos lock wheel clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -35,6 +35,9 @@ check: $(STAMP) ## format, lint, direction of imports, types
 
 bench: $(STAMP) ## run the measurements in tests/bench and print what they say
 	@$(BIN)/python -m pytest -s -o python_files='bench_*.py' tests/bench $(ARGS)
+
+chaos: $(STAMP) ## kill, stop, fill and starve what runs, for minutes; `make test` does so briefly
+	@CHAOS=long $(BIN)/python -m pytest -s tests/chaos $(ARGS)
 
 wheel: $(STAMP) ## build dist/gradebell-*.whl
 	@rm -rf dist

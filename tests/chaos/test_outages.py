@@ -1,0 +1,107 @@
+"""The database stopped, Redis stopped and emptied: workers and API go on by themselves."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from alerts.store.migrate import upgrade
+from tests import servers
+from tests.api.conftest import NO_TLS
+from tests.chaos.scene import (
+    IS_LONG,
+    PATIENCE_SECONDS,
+    SlowReceiver,
+    Watch,
+    all_ended,
+    assert_nothing_is_lost,
+    end_in_order,
+    settings_of,
+    tell,
+    worker,
+)
+from tests.cli.processes import running
+from tests.programs import Unavailable, free_port
+from tests.workers.installation import opened, push, subscribe
+
+AWAY_SECONDS = 10.0 if IS_LONG else 2.0
+OUTAGES = 3 if IS_LONG else 1
+ENDPOINTS = 8
+TOKENS = 100 if IS_LONG else 25
+# Longer than the outage: who was sending goes on with what it knows, and nothing is sent again.
+LEASE = {"LEASE_SECONDS": "30", "SEND_DEADLINE_SECONDS": "5"}
+
+
+@pytest.fixture
+def postgresql() -> Iterator[servers.Server]:
+    """A PostgreSQL that may be stopped, for no other test is on it."""
+    try:
+        with servers.postgresql() as server:
+            yield server
+    except Unavailable as reason:
+        pytest.skip(f"needs a server: {reason}")
+
+
+@pytest.fixture
+def redis() -> Iterator[servers.Server]:
+    """A Redis that may be stopped."""
+    try:
+        with servers.redis() as server:
+            yield server
+    except Unavailable as reason:
+        pytest.skip(f"needs a server: {reason}")
+
+
+async def ready(url: str) -> tuple[int, str]:
+    """Status and body of /readyz."""
+    async with httpx.AsyncClient(verify=NO_TLS, timeout=10) as client:
+        answer = await client.get(f"{url}/readyz")
+    return answer.status_code, answer.text
+
+
+async def wait_until_ready(url: str) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (await ready(url))[0] != 200:  # noqa: ASYNC110 - another process's doing.
+            await asyncio.sleep(0.1)
+
+
+async def test_a_database_that_stops_and_comes_back_loses_nothing(
+    postgresql: servers.Server, redis_url: str, tmp_path: Path
+) -> None:
+    database_url = f"{postgresql.url}postgres"
+    await upgrade(database_url)
+    async with SlowReceiver() as receiver:
+        more = {**LEASE, "REDIS_URL": redis_url, "PORT": str(free_port())}
+        settings = settings_of(database_url, receiver, more)
+        with ExitStack() as stack:
+            api = stack.enter_context(running(["api"], tmp_path, settings))
+            url = json.loads(await asyncio.to_thread(api.wait_for, "api.started"))["url"]
+            workers = [stack.enter_context(worker(settings, tmp_path)) for _ in range(2)]
+            async with opened(settings) as services:
+                await subscribe(services, receiver, ENDPOINTS)
+                await push(services, 0, tokens=TOKENS)
+                watch = Watch(services, receiver)
+                for day in range(1, OUTAGES + 1):
+                    came = len(receiver.requests)
+                    await push(services, day, tokens=TOKENS)
+                    await receiver.wait_for(came + 1, within_seconds=PATIENCE_SECONDS)
+                    with postgresql.away(signal.SIGQUIT):  # "immediate shutdown": as in a crash
+                        status, said = await ready(url)
+                        await asyncio.sleep(AWAY_SECONDS)
+                    await wait_until_ready(url)
+                    await watch.look()
+                    assert (status, "the database does not answer" in said) == (503, True)
+
+                owed = OUTAGES * ENDPOINTS * TOKENS
+                await all_ended(services)
+                await watch.look()
+                repeats = await assert_nothing_is_lost(services, receiver, owed=owed)
+            codes = [await end_in_order(one, 20) for one in workers]
+    tell("database stopped", times=OUTAGES, seconds=AWAY_SECONDS, owed=owed, sent_again=repeats)
+    assert codes == [0, 0]
+    assert watch.again == []
