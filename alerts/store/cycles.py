@@ -118,8 +118,18 @@ async def load_cycle(tx: Transaction, record: CycleRecord) -> Cycle | None:
 
 
 async def open_cycles(tx: Transaction, *states: CycleState) -> list[str]:
-    """Ids of cycles in these states, oldest first, at most 100."""
-    query = select(cycles.c.id).where(cycles.c.state.in_(states)).order_by(cycles.c.id).limit(100)
+    """Ids of cycles in these states, those received first first, at most 100.
+
+    Of one reading, whose cycles were received at once, the newest date comes first: ids say
+    nothing of that.
+    """
+    columns = cycles.c
+    query = (
+        select(columns.id)
+        .where(columns.state.in_(states))
+        .order_by(columns.received_at, columns.as_of.desc(), columns.id)
+        .limit(100)
+    )
     return list((await tx.connection.execute(query)).scalars())
 
 

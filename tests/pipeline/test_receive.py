@@ -13,8 +13,9 @@ from alerts.domain.readings import Reading, RejectedRow
 from alerts.pipeline.receive import receive
 from alerts.sources.file import read_file
 from alerts.sources.token_metrics import TokenMetrics
-from alerts.store.cycles import Origin, list_rejected
-from tests.pipeline.conftest import SOURCE, day, grades_of
+from alerts.store.cycles import CycleState, Origin, list_rejected, open_cycles
+from tests.pipeline.conftest import SOURCE, day, feed, grades_of
+from workers.jobs import finish_cycles
 
 # PostgreSQL stores no NUL, and no driver sends half a surrogate pair.
 UNSTORABLE = "a\0b\u202e"
@@ -67,6 +68,28 @@ async def test_what_is_wrong_with_a_row_is_stored_whatever_it_quotes(services: S
 
     assert kept.token_id == "a\ufffdb\ufffd\ufffd"
     assert kept.problem == "is not a\ufffdb\ufffd\ufffd"
+
+
+async def test_a_reading_of_many_dates_is_compared_newest_first_after_a_crash_too(
+    services: Services,
+) -> None:
+    reading = Reading({day(number): grades_of({f"t{number}": 50}) for number in range(6)})
+    async with services.store.write() as tx:
+        received = await receive(
+            tx,
+            reading,
+            source=SOURCE,
+            kind=Kind.TRADER,
+            complete=True,
+            origin=Origin.POLL,
+        )
+
+    async with services.store.read() as tx:
+        waiting = await open_cycles(tx, CycleState.RECEIVED)
+    await finish_cycles(services)
+
+    assert waiting == received
+    assert await feed(services) == []
 
 
 async def keep(services: Services, reading: Reading) -> list[RejectedRow]:
