@@ -14,7 +14,7 @@ from alerts.domain.ids import HOUSE_APP
 from alerts.domain.readings import Reading
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Wish, create_webhook
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.receive import receive
 from alerts.settings import Settings
 from alerts.store.cipher import new_encryption_key
@@ -55,7 +55,7 @@ async def test_an_upgrade_is_one_signed_webhook_and_one_line_in_the_log(database
                         origin=Origin.PUSH,
                     )
                 await diff_cycle(cycle, store=services.store, ladder=services.ladder)
-            await fan_out_cycles(store=services.store, waker=services.waker)
+            await fan_out_events(store=services.store, waker=services.waker)
             await services.dispatcher().run_until_idle()
 
             (request,) = receiver.requests

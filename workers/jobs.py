@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from alerts.bootstrap import Services
 from alerts.domain.grades import Kind
 from alerts.pipeline.diff import diff_cycle
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.poll import Plan, poll
 from alerts.pipeline.recover import reap
 from alerts.pipeline.retain import drop_old
@@ -28,7 +28,7 @@ async def finish_cycles(services: Services) -> None:
     for cycle_id in waiting:
         differing = diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
         await _alone(differing, job=f"diff_{cycle_id}")
-    await fan_out_cycles(store=services.store, waker=services.waker)
+    await fan_out_events(store=services.store, waker=services.waker)
 
 
 async def reap_lanes(services: Services) -> None:

@@ -5,7 +5,7 @@ import asyncio
 from alerts.bootstrap import Services
 from alerts.errors import StorageFailed
 from alerts.pipeline.dispatch import LONGEST_SLEEP_SECONDS, STORAGE_PAUSE_SECONDS
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.telemetry import Step, emit, fail
 
 
@@ -43,7 +43,7 @@ class Loops:
             while not self._stop.is_set():
                 look.clear()
                 try:
-                    await fan_out_cycles(store=services.store, waker=services.waker)
+                    await fan_out_events(store=services.store, waker=services.waker)
                 except StorageFailed as error:
                     fail(Step.JOB_FAILED, error, job="fan_out")
                     await asyncio.sleep(STORAGE_PAUSE_SECONDS)

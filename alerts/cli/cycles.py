@@ -24,7 +24,7 @@ from alerts.errors import InvalidInput
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.diff import discard as discard_cycle
 from alerts.pipeline.diff import release as release_cycle
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.receive import receive
 from alerts.sources.file import FileReading, read_file
 from alerts.store.cycles import CycleRecord, CycleState, Origin, list_cycles
@@ -120,7 +120,7 @@ def release(cycle: CycleArgument, *, as_json: JsonOption = False) -> None:
 
     async def work(services: Services) -> None:
         record = await release_cycle(cycle, store=services.store, ladder=services.ladder)
-        await fan_out_cycles(store=services.store, waker=services.waker)
+        await fan_out_events(store=services.store, waker=services.waker)
         line = f"{cycle} is believed; {record.events} events."
         said(line, _shown(record), as_json=as_json)
 
@@ -171,7 +171,7 @@ async def _finish(
     services: Services, found: list[CycleRecord], *, rejected: int = 0, as_json: bool
 ) -> None:
     """Fan out, and say what each cycle came to, and all of them."""
-    deliveries = await fan_out_cycles(store=services.store, waker=services.waker)
+    deliveries = await fan_out_events(store=services.store, waker=services.waker)
     shown: list[dict[str, Any]] = []
     totals: Counter[str] = Counter()
     for record in found:

@@ -25,7 +25,7 @@ from alerts.domain.deliveries import State
 from alerts.domain.grades import Kind
 from alerts.domain.meanings import meaning_of
 from alerts.errors import InvalidInput, NotFound
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.naming import resolve_token
 from alerts.pipeline.replay import replay as replay_endpoint
 from alerts.pipeline.replay import resend as resend_delivery
@@ -198,8 +198,11 @@ def dispatch(
         raise InvalidInput("--until-idle", "is needed; `gradebell worker` is what goes on for ever")
 
     async def work(services: Services) -> None:
-        await fan_out_cycles(store=services.store, waker=services.waker)
+        await fan_out_events(store=services.store, waker=services.waker)
         await services.dispatcher().run_until_idle()
+        # What sending brought to light is told, too: an endpoint that was closed, say.
+        while await fan_out_events(store=services.store, waker=services.waker):
+            await services.dispatcher().run_until_idle()
         async with services.store.read() as tx:
             states = {str(state): count for state, count in (await count_by_state(tx)).items()}
         counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))

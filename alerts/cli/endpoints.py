@@ -27,6 +27,7 @@ from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline.endpoints import WEBHOOK_TIME_TO_LIVE, Made, Wish
+from alerts.pipeline.pace import LEAST_RATE, MOST_RATE
 from alerts.pipeline.replay import resume, send_test
 from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
 
@@ -42,7 +43,9 @@ KindOption = Annotated[list[Kind] | None, typer.Option(help="Both, if none is gi
 TypeOption = Annotated[
     list[str] | None, typer.Option("--type", help="Upgrades and downgrades, if none is given.")
 ]
-RateOption = Annotated[float | None, typer.Option(min=0.001, max=1000, help="Sends per second.")]
+RateOption = Annotated[
+    float | None, typer.Option(min=LEAST_RATE, max=MOST_RATE, help="Sends per second.")
+]
 LifeOption = Annotated[
     int, typer.Option(min=60, max=LONGEST_LIFE_SECONDS, help="How long news is news.")
 ]

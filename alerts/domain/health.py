@@ -147,11 +147,6 @@ def advise(health: Health, now: datetime) -> Advice | None:
     return Advice.CLOSE if is_due else None
 
 
-def may_call_for_advice(failing_since: datetime | None, now: datetime) -> bool:
-    """Whether `advise` could say anything of a spell that began then."""
-    return failing_since is not None and now - failing_since >= WARNED_AFTER
-
-
 def closed(health: Health, now: datetime) -> Health:
     """Of an endpoint that we close: nothing more goes, and nothing will probe it."""
     return replace(health, opened_at=health.opened_at or now, held_until=None)

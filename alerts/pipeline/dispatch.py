@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from alerts.domain.deliveries import Channel
 from alerts.errors import StorageFailed
-from alerts.pipeline.claim import ClaimedLane, Rules, claim
+from alerts.pipeline.claim import ClaimedLane, Rules
+from alerts.pipeline.claimer import Claimer
 from alerts.pipeline.pools import Pools
 from alerts.pipeline.settle import Sent, Terms, log_sent, settle
 from alerts.pipeline.turn import (
@@ -65,6 +66,7 @@ class Dispatcher:
         self._rules = rules
         self._terms = terms
         self._pools = Pools(rules.pools, store=store, clock=clock, lease=rules.lease)
+        self._claimer = Claimer(store, rules)
         self._wire = Wire(
             store=store,
             senders=senders,
@@ -139,8 +141,7 @@ class Dispatcher:
                 wait = LONGEST_SLEEP_SECONDS if due is None else (due - now).total_seconds()
                 return min(wait, LONGEST_SLEEP_SECONDS)
             asked = self._clock.monotonic()
-            async with self._store.write() as tx:
-                claimed = await claim(tx, self._rules, limit=room, pools=self._pools.held)
+            claimed = await self._claimer.claim(room, self._pools.held)
         except StorageFailed as error:
             fail(Step.JOB_FAILED, error, job="claim")
             return STORAGE_PAUSE_SECONDS

@@ -1,15 +1,15 @@
 """Health: what settled attempts say of their endpoints, and what follows from that."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from alerts.domain.deliveries import Delivered, DisableReason, EndpointState, Outcome
 from alerts.domain.events import EventType
-from alerts.domain.health import Advice, Health, advise, closed, may_call_for_advice, observe
+from alerts.domain.health import Advice, Health, advise, closed, observe
 from alerts.domain.notices import endpoint_disabled_event, endpoint_failing_event
-from alerts.pipeline.tell import tell, to_app
-from alerts.store.endpoints import disable_endpoint, find_recipients, webhook_endpoint_ids
+from alerts.pipeline.tell import tell_app, to_app
+from alerts.store.endpoints import disable_endpoint, find_recipients
 from alerts.store.engine import Transaction
 from alerts.store.health import HeldLane, write_health
 from alerts.store.outbox import Waiting
@@ -27,43 +27,16 @@ class Tried:
     outcome: Outcome
 
 
-async def ailing(tx: Transaction, attempts: Iterable[Tried]) -> set[str]:
-    """Endpoints that may have to be told of or closed, going by what a claim saw of them.
-
-    Whoever hears of it has a lane, and lanes are locked before anything is known for certain.
-    """
-    failing = {
-        tried.waiting.endpoint_id: tried.waiting.failing_since
-        for tried in attempts
-        if tried.waiting.failing_since is not None and _blames(tried)
-    }
-    if not failing:
-        return set()
-    now = await tx.now()
-    return {key for key, since in failing.items() if may_call_for_advice(since, now)}
-
-
-async def others_of(tx: Transaction, endpoint_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Who hears what befalls these: the other webhook endpoints of their apps."""
-    told: dict[str, list[str]] = {}
-    for endpoint in (await find_recipients(tx, endpoint_ids)).values():
-        ids = await webhook_endpoint_ids(tx, endpoint.app_id)
-        told[endpoint.id] = [endpoint_id for endpoint_id in ids if endpoint_id != endpoint.id]
-    return told
-
-
 async def watch(
     tx: Transaction,
     attempts: Iterable[Tried],
     held: Mapping[str, HeldLane],
     *,
-    told: Mapping[str, Sequence[str]],
     jitter: Callable[[], float],
 ) -> dict[str, Health]:
     """Learn from what was just settled; returns what is new of each endpoint.
 
     attempts: as they ended. held: the lanes, which are locked.
-    told: who hears of the endpoints that are ailing; of others nothing is told now.
     """
     by_endpoint: dict[str, list[Tried]] = {}
     for tried in attempts:
@@ -75,8 +48,8 @@ async def watch(
         outcomes = [tried.outcome for tried in ended]
         after = observe(before, outcomes, now=now, jitter=jitter())
         _say(endpoint_id, before, after)
-        if endpoint_id in told and any(map(_blames, ended)):
-            after = await _heed(tx, endpoint_id, after, told=told[endpoint_id])
+        if any(map(_blames, ended)):
+            after = await _heed(tx, endpoint_id, after)
         if after != before:
             learned[endpoint_id] = after
     await write_health(tx, learned)
@@ -88,7 +61,6 @@ async def close_endpoint(
     endpoint_id: str,
     reason: DisableReason,
     *,
-    told: Sequence[str],
     health: Health | None = None,
 ) -> bool:
     """Close an endpoint and tell of it; False if it was not active. health: if it was failing."""
@@ -103,27 +75,25 @@ async def close_endpoint(
         reason=reason,
         health=health,
     )
-    await tell(tx, [(draft, told)])
+    await tell_app(tx, draft)
     emit(Step.ENDPOINT_DISABLED, endpoint=endpoint_id, reason=reason.value)
     return True
 
 
-async def _heed(
-    tx: Transaction, endpoint_id: str, health: Health, *, told: Sequence[str]
-) -> Health:
+async def _heed(tx: Transaction, endpoint_id: str, health: Health) -> Health:
     """Do what an endpoint's health calls for; returns what is to be kept of it."""
     now = await tx.now()
     match advise(health, now):
-        case Advice.WARN if await _warn(tx, endpoint_id, health, told=told):
+        case Advice.WARN if await _warn(tx, endpoint_id, health):
             return replace(health, warned_at=now)
         case Advice.CLOSE if await close_endpoint(
-            tx, endpoint_id, DisableReason.FAILING, told=told, health=health
+            tx, endpoint_id, DisableReason.FAILING, health=health
         ):
             return closed(health, now)
     return health
 
 
-async def _warn(tx: Transaction, endpoint_id: str, health: Health, *, told: Sequence[str]) -> bool:
+async def _warn(tx: Transaction, endpoint_id: str, health: Health) -> bool:
     """Tell that an endpoint is failing; False if it is not active."""
     endpoint = (await find_recipients(tx, [endpoint_id]))[endpoint_id]
     if endpoint.state is not EndpointState.ACTIVE:
@@ -135,7 +105,7 @@ async def _warn(tx: Transaction, endpoint_id: str, health: Health, *, told: Sequ
         audience=to_app(endpoint.app_id),
         health=health,
     )
-    await tell(tx, [(draft, told)])
+    await tell_app(tx, draft)
     emit(Step.ENDPOINT_FAILING, endpoint=endpoint_id, attempts=health.failing_attempts)
     return True
 

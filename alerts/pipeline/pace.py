@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+# Sends per second that an endpoint may ask for.
+LEAST_RATE: Final = 0.001
+MOST_RATE: Final = 1000.0
 # Clocks are read to the microsecond; a gap is not to come out shorter for it.
 ROUNDING_SECONDS: Final = 0.000_02
 

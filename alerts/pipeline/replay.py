@@ -13,7 +13,7 @@ from alerts.domain.notices import test_event
 from alerts.domain.subscriptions import Miss, Subscription, match
 from alerts.errors import Conflict, InvalidInput, NotFound
 from alerts.pipeline.endpoints import Desk, enable
-from alerts.pipeline.tell import tell, to_endpoint
+from alerts.pipeline.tell import tell_endpoint, to_endpoint
 from alerts.ports import Waker
 from alerts.store.answers import Keep, keep_nothing
 from alerts.store.deliveries import (
@@ -159,7 +159,7 @@ async def send_test(
         identity = await tx.new_id(EVENT)
         audience = to_endpoint(endpoint.id)
         draft = test_event(identity, at=await tx.now(), audience=audience, example=example)
-        await tell(tx, [(draft, [endpoint.id])])
+        await tell_endpoint(tx, draft)
         delivery = await find_delivery_of(tx, identity, endpoint.id)
         if delivery is None:
             raise NotFound("delivery", identity)

@@ -21,7 +21,7 @@ from alerts.domain.deliveries import (
 )
 from alerts.domain.retries import RetrySchedule
 from alerts.pipeline.claim import Parcel
-from alerts.pipeline.health import Tried, ailing, close_endpoint, others_of, watch
+from alerts.pipeline.health import Tried, close_endpoint, watch
 from alerts.store.endpoints import (
     move_endpoint,
 )
@@ -72,12 +72,7 @@ async def settle(
 
     also_lock: further lanes this transaction will change. Returns each locked lane as it is now.
     """
-    tried = [Tried(one.parcel.waiting, one.answer.outcome) for one in sent]
-    closing = {one.endpoint_id for one in sent if isinstance(one.answer.effect, Disable)}
-    ill = await ailing(tx, tried) - closing
-    told = await others_of(tx, closing | ill)
-    others = {endpoint_id for ids in told.values() for endpoint_id in ids}
-    lanes = sorted({one.endpoint_id for one in sent} | set(also_lock) | others)
+    lanes = sorted({one.endpoint_id for one in sent} | set(also_lock))
     held = await lock_held(tx, lanes)
     holders = {endpoint_id: lane.lease_id for endpoint_id, lane in held.items()}
     # An endpoint deleted meanwhile has taken its lane and its log along.
@@ -89,12 +84,11 @@ async def settle(
         tx,
         [Tried(one.parcel.waiting, one.answer.outcome) for one in ours],
         held,
-        told={key: ids for key, ids in told.items() if key in ill},
         jitter=terms.jitter,
     )
     await _decide(tx, ours, terms)
     for endpoint_id, effect in _effects(ours).items():
-        await _apply(tx, endpoint_id, effect, told=told.get(endpoint_id, ()), terms=terms)
+        await _apply(tx, endpoint_id, effect, terms=terms)
     return held | {key: replace(held[key], health=health) for key, health in learned.items()}
 
 
@@ -147,20 +141,18 @@ def _effects(sent: Sequence[Sent]) -> Mapping[str, Effect]:
     }
 
 
-async def _apply(
-    tx: Transaction, endpoint_id: str, effect: Effect, *, told: Sequence[str], terms: Terms
-) -> None:
+async def _apply(tx: Transaction, endpoint_id: str, effect: Effect, *, terms: Terms) -> None:
     match effect:
         case Keep():
             return
         case Disable(reason):
-            await close_endpoint(tx, endpoint_id, reason, told=told)
+            await close_endpoint(tx, endpoint_id, reason)
         case MoveTo(address):
             ciphertext, address_hash = terms.seal_address(address)
             if await move_endpoint(tx, endpoint_id, ciphertext, hashed=address_hash):
                 await forget_health(tx, endpoint_id)
             else:
-                await close_endpoint(tx, endpoint_id, DisableReason.GONE, told=told)
+                await close_endpoint(tx, endpoint_id, DisableReason.GONE)
         case _:
             assert_never(effect)
 

@@ -234,16 +234,6 @@ async def list_endpoints(
     return [_endpoint(row) for row in await tx.connection.execute(query)]
 
 
-async def webhook_endpoint_ids(tx: Transaction, app_id: str) -> list[str]:
-    """Ids of an app's webhook endpoints, in order: those told what concerns the app."""
-    query = (
-        select(endpoints.c.id)
-        .where(endpoints.c.app_id == app_id, endpoints.c.channel == Channel.WEBHOOK)
-        .order_by(endpoints.c.id)
-    )
-    return list((await tx.connection.execute(query)).scalars())
-
-
 def address_hash(lookup_key: bytes, address: str) -> str:
     """The hash an address is found by."""
     return keyed_hash(lookup_key, address)

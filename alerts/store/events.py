@@ -251,4 +251,5 @@ def _row_of(record: EventRecord, draft: Draft) -> dict[str, object]:
         "recorded_at": record.recorded_at,
         "body": record.body,
         "corrects": draft.corrects,
+        "owed_after": "" if record.audience is AudienceKind.APP else None,
     }

@@ -24,15 +24,17 @@ class HeldLane:
 
 async def lock_held(tx: Transaction, endpoint_ids: Sequence[str]) -> dict[str, HeldLane]:
     """Lock lanes, in order; returns whose each is now, and how its endpoint does."""
-    query = (
-        select(lanes.c.endpoint_id, lanes.c.lease_id, *_COLUMNS)
-        .where(lanes.c.endpoint_id.in_(endpoint_ids))
-        .order_by(lanes.c.endpoint_id)
-        .with_for_update()
-    )
-    return {
-        row[0]: HeldLane(row[1], Health(*row[2:])) for row in await tx.connection.execute(query)
-    }
+    held: dict[str, HeldLane] = {}
+    for chunk in in_chunks(sorted(endpoint_ids)):
+        query = (
+            select(lanes.c.endpoint_id, lanes.c.lease_id, *_COLUMNS)
+            .where(lanes.c.endpoint_id.in_(chunk))
+            .order_by(lanes.c.endpoint_id)
+            .with_for_update()
+        )
+        rows = await tx.connection.execute(query)
+        held |= {row[0]: HeldLane(row[1], Health(*row[2:])) for row in rows}
+    return held
 
 
 async def write_health(tx: Transaction, found: Mapping[str, Health]) -> None:

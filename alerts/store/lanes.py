@@ -104,12 +104,12 @@ async def lease_lanes(
 
 async def extend_leases(tx: Transaction, lease_ids: Sequence[str], lease: timedelta) -> set[str]:
     """Hold on to lanes; returns the endpoints whose lanes are still ours."""
+    is_ours = lanes.c.lease_id.in_(lease_ids)
+    in_order = select(lanes.c.endpoint_id).where(is_ours).order_by(lanes.c.endpoint_id)
+    await tx.connection.execute(in_order.with_for_update())
     now = await tx.now()
     kept = await tx.connection.execute(
-        update(lanes)
-        .where(lanes.c.lease_id.in_(lease_ids))
-        .values(lease_until=now + lease)
-        .returning(lanes.c.endpoint_id)
+        update(lanes).where(is_ours).values(lease_until=now + lease).returning(lanes.c.endpoint_id)
     )
     return set(kept.scalars())
 
@@ -153,6 +153,22 @@ async def hasten(tx: Transaction, endpoint_id: str) -> None:
         .where(lanes.c.endpoint_id == endpoint_id, lanes.c.due_at > now)
         .values(due_at=now)
     )
+
+
+async def set_aside(tx: Transaction, wait: timedelta, pools: Collection[str] = ()) -> str | None:
+    """Hold the lane that `lease_lanes` would take next; whose it is."""
+    now = await tx.now()
+    query = (
+        select(lanes.c.endpoint_id)
+        .where(lanes.c.wakes_at <= now, _is_in(pools))
+        .order_by(lanes.c.wakes_at, lanes.c.endpoint_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    endpoint_id = (await tx.connection.execute(query)).scalar_one_or_none()
+    if endpoint_id is not None:
+        await hold(tx, endpoint_id, now + wait)
+    return endpoint_id
 
 
 async def release_lanes(

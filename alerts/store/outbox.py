@@ -29,7 +29,6 @@ class Waiting:
     attempts: before this one; status_code: what the last of them was answered with.
     is_matched: it came by a subscription, and needs one still.
     corrects: the event that it corrects; corrected: what became of that, None without a delivery.
-    failing_since: of its endpoint's spell, when this was reserved.
     """
 
     id: str
@@ -52,7 +51,6 @@ class Waiting:
     body: bytes
     corrects: str | None
     corrected: State | None
-    failing_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +225,6 @@ _COLUMNS: Final = (
     events.c.body,
     deliveries.c.corrects,
     state_of_corrected(deliveries).label("corrected"),
-    lanes.c.failing_since,
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from alerts.api.app import create_app
 from alerts.bootstrap import Services, open_services
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.serving import open_server
 from alerts.settings import Settings
 from alerts.telemetry import LogFormat, configure
@@ -99,7 +99,7 @@ class Api:
 
     async def deliver(self) -> None:
         """Fan out and send until nothing is due."""
-        await fan_out_cycles(store=self.services.store, waker=self.services.waker)
+        await fan_out_events(store=self.services.store, waker=self.services.waker)
         await self.services.dispatcher().run_until_idle()
 
     async def upgrade(self, *tokens: str, day: int = 1) -> None:

@@ -97,6 +97,7 @@ DIGEST: dict[str, Any] = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
         ({"url": 5}, "url"),
         ({"rate_limit": 0}, "rate_limit"),
         ({"rate_limit": -1}, "rate_limit"),
+        ({"rate_limit": 1e-14}, "rate_limit"),
         ({"rate_limit": 1000.5}, "rate_limit"),
         ({"rate_limit": True}, "rate_limit"),
         ({"rate_limit": "5"}, "rate_limit"),

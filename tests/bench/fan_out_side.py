@@ -17,7 +17,7 @@ from alerts import telemetry
 from alerts.bootstrap import Services, open_services
 from alerts.cli.frame import run_loop
 from alerts.domain.ids import HOUSE_APP
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.settings import Settings
 from alerts.store.cipher import new_encryption_key
 from alerts.store.migrate import upgrade
@@ -61,7 +61,7 @@ async def measure(services: Services, endpoints: int, rounds: int) -> FanOuts:
         score += STEP if number % 2 else -STEP
         await push(services, 1, day=number, score=score)
         began, cpu = time.perf_counter(), time.process_time()
-        written = await fan_out_cycles(store=services.store, waker=services.waker)
+        written = await fan_out_events(store=services.store, waker=services.waker)
         found.gradebell_ms.append((time.perf_counter() - began) * 1000)
         found.cpu_ms.append((time.process_time() - cpu) * 1000)
         if written != endpoints:

@@ -25,7 +25,7 @@ from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Filter
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Wish, create_webhook
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.poll import poll
 from alerts.settings import PREFIX, Settings
 from alerts.store.cipher import new_encryption_key
@@ -167,7 +167,7 @@ async def by_poll(today: Day, database_url: str) -> Report:
 
 
 async def _dispatch(services: Services) -> None:
-    await fan_out_cycles(store=services.store, waker=services.waker)
+    await fan_out_events(store=services.store, waker=services.waker)
     await services.dispatcher().run_until_idle()
 
 

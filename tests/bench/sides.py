@@ -36,7 +36,7 @@ from alerts.domain.ids import HOUSE_APP
 from alerts.domain.readings import Reading
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Wish, create_webhook
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.receive import receive
 from alerts.ports import Destination, Letter, SigningSecret
 from alerts.settings import Settings
@@ -89,7 +89,7 @@ async def gradebell(services: Services, load: Load) -> Result:
     started = result.wall
     await push(services, load.tokens, day=1, score=HIGH)
     pushed = time.perf_counter()
-    await fan_out_cycles(store=services.store, waker=services.waker)
+    await fan_out_events(store=services.store, waker=services.waker)
     fanned_out = time.perf_counter()
     await services.dispatcher().run_until_idle()
     ended = time.perf_counter()

@@ -18,7 +18,6 @@ from alerts.domain.health import (
     Breaker,
     Health,
     advise,
-    may_call_for_advice,
     observe,
 )
 from tests.builders import day
@@ -235,7 +234,6 @@ class TestSpells:
         health = self.failing(hours=hours, attempts=attempts, warned=warned)
 
         assert advise(health, NOW) is advice
-        assert advice is None or may_call_for_advice(health.failing_since, NOW)
 
     def test_nothing_is_called_for_outside_of_one(self) -> None:
         assert advise(Health(), NOW) is None

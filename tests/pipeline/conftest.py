@@ -17,7 +17,7 @@ from alerts.domain.ids import HOUSE_APP
 from alerts.domain.readings import Reading
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Made, Wish, create_webhook
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_cycles, fan_out_notices
 from alerts.pipeline.receive import receive
 from alerts.pipeline.recover import LANES_REPAIRED, reap
 from alerts.ports import Clock
@@ -196,9 +196,12 @@ async def upgrade_tokens(services: Services, names: Sequence[str], *, since: int
 
 
 async def dispatch(services: Services) -> None:
-    """Send until nothing is due."""
+    """Send until nothing is due, what came of sending included."""
     async with asyncio.timeout(60):
+        await fan_out_notices(store=services.store, waker=services.waker)
         await services.dispatcher().run_until_idle()
+        while await fan_out_notices(store=services.store, waker=services.waker):
+            await services.dispatcher().run_until_idle()
 
 
 async def feed(services: Services) -> list[EventRecord]:

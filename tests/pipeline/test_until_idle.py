@@ -12,7 +12,7 @@ from alerts.domain.ids import HOUSE_APP
 from alerts.domain.readings import Reading
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Wish, create_webhook
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.receive import receive
 from alerts.settings import Settings
 from alerts.store.cipher import new_encryption_key
@@ -65,7 +65,7 @@ async def test_a_claim_that_is_still_coming_home_is_not_idleness(database_url: s
                     )
                 for cycle_id in ids:
                     await diff_cycle(cycle_id, store=store, ladder=services.ladder)
-            await fan_out_cycles(store=store, waker=services.waker)
+            await fan_out_events(store=store, waker=services.waker)
             tardy = TardyStore(store.engine, clock=SystemClock(), cipher=store.cipher)
 
             await dataclasses.replace(services, store=tardy).dispatcher().run_until_idle()

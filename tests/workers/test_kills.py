@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from alerts.bootstrap import Services
-from alerts.pipeline.fan_out import fan_out_cycles
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.recover import LANES_REPAIRED
 from alerts.store.counters import read_counter
 from tests.cli.conftest import KEYS
@@ -74,7 +74,7 @@ async def bring_to(point: str, services: Services) -> None:
         return
     await push(services, 1, tokens=TOKENS)
     if point != "mid fan-out":
-        await fan_out_cycles(store=services.store, waker=services.waker)
+        await fan_out_events(store=services.store, waker=services.waker)
 
 
 @asynccontextmanager

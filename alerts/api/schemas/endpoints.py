@@ -23,6 +23,7 @@ from alerts.api.schemas.filters import (
 from alerts.api.schemas.health import EXAMPLE_HEALTH, EndpointHealth
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
 from alerts.domain.events import points
+from alerts.pipeline.pace import LEAST_RATE, MOST_RATE
 from alerts.store.endpoints import EndpointRecord
 
 MASK: Final = "********"
@@ -63,7 +64,7 @@ def _at_once(waits: tuple[float, ...]) -> tuple[float, ...]:
     return waits
 
 
-Rate = Annotated[float, Field(gt=0, le=1000)]
+Rate = Annotated[float, Field(ge=LEAST_RATE, le=MOST_RATE)]
 Description = Annotated[Line, Field(max_length=200)]
 Lifetime = Annotated[int, Field(ge=60, le=2_592_000)]
 Wait = Annotated[float, Field(ge=0, le=2_592_000)]

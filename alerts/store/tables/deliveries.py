@@ -41,6 +41,8 @@ events = Table(
     Column("body", LargeBinary, nullable=False),
     # The event that this one corrects.
     Column("corrects", String(40)),
+    # Of an event for an app: the last endpoint that it is owed to; null when it is to all.
+    Column("owed_after", String(40)),
 )
 
 
@@ -54,6 +56,14 @@ Index(
 
 
 Index("ix_events_cycle_id", events.c.cycle_id)
+
+
+Index(
+    "ix_events_owed_after",
+    events.c.sequence,
+    sqlite_where=events.c.owed_after.is_not(None),
+    postgresql_where=events.c.owed_after.is_not(None),
+)
 
 
 Index("ix_events_at", events.c.at, events.c.kind)

@@ -16,6 +16,7 @@ def upgrade() -> None:
     _pools()
     _retry_schedules()
     _log()
+    _notices()
     _stored_answers()
     _health()
     _corrections()
@@ -66,6 +67,18 @@ def _pools() -> None:
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("next_slot_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_pools")),
+    )
+
+
+def _notices() -> None:
+    """How far an event for an app is owed to its endpoints."""
+    op.add_column("events", sa.Column("owed_after", sa.String(length=40), nullable=True))
+    op.create_index(
+        "ix_events_owed_after",
+        "events",
+        ["sequence"],
+        sqlite_where=sa.text("owed_after IS NOT NULL"),
+        postgresql_where=sa.text("owed_after IS NOT NULL"),
     )
 
 

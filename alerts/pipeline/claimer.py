@@ -1,0 +1,43 @@
+"""The claimer: claims many lanes at once, and finds the one that cannot be claimed."""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final
+
+from alerts.errors import StorageFailed
+from alerts.pipeline.claim import ClaimedLane, Rules, claim
+from alerts.store.engine import Store
+from alerts.store.lanes import set_aside
+from alerts.telemetry import Step, fail
+
+# A lane that breaks a claim is left alone for so long.
+BROKEN_WAIT: Final = timedelta(minutes=5)
+
+
+class Claimer:
+    """Claims for one worker.
+
+    What one endpoint's row holds must not stop the others: after a claim that broke, lanes are
+    claimed one by one until the broken one is found, and that is set aside.
+    """
+
+    def __init__(self, store: Store, rules: Rules) -> None:
+        self._store = store
+        self._rules = rules
+        self._is_searching = False
+
+    async def claim(self, room: int, pools: Collection[str]) -> list[ClaimedLane]:
+        """Up to `room` lanes, begun. pools: those we hold. Raises StorageFailed."""
+        limit = 1 if self._is_searching else room
+        try:
+            async with self._store.write() as tx:
+                return await claim(tx, self._rules, limit=limit, pools=pools)
+        except StorageFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - a worker's edge: the other lanes go on.
+            fail(Step.JOB_FAILED, error, job="claim")
+        if self._is_searching:
+            async with self._store.write() as tx:
+                await set_aside(tx, BROKEN_WAIT, pools)
+        self._is_searching = not self._is_searching
+        return []
