@@ -1,4 +1,4 @@
-"""What concerns an app is told to its endpoints, a chunk at a time and apart from what brought it."""
+"""What concerns an app is told to its endpoints, a chunk at a time, apart from what brought it."""
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import State
