@@ -105,4 +105,11 @@ class Undecryptable(GradebellError):
 
 
 class StorageFailed(GradebellError):
-    """The database did not do what we asked; its own error is the cause."""
+    """The database did not do what we asked; its own error is the cause.
+
+    is_outside: it could not (it is away, its disk is full), whatever we had asked.
+    """
+
+    def __init__(self, problem: str, *, is_outside: bool = False) -> None:
+        super().__init__(problem)
+        self.is_outside = is_outside

@@ -6,12 +6,14 @@ from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from alerts.domain.retries import STANDARD_SCHEDULE, RetrySchedule
+from alerts.domain.tokens import PAGE_WORDS
 from alerts.errors import SettingsInvalid
 from alerts.telemetry import LogFormat
 
@@ -23,6 +25,9 @@ _PROFILES: Final = ("v2-2025-08", "v2-2025-04")
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _SECONDS: Final = re.compile(r"[0-9]{1,8}(\.[0-9]{1,6})?")
+# What an Authorization header carries as it is, and nobody guesses.
+_KEY: Final = re.compile(r"[!-~]{16,}")
+_BRACES: Final = re.compile(r"\{[^{}]*\}|[{}]")
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -104,6 +109,31 @@ class Settings(BaseSettings):
             raise ValueError(f"must be one of {', '.join(_PROFILES)}")
         return value
 
+    @field_validator("admin_key")
+    @classmethod
+    def _fit_for_a_header(cls, value: SecretStr) -> SecretStr:
+        # The key itself is not repeated.
+        if value.get_secret_value() and not _KEY.fullmatch(value.get_secret_value()):
+            raise ValueError("must be 16 or more letters, digits and signs of ASCII, no blanks")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not _is_web_address(value):
+            raise ValueError("must be an address such as https://grades.example.com")
+        return value.rstrip("/")
+
+    @field_validator("token_page_url")
+    @classmethod
+    def _page_template(cls, value: str) -> str:
+        unknown = set(_BRACES.findall(value)) - {f"{{{word}}}" for word in PAGE_WORDS}
+        if unknown:
+            raise ValueError(f"knows {{symbol}}, {{slug}} and {{id}}, not {min(unknown)}")
+        if value and not _is_web_address(value):
+            raise ValueError("must be an address such as https://example.com/tokens/{symbol}")
+        return value
+
     @field_validator("token_metrics_tokens")
     @classmethod
     def _few_tokens(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -181,15 +211,28 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """The settings of this process. Raises SettingsInvalid, one line naming what is wrong."""
-    _refuse_unknown()
     try:
+        _refuse_unknown()
         return Settings()
+    except UnicodeDecodeError:
+        raise SettingsInvalid(f"{ENV_FILE} is not UTF-8; save it as UTF-8 text") from None
+    except OSError as error:
+        raise SettingsInvalid(f"{ENV_FILE} cannot be read: {error.strerror or error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = "".join(str(part) for part in first["loc"][:1]).upper()
         message = str(first["msg"]).removeprefix("Value error, ")
         problem = f"{PREFIX}{place}: {message}" if place else message
         raise SettingsInvalid(problem) from None
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and is_whole and not any(map(str.isspace, text))
 
 
 def _refuse_unknown() -> None:

@@ -6,6 +6,7 @@ Names are `noun.verb_past`; ids always, durations in `_ms`; never a secret, an a
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -16,6 +17,8 @@ import structlog
 
 Facts = MutableMapping[str, Any]
 
+# The same failure of the same job is told no more often than this.
+REPEAT_SECONDS: Final = 10.0
 # Whatever a caller does by mistake, these never reach a log line.
 _SECRET_NAMES: Final = ("secret", "authorization", "api_key", "token_header", "password", "address")
 
@@ -59,8 +62,16 @@ def emit(step: Step, **facts: object) -> None:
 
 
 def fail(step: Step, error: BaseException, **facts: object) -> None:
-    """Log that something broke that should not, with its traceback."""
-    _logger().error(step.value, exc_info=error, **facts)
+    """Log that something broke that should not, with its traceback.
+
+    An error whose `is_outside` is true, a full disk say, is one line: our own stack explains
+    nothing of it. A job that fails so again and again says it every REPEAT_SECONDS.
+    """
+    logger = _logger()
+    if getattr(error, "is_outside", False):
+        logger.error(step.value, problem=str(error), **facts)
+    else:
+        logger.error(step.value, exc_info=error, **facts)
 
 
 def about(**facts: str) -> AbstractContextManager[None]:
@@ -89,6 +100,7 @@ def configure(
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _redact,
+        _sparing(),
     ]
     if tell is not None:
         processors.append(_divert(tell))
@@ -125,6 +137,24 @@ def _redact(_logger: object, _method: str, facts: Facts) -> Facts:
 def _names_a_secret(name: str) -> bool:
     """Remembered, for a line is written for every attempt and its names are always the same."""
     return any(secret in name.lower() for secret in _SECRET_NAMES)
+
+
+def _sparing() -> Callable[[object, str, Facts], Facts]:
+    told: dict[tuple[object, object, object], float] = {}
+
+    def processor(_logger: object, method: str, facts: Facts) -> Facts:
+        if method != "error" or "job" not in facts or "problem" not in facts:
+            return facts
+        now = time.monotonic()
+        for failure in [known for known, at in told.items() if at <= now - REPEAT_SECONDS]:
+            del told[failure]
+        failure = (facts["event"], facts["job"], facts["problem"])
+        if failure in told:
+            raise structlog.DropEvent
+        told[failure] = now
+        return facts
+
+    return processor
 
 
 def _divert(tell: Callable[[Mapping[str, Any]], None]) -> Callable[[object, str, Facts], Facts]:

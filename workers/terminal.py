@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from alerts.cli.receiver import Receipt
-from alerts.cli.wording import day, headline, printable
+from alerts.cli.wording import day, headline, plural, printable
 from alerts.domain.events import BAND_CHANGES
 from alerts.store.engine import Store
 from alerts.store.events import current_sequence, list_events
@@ -138,7 +138,7 @@ class View:
             told = "the first cycle, which others are compared with" if is_first else "no change"
             self.say(head.append(f", {told}"))
             return
-        self.say(head.append(f", {_plural(len(events), 'change')}"))
+        self.say(head.append(f", {plural(len(events), 'change')}"))
         self._list_changes(events)
         ids = frozenset(event["id"] for event in events)
         self._stories[facts["cycle"]] = Story(ids, began=now)
@@ -213,7 +213,3 @@ def _weight(event: Mapping[str, Any]) -> tuple[bool, float, float]:
     facts = event["data"]
     notches, delta = facts.get("notches") or 0, facts.get("delta") or 0
     return event["type"] in BAND_CHANGES, abs(notches), abs(delta)
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

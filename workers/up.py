@@ -15,6 +15,7 @@ from alerts.cli.receiver import Receiver, open_receiver
 from alerts.cli.serve import open_api
 from alerts.domain.deliveries import EndpointState
 from alerts.domain.ids import HOUSE_APP
+from alerts.errors import SettingsInvalid, Undecryptable
 from alerts.pipeline.access import Scope, create_key
 from alerts.pipeline.endpoints import Wish, create_webhook, enable
 from alerts.serving import open_server
@@ -24,9 +25,12 @@ from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.roster import DEFAULT_SIZE
 from alerts.store.apps import list_keys, revoke_key
+from alerts.store.cipher import Cipher
 from alerts.store.endpoints import EndpointRecord, list_endpoints, move_endpoint
-from alerts.store.migrate import upgrade
+from alerts.store.engine import file_of
+from alerts.store.migrate import stored_secret, upgrade
 from alerts.store.secrets import live_secrets, signing_secrets
+from workers.alone import alone
 from workers.days import Days, slots
 from workers.env_file import write_missing_keys
 from workers.inline import run_clock
@@ -45,9 +49,23 @@ END_SECONDS: Final = 4.0
 
 
 async def run_up(console: Console, *, day_seconds: float) -> None:
-    """Set up what is missing, and run until a signal comes. Raises SettingsInvalid."""
-    settings, made = _settings()
-    await upgrade(settings.database_url)
+    """Set up what is missing, and run until a signal comes.
+
+    Raises SettingsInvalid, StorageFailed, and Conflict where another one runs already.
+    """
+    given = load_settings()
+    with alone(given.database_url):
+        await _check_keys(given)
+        made = write_missing_keys(given, ENV_FILE)
+        settings = load_settings()
+        settings.require_keys()
+        await upgrade(settings.database_url)
+        await _run_alone(console, settings, day_seconds=day_seconds, made=made)
+
+
+async def _run_alone(
+    console: Console, settings: Settings, *, day_seconds: float, made: tuple[str, ...]
+) -> None:
     stop = stopped_by_signals()
     view = View(console)
     telemetry.configure(telemetry.LogFormat.CONSOLE, "INFO", tell=view.hear)
@@ -80,12 +98,24 @@ async def run_up(console: Console, *, day_seconds: float) -> None:
             view.say("Stopped. The next start goes on from here.")
 
 
-def _settings() -> tuple[Settings, tuple[str, ...]]:
-    """The settings, whole; and the names of the keys that had to be made."""
-    made = write_missing_keys(load_settings(), ENV_FILE)
-    settings = load_settings()
-    settings.require_keys()
-    return settings, made
+async def _check_keys(settings: Settings) -> None:
+    """A new key beside an old database would lock its secrets away. Raises SettingsInvalid."""
+    secret = await stored_secret(settings.database_url)
+    if secret is None:
+        return
+    try:
+        if settings.keys:
+            Cipher(settings.keys).decrypt(secret)
+            return
+    except Undecryptable:
+        pass
+    database = file_of(settings.database_url) or "the database"
+    told = "does not hold" if settings.keys else "is not set, and it held"
+    problem = (
+        f"GRADEBELL_ENCRYPTION_KEYS {told} the key that {database} was made with: "
+        f"restore the old {ENV_FILE}, or move {database} away"
+    )
+    raise SettingsInvalid(problem)
 
 
 def _with_receiver(settings: Settings, receiver: Receiver) -> Settings:

@@ -22,7 +22,7 @@ signed webhook. Every attempt to tell you is in the delivery log.
 
 ```sh
 curl -H "Authorization: Bearer $KEY" -H "content-type: application/json" \\
-  -d '{"channel": "webhook", "url": "https://example.com/hook", "filter": {"tokens": ["BTC"]}}' \\
+  -d '{"channel": "webhook", "url": "https://example.com/hook", "filter": {"tokens": ["ETH"]}}' \\
   $HOST/v1/endpoints
 ```
 

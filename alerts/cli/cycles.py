@@ -14,10 +14,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from alerts.api.schemas.cycles import Cycle
 from alerts.bootstrap import Services
-from alerts.cli.frame import BeforeOption, JsonOption, LimitOption, command, group, run
+from alerts.cli.frame import BeforeOption, Failed, JsonOption, LimitOption, command, group, run
 from alerts.cli.show import fields, rows, said
 from alerts.cli.sweeping import Sweeping
-from alerts.cli.wording import day
+from alerts.cli.wording import day, plural
 from alerts.domain.grades import Kind, SourceName, source_name
 from alerts.domain.readings import Reading
 from alerts.errors import InvalidInput
@@ -83,6 +83,10 @@ def import_(
             raise InvalidInput("source", problem)
         reading = await _read(file, name, services.clock.now())
         _name_lines(reading)
+        if not reading.grades:
+            left_out = plural(reading.rejected_count, "line")
+            told = f"{left_out} left out" if reading.rejected_count else "it holds no grades"
+            raise Failed(f"{file.name}: nothing is imported; {told}")
         found = [
             await _take(services, kind, part, source=name, complete=complete)
             for kind, part in _parts(reading)
@@ -168,7 +172,7 @@ async def _take(
 
 
 async def _finish(
-    services: Services, found: list[CycleRecord], *, rejected: int = 0, as_json: bool
+    services: Services, found: list[CycleRecord], *, rejected: int | None = None, as_json: bool
 ) -> None:
     """Fan out, and say what each cycle came to, and all of them."""
     deliveries = await fan_out_events(store=services.store, waker=services.waker)
@@ -180,12 +184,15 @@ async def _finish(
         totals.update(types)
         shown.append(_shown(record) | {"types": types})
     if as_json:
-        sums = {"events": dict(totals), "rejected": rejected, "deliveries": deliveries}
+        sums = {"events": dict(totals), "rejected": rejected or 0, "deliveries": deliveries}
         fields({"data": shown, **sums}, as_json=True)
         return
     _list(shown, as_json=False)
     counted = ", ".join(f"{count} {name}" for name, count in totals.most_common()) or "no events"
-    typer.echo(f"{len(found)} cycles: {counted}; {deliveries} deliveries owed.")
+    told = f"{plural(len(found), 'cycle')}: {counted}; "
+    owed = "1 delivery" if deliveries == 1 else f"{deliveries} deliveries"
+    left_out = "" if rejected is None else f"; {plural(rejected, 'line')} left out"
+    typer.echo(f"{told}{owed} owed{left_out}.")
 
 
 def _name_lines(reading: FileReading) -> None:

@@ -58,7 +58,7 @@ HeaderOption = Annotated[
 EndpointArgument = Annotated[str, typer.Argument(metavar="ID", help="The endpoint's id, ep_….")]
 
 
-@command(endpoints, "add", example="gradebell endpoint add https://example.com/hook --token BTC")
+@command(endpoints, "add", example="gradebell endpoint add https://example.com/hook --token ETH")
 def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="Where to send; https.")],
     *,

@@ -42,6 +42,11 @@ def day(moment: datetime) -> str:
     )
 
 
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def printable(text: str) -> str:
     """A label that comes from elsewhere, without what moves the cursor."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -9,6 +9,8 @@ from alerts.domain.grades import TokenId
 
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 NEAREST_SHOWN = 5
+# What a page's template may name, each in braces.
+PAGE_WORDS = ("symbol", "slug", "id")
 
 
 def token_page(template: str | None, token: TokenId, *, symbol: str, name: str) -> str | None:
@@ -16,9 +18,9 @@ def token_page(template: str | None, token: TokenId, *, symbol: str, name: str) 
     if not template:
         return None
     slug = _NOT_SLUG.sub("-", name.lower()).strip("-") or symbol.lower()
-    values = {"symbol": symbol, "slug": slug, "id": token.partition(":")[2]}
+    values = (symbol, slug, token.partition(":")[2])
     page = template
-    for word, value in values.items():
+    for word, value in zip(PAGE_WORDS, values, strict=True):
         page = page.replace(f"{{{word}}}", quote(value, safe=""))
     return page
 

@@ -56,11 +56,11 @@ def read_file(
     Form: an object `{` first is NDJSON, anything else CSV with a header; UTF-8, BOM or not.
     Columns: COLUMNS in any order, those of REQUIRED_COLUMNS present; `components` is a JSON
     object; CSV takes them as columns `component.NAME` too, and where both name one the object's
-    stands. An empty cell is unknown. No cell holds a line break, quoted or not.
+    stands. An empty cell is unknown, `null` in NDJSON. No cell holds a line break, quoted or not.
     latest: now, as `read_as_of` takes it. progress: told every LINES_A_PROGRESS lines, and last.
     Blocks: run it in a thread. Memory: about a kilobyte a line.
-    Raises InvalidInput for a file that cannot be opened, holds no grade, or has columns we do
-    not know; TooLarge for a line over LONGEST_LINE_BYTES.
+    Raises InvalidInput for a file that cannot be opened, is empty, or has columns we do not know;
+    TooLarge for a line over LONGEST_LINE_BYTES.
     """
     cycles = _Cycles(source, latest)
     with _opened(path) as file:
@@ -98,7 +98,7 @@ class _Cycles:
         key: _Key | None = None
         try:
             key = _read_kind(record.get("kind")), self._read_date(record.get("as_of"))
-            grade = read_grade(self.source, record)
+            grade = _read_grade(self.source, record)
         except InvalidInput as error:
             row = RejectedRow(line, shown_id(record.get("token_id")), str(error))
             self._reject(row)
@@ -107,8 +107,6 @@ class _Cycles:
             self.grades.setdefault(key, []).append((line, grade))
 
     def reading(self) -> FileReading:
-        if not self.grades and not self.rejected:
-            raise InvalidInput("file", "holds a header and no grades")
         grades = {}
         for key in sorted(self.grades, key=lambda key: (key[1], key[0])):
             grades[key], twins = unique(self.grades.pop(key))
@@ -240,7 +238,9 @@ def _checked_columns(cells: Sequence[str] | str) -> list[str]:
     columns = [cell.strip() for cell in cells]
     for column in columns:
         if column not in COLUMNS and not column.startswith(COMPONENT_COLUMN):
-            nearest = tuple(get_close_matches(column, COLUMNS)) or COLUMNS
+            nearest = tuple(get_close_matches(column, COLUMNS))
+            if ";" in column and len(columns) == 1:
+                raise InvalidInput("header", "must be separated by commas, not by semicolons")
             problem = f"unknown column {column!a}; the columns are {', '.join(COLUMNS)}"
             raise InvalidInput("header", problem, nearest)
     twice = sorted({column for column in columns if columns.count(column) > 1})
@@ -248,7 +248,8 @@ def _checked_columns(cells: Sequence[str] | str) -> list[str]:
         raise InvalidInput("header", f"names the column {twice[0]!a} twice")
     missing = [column for column in REQUIRED_COLUMNS if column not in columns]
     if missing:
-        raise InvalidInput("header", f"has no column {', '.join(missing)}")
+        hint = "; an empty cell is an unknown score" if missing == ["score"] else ""
+        raise InvalidInput("header", f"has no column {', '.join(missing)}{hint}")
     return columns
 
 
@@ -272,6 +273,12 @@ def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, object] | st
         components = row.get("components") or {}
         row["components"] = {**single, **components} if isinstance(components, dict) else single
     return row
+
+
+def _read_grade(source: SourceName, record: dict[str, object]) -> Grade:
+    if "score" not in record:
+        raise InvalidInput("score", "is missing; null says that it is unknown")
+    return read_grade(source, record)
 
 
 def _read_kind(value: object) -> Kind:

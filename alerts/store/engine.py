@@ -4,12 +4,14 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import (
+    URL,
     Connection,
     Engine,
     Executable,
@@ -24,7 +26,7 @@ from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from alerts.domain.ids import make_id
@@ -38,6 +40,8 @@ SQLITE_BUSY_MILLISECONDS: Final = 10_000
 _WRITES: Final = "gradebell_writes"
 # The class of errors about values: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _DATA_EXCEPTION: Final = "22"
+# ... and about what is outside of the statement: connection, resources, operator, system.
+_OUTSIDE: Final = ("08", "53", "57", "58")
 # Rows prepared or read in one go: some 10 ms of the event loop.
 CHUNK_ROWS: Final = 500
 # Ids named in one statement; PostgreSQL takes 32,767 parameters at most.
@@ -88,7 +92,7 @@ class Store:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction that only reads; what it sees does not change meanwhile on SQLite."""
-        with _storage_errors():
+        with storage_errors():
             async with self.engine.connect() as connection, connection.begin():
                 yield Transaction(connection, self._clock)
 
@@ -99,7 +103,7 @@ class Store:
         On SQLite one at a time in this process, and begun IMMEDIATE so that it waits for other
         processes instead of failing half-way.
         """
-        with _storage_errors():
+        with storage_errors():
             if not self._is_sqlite:
                 async with self.engine.connect() as connection, connection.begin():
                     yield Transaction(connection, self._clock)
@@ -123,10 +127,11 @@ async def execute_many(
 
 
 @contextmanager
-def _storage_errors() -> Iterator[None]:
+def storage_errors() -> Iterator[None]:
+    """What the database or its driver raises within, as StorageFailed on one line."""
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         # The statement's parameters may hold what no log should; the driver's own words do not,
         # unless they are about a value that does not fit, which they repeat.
         driver = getattr(error, "orig", None)
@@ -135,7 +140,13 @@ def _storage_errors() -> Iterator[None]:
             raise StorageFailed(f"the database failed: a value does not fit ({code})") from None
         said = str(driver or error).splitlines()
         problem = said[0] if said else type(driver or error).__name__
-        raise StorageFailed(f"the database failed: {problem}") from error
+        # SQLite's plain DatabaseError is a file that is damaged, or none of its own.
+        is_outside = (
+            code.startswith(_OUTSIDE)
+            or isinstance(error, OSError | OperationalError | InterfaceError)
+            or type(driver or error) in {sqlite3.OperationalError, sqlite3.DatabaseError}
+        )
+        raise StorageFailed(f"the database failed: {problem}", is_outside=is_outside) from error
 
 
 def in_chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -159,12 +170,16 @@ async def open_store(database_url: str, *, clock: Clock, cipher: Cipher) -> Asyn
         await engine.dispose()
 
 
+def file_of(database_url: str) -> Path | None:
+    """The file of an SQLite database; None for any other. Raises SettingsInvalid."""
+    url = _read_url(database_url)
+    is_file = url.drivername.startswith("sqlite") and url.database != ":memory:"
+    return Path(url.database) if is_file and url.database else None
+
+
 def create_engine(database_url: str) -> AsyncEngine:
     """An engine for `sqlite+aiosqlite:` or `postgresql+asyncpg:`. Raises SettingsInvalid."""
-    try:
-        url = make_url(database_url)
-    except ArgumentError:
-        raise SettingsInvalid("GRADEBELL_DATABASE_URL is not a database URL") from None
+    url = _read_url(database_url)
     if url.drivername == "postgresql+asyncpg":
         # Statements here are short; compiling one takes longer than running it.
         return create_async_engine(
@@ -185,6 +200,13 @@ def create_engine(database_url: str) -> AsyncEngine:
     return engine
 
 
+def _read_url(database_url: str) -> URL:
+    try:
+        return make_url(database_url)
+    except ArgumentError:
+        raise SettingsInvalid("GRADEBELL_DATABASE_URL is not a database URL") from None
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "do_connect")
     def on_dial(
@@ -192,7 +214,11 @@ def _prepare_sqlite(engine: Engine) -> None:
     ) -> None:
         # The driver opens a file in a thread that, where it fails, outlives the loop it answers to
         # and ends with a traceback on the terminal. So one that cannot be opened fails here.
-        sqlite3.connect(arguments[0], uri=bool(options.get("uri"))).close()
+        try:
+            with closing(sqlite3.connect(arguments[0], uri=bool(options.get("uri")))) as database:
+                database.execute("PRAGMA schema_version")
+        except sqlite3.Error as error:
+            raise type(error)(f"{error} ({arguments[0]})") from None
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type.

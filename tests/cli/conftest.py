@@ -12,7 +12,7 @@ from alerts.store.cipher import new_encryption_key
 from workers.cli import app
 
 ENCRYPTION_KEY = new_encryption_key()
-KEYS = {"ADMIN_KEY": "an admin key of the tests", "ENCRYPTION_KEYS": ENCRYPTION_KEY}
+KEYS = {"ADMIN_KEY": "an-admin-key-of-the-tests", "ENCRYPTION_KEYS": ENCRYPTION_KEY}
 
 
 class Operator:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import KEYS, Operator
 from tests.cli.processes import running
 
@@ -30,7 +32,7 @@ def test_an_import_says_what_it_came_to(operator: Operator, grades: Write) -> No
 
     assert "2026-03-03" in told
     assert told.splitlines()[-1] == (
-        "3 cycles: 1 grade.downgraded, 1 grade.upgraded; 0 deliveries owed."
+        "3 cycles: 1 grade.downgraded, 1 grade.upgraded; 0 deliveries owed; 0 lines left out."
     )
 
 
@@ -52,6 +54,25 @@ def test_a_line_that_cannot_be_read_is_named_by_its_number(
 
     assert result.exit_code == 0
     assert result.stderr.startswith("line 8 is left out: score: must be from 0 to 100")
+    assert result.stdout.endswith("; 1 line left out.\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("", "it holds no grades"),
+        ("trader,2026-03-04,9,T9,101\ntrader,2026-03-04,8,T8,x\n", "2 lines left out"),
+    ],
+    ids=["a header alone", "no line that can be read"],
+)
+def test_a_file_of_which_nothing_can_be_used_is_a_failure(
+    sqlite_operator: Operator, grades: Write, lines: str, told: str
+) -> None:
+    result = sqlite_operator.run("cycle", "import", grades(HEADER + lines), "--source", "models")
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].endswith(f".csv: nothing is imported; {told}")
+    assert sqlite_operator.reads("cycle", "list")["data"] == []
 
 
 def test_a_complete_cycle_with_too_few_tokens_is_held_until_it_is_released(

@@ -1,6 +1,7 @@
 """What every command does with settings: those that are wrong are named on one line."""
 
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def test_no_command_starts_without_the_keys(
         ("NO_SUCH", "1", "GRADEBELL_NO_SUCH is not a setting"),
         ("REDIS_URL", "localhost:6379", "GRADEBELL_REDIS_URL must start with redis://"),
         ("TRUSTED_DESTINATIONS", "here", "GRADEBELL_TRUSTED_DESTINATIONS"),
+        ("PUBLIC_URL", "foo", "GRADEBELL_PUBLIC_URL: must be an address such as https://"),
+        ("PUBLIC_URL", "https:///x", "GRADEBELL_PUBLIC_URL: must be an address such as https://"),
+        ("TOKEN_PAGE_URL", "https://x/{foo}", "GRADEBELL_TOKEN_PAGE_URL: knows {symbol}, {slug} "),
+        ("TOKEN_PAGE_URL", "https://x/{symbol", "GRADEBELL_TOKEN_PAGE_URL: knows {symbol}, {slug"),
+        ("TOKEN_PAGE_URL", "x/{symbol}", "GRADEBELL_TOKEN_PAGE_URL: must be an address such as"),
+        ("ADMIN_KEY", "short", "GRADEBELL_ADMIN_KEY: must be 16 or more letters, digits and signs"),
+        ("ADMIN_KEY", "with blanks in between", "GRADEBELL_ADMIN_KEY: must be 16 or more letters"),
+        ("ADMIN_KEY", "schlüssel-des-betreibers", "GRADEBELL_ADMIN_KEY: must be 16 or more let"),
     ],
     ids=lambda value: value if str(value).isupper() else "",
 )
@@ -72,6 +81,45 @@ def test_a_source_that_cannot_work_is_said_in_the_words_of_the_settings(
 
     assert code == 1
     assert line.startswith(f"gradebell: GRADEBELL_{name} ")
+
+
+@pytest.mark.parametrize("words", [["up"], ["db", "upgrade"], ["key", "list"]], ids=" ".join)
+def test_a_file_that_is_no_database_is_one_line(words: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "gradebell.db"
+    file.write_text("a letter to somebody, long enough to be looked at as a header " * 20)
+
+    refused = run(words, tmp_path, KEYS)
+
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert refused.stderr.startswith("gradebell: the database failed: file is not a database (")
+    assert file.read_text().startswith("a letter")
+
+
+@pytest.mark.parametrize("words", [["up"], ["db", "upgrade"]], ids=" ".join)
+def test_a_folder_where_no_file_can_be_is_one_line(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    url = f"sqlite+aiosqlite:///{tmp_path}/file/gradebell.db"
+
+    refused = run(words, tmp_path, {**KEYS, "DATABASE_URL": url})
+
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert "Not a directory" in refused.stderr
+
+
+def test_a_file_of_settings_that_is_no_utf8_is_one_line(sqlite_operator: Operator) -> None:
+    Path(".env").write_bytes("GRADEBELL_PUBLIC_URL=https://münchen.example\n".encode("latin-1"))
+
+    refusal = sqlite_operator.fails("key", "list")
+
+    assert refusal == (1, "gradebell: .env is not UTF-8; save it as UTF-8 text")
+
+
+def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+    run(["db", "upgrade"], tmp_path, KEYS)
+
+    assert stat.S_IMODE((tmp_path / "gradebell.db").stat().st_mode) == 0o600
 
 
 def test_a_database_without_tables_says_what_makes_them(tmp_path: Path) -> None:
@@ -163,9 +211,26 @@ def test_an_unknown_command_is_one_line(sqlite_operator: Operator) -> None:
             1,
             "at 1 a minute one takes 540 s, longer than the 300 s between them",
         ),
+        (
+            {
+                "SOURCE": "token_metrics",
+                "TOKEN_METRICS_API_KEY": "your-key",
+                "TRADER_INTERVAL_SECONDS": "7200",
+                "PUBLIC_URL": "https://grades.example.com",
+            },
+            0,
+            "3900 requests a month, of 5000 (78 %)",
+        ),
         ({"HTTPS_ONLY": "false"}, 0, "think  GRADEBELL_HTTPS_ONLY"),
     ],
-    ids=["no source", "over the month", "a watch list", "over the minute", "plain http"],
+    ids=[
+        "no source",
+        "over the month",
+        "a watch list",
+        "over the minute",
+        "the runbook's",
+        "plain http",
+    ],
 )
 def test_check_holds_the_settings_against_the_budget(
     sqlite_operator: Operator, changes: dict[str, str], code: int, told: str

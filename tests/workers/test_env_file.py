@@ -42,7 +42,7 @@ def test_keys_that_are_there_stay(file: Path) -> None:
 def test_a_key_of_the_environment_is_not_written(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GRADEBELL_ADMIN_KEY", "mine")
+    monkeypatch.setenv("GRADEBELL_ADMIN_KEY", "my-own-key-of-the-shell")
 
     made = write_missing_keys(load_settings(), file)
 

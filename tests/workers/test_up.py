@@ -120,9 +120,11 @@ def test_the_keys_it_makes_are_the_owners_alone_and_other_lines_stay(
 def test_a_port_that_is_taken_is_one_line_and_disturbs_nobody(
     settings: dict[str, str], tmp_path: Path
 ) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
     with running(WORDS, tmp_path, settings) as first:
         key = demo_key(first)
-        with running(WORDS, tmp_path, settings) as second:
+        with running(WORDS, elsewhere, settings) as second:
             assert second.process.wait(30) == 1
         answer = httpx.get(
             f"http://127.0.0.1:{settings['PORT']}/v1/events",
@@ -179,8 +181,9 @@ def test_a_reader_that_goes_away_ends_it_in_order(settings: dict[str, str], tmp_
     ) as up:
         assert up.stdout is not None
         assert up.stderr is not None
-        while "grades" not in up.stdout.readline():
-            pass
+        for line in up.stdout:
+            if "grades" in line:
+                break
         up.stdout.close()
 
         code = up.wait(30)
