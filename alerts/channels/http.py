@@ -184,7 +184,8 @@ async def open_http(
 
 def _told(transfer: Transfer, failure: Failure | None, started: float) -> Exchange:
     curl = transfer.curl
-    status = curl.getinfo(pycurl.RESPONSE_CODE) or None
+    # Without a line of an answer, what libcurl has is of the POST before.
+    status = (transfer.lines and curl.getinfo(pycurl.RESPONSE_CODE)) or None
     headers = {} if status in SUCCESS else _headers(transfer.lines)
     if _is_too_long(transfer.lines):
         failure = failures.NO_HTTP

@@ -110,10 +110,13 @@ async def test_the_endpoints_own_headers_go_along_but_never_in_place_of_ours() -
 )
 async def test_a_header_that_would_break_the_message_is_not_sent(header: tuple[str, str]) -> None:
     async with Receiver() as receiver, open_sender(trusted=receiver.destination) as sender:
+        await sender.send(to(receiver.url()), [LETTER])
         answer = await sender.send(to(receiver.url(), headers=(header,)), [LETTER])
 
     assert answer.outcome == Deferred(Reason.OTHER)
-    assert receiver.requests == []
+    # Nothing of the one before either.
+    assert (answer.trace.status_code, answer.trace.remote_address) == (None, None)
+    assert len(receiver.requests) == 1
 
 
 async def test_connections_are_used_again_and_only_a_new_one_has_connecting_times() -> None:
