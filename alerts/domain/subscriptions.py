@@ -1,7 +1,7 @@
 """Subscriptions: which events an endpoint wants, and why one did or did not match."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -88,6 +88,22 @@ def rows_of(wanted: Filter, since_sequence: int) -> tuple[Subscription, ...]:
         )
         for token in tokens
         for kind in sorted(wanted.kinds)
+    )
+
+
+def differing(old: Filter, new: Filter) -> tuple[Filter, Filter]:
+    """What of one filter is not of the other: its rows go, and its rows come.
+
+    Where they differ in tokens alone, it is those tokens; else it is all of both.
+    """
+    if old == new:
+        return replace(old, tokens=()), replace(new, tokens=())
+    if old.tokens is None or new.tokens is None or replace(old, tokens=new.tokens) != new:
+        return old, new
+    known, wanted = set(old.tokens), set(new.tokens)
+    return (
+        replace(old, tokens=tuple(sorted(known - wanted))),
+        replace(new, tokens=tuple(sorted(wanted - known))),
     )
 
 

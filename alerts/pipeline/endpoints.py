@@ -166,7 +166,7 @@ async def change_endpoint(
         present = await current_sequence(tx)
         if (new.filter, new.state) != (old.filter, old.state):
             await owe_in_advance(tx, endpoint_id, through=present)
-        await update_endpoint(tx, new, since=present, is_resumed=is_resumed)
+        await update_endpoint(tx, new, old=old.filter, since=present, is_resumed=is_resumed)
         if is_resumed or address is not None:
             # What it asked for, and what it failed at, was then and there.
             await forget_health(tx, endpoint_id)

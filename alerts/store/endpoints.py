@@ -1,5 +1,6 @@
 """Endpoints, their secrets and their subscriptions."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -9,6 +10,9 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Row,
+    Select,
+    Text,
+    cast,
     delete,
     func,
     insert,
@@ -18,17 +22,17 @@ from sqlalchemy import (
 )
 
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
-from alerts.domain.subscriptions import (
-    Filter,
-    carried_over,
-    rows_of,
-)
+from alerts.domain.subscriptions import Filter
 from alerts.store.cipher import Cipher, keyed_hash
 from alerts.store.engine import Transaction, in_chunks, insert_into
 from alerts.store.events import current_sequence
 from alerts.store.queue import is_fresh, is_logged
 from alerts.store.rows import record_of
-from alerts.store.subscriptions import load_subscriptions, write_subscriptions
+from alerts.store.subscriptions import (
+    add_subscriptions,
+    change_subscriptions,
+    restart_subscriptions,
+)
 from alerts.store.tables import (
     attempts,
     deliveries,
@@ -76,6 +80,13 @@ class EndpointRecord(Recipient):
     created_at: datetime
 
 
+# A filter and a digest come as they are stored, in JSON: the driver would read all at once.
+_JSON: Final = ("filter", "digest")
+_WHOLE: Final = tuple(
+    cast(column, Text).label(column.name) if column.name in _JSON else column
+    for column in (endpoints.c[field.name] for field in fields(EndpointRecord))
+)
+_filters: Final = msgspec.json.Decoder(Filter)
 _RECIPIENT: Final = tuple(endpoints.c[field.name] for field in fields(Recipient))
 
 
@@ -108,29 +119,25 @@ async def insert_endpoint(
     if (await tx.connection.execute(statement)).rowcount != 1:
         return False
     await tx.connection.execute(insert(lanes), [{"endpoint_id": record.id, "pool": pool}])
-    since = await current_sequence(tx)
-    await write_subscriptions(tx, record.id, rows_of(record.filter, since))
+    await add_subscriptions(tx, record.id, record.filter, since=await current_sequence(tx))
     return True
 
 
 async def update_endpoint(
-    tx: Transaction, record: EndpointRecord, *, since: int, is_resumed: bool
+    tx: Transaction, record: EndpointRecord, *, old: Filter, since: int, is_resumed: bool
 ) -> None:
     """Store an endpoint's new settings; the address does not change here.
 
-    since: the number of the event after which starts what a filter newly asks for, and
-    everything when `is_resumed`.
+    old: its filter until now. since: the number of the event after which starts what a filter
+    newly asks for, and everything when `is_resumed`.
     """
     await tx.connection.execute(
         update(endpoints).where(endpoints.c.id == record.id).values(_values(record))
     )
-    rows = rows_of(record.filter, since)
-    if not is_resumed:
-        rows = carried_over(await load_subscriptions(tx, record.id), rows)
-    await tx.connection.execute(
-        delete(subscriptions).where(subscriptions.c.endpoint_id == record.id)
-    )
-    await write_subscriptions(tx, record.id, rows)
+    if is_resumed:
+        await restart_subscriptions(tx, record.id, record.filter, since=since)
+    else:
+        await change_subscriptions(tx, record.id, old=old, new=record.filter, since=since)
 
 
 async def disable_endpoint(tx: Transaction, endpoint_id: str, reason: DisableReason) -> bool:
@@ -194,11 +201,8 @@ async def find_endpoint(
     tx: Transaction, endpoint_id: str, *, app_id: str | None, locked: bool = False
 ) -> EndpointRecord | None:
     """An endpoint by id. app_id: only if it is this app's. locked: nobody else changes it."""
-    query = select(endpoints).where(endpoints.c.id == endpoint_id, _of_app(app_id))
-    if locked:
-        query = query.with_for_update()
-    row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else _endpoint(row)
+    query = select(*_WHOLE).where(endpoints.c.id == endpoint_id, _of_app(app_id))
+    return await _one(tx, query.with_for_update() if locked else query)
 
 
 async def find_recipients(tx: Transaction, ids: Iterable[str]) -> dict[str, Recipient]:
@@ -215,23 +219,22 @@ async def find_address(
     tx: Transaction, *, app_id: str, channel: Channel, address_hash: str
 ) -> EndpointRecord | None:
     """An app's endpoint at an address."""
-    query = select(endpoints).where(
+    query = select(*_WHOLE).where(
         endpoints.c.app_id == app_id,
         endpoints.c.channel == channel,
         endpoints.c.address_hash == address_hash,
     )
-    row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else _endpoint(row)
+    return await _one(tx, query)
 
 
 async def list_endpoints(
     tx: Transaction, *, app_id: str | None, before: str | None, limit: int
 ) -> list[EndpointRecord]:
     """Endpoints newest first, those with an id below `before`. app_id: None is every app's."""
-    query = select(endpoints).where(_of_app(app_id)).order_by(endpoints.c.id.desc()).limit(limit)
+    query = select(*_WHOLE).where(_of_app(app_id)).order_by(endpoints.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(endpoints.c.id < before)
-    return [_endpoint(row) for row in await tx.connection.execute(query)]
+    return await _records(tx, query)
 
 
 def address_hash(lookup_key: bytes, address: str) -> str:
@@ -265,5 +268,17 @@ def _values(record: EndpointRecord) -> dict[str, object]:
     }
 
 
+async def _records(tx: Transaction, query: Select[tuple[object, ...]]) -> list[EndpointRecord]:
+    """Endpoints whole. Each may name 10,000 tokens, so they are read in a thread, one by one."""
+    rows = (await tx.connection.execute(query)).all()
+    return await asyncio.to_thread(lambda: [_endpoint(row) for row in rows])
+
+
+async def _one(tx: Transaction, query: Select[tuple[object, ...]]) -> EndpointRecord | None:
+    found = await _records(tx, query)
+    return found[0] if found else None
+
+
 def _endpoint(row: Row[tuple[object, ...]]) -> EndpointRecord:
-    return record_of(row, EndpointRecord)
+    digest = None if row.digest is None else msgspec.json.decode(row.digest)
+    return record_of(row, EndpointRecord, filter=_filters.decode(row.filter), digest=digest)

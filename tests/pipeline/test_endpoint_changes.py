@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import SkipReason, State
 from alerts.domain.events import SUBSCRIBABLE
 from alerts.domain.subscriptions import Filter
 from alerts.pipeline.endpoints import Made, change_endpoint, enable, pause
+from alerts.store.tables import subscriptions
 from tests.pipeline.conftest import (
     dispatch,
     fan_out,
@@ -121,3 +123,27 @@ async def _change(
         desk=services.desk,
         tokens=tokens,
     )
+
+
+async def test_one_token_more_or_less_leaves_the_rows_of_all_others_as_they_are(
+    services: Services, receiver: Receiver
+) -> None:
+    names = [f"t{number}" for number in range(50)]
+    made = await subscribe(services, receiver.url(), tokens=[token(name) for name in names])
+    before = await _rows(services)
+
+    await _change(made, services, Filter(tokens=tuple(map(token, [*names, "more"]))))
+    await _change(made, services, Filter(tokens=tuple(map(token, [*names[1:], "more"]))))
+    after = await _rows(services)
+
+    assert len(before) == len(after) == 2 * len(names)
+    gone = {identity for identity, named in before.items() if named == token(names[0])}
+    assert before.keys() - after.keys() == gone
+    assert [after[identity] for identity in after.keys() - before.keys()] == [token("more")] * 2
+
+
+async def _rows(services: Services) -> dict[int, str]:
+    """Tokens by the row they stand in."""
+    query = select(subscriptions.c.id, subscriptions.c.token)
+    async with services.store.read() as tx:
+        return {row.id: row.token for row in await tx.connection.execute(query)}
