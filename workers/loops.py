@@ -1,12 +1,19 @@
-"""The two loops of a worker: events are fanned out, lanes are dispatched."""
+"""The loops of a worker: events are fanned out, replays worked off, lanes dispatched."""
 
 import asyncio
+from contextlib import suppress
+from typing import Final
 
 from alerts.bootstrap import Services
 from alerts.errors import StorageFailed
 from alerts.pipeline.dispatch import LONGEST_SLEEP_SECONDS, STORAGE_PAUSE_SECONDS
 from alerts.pipeline.fan_out import fan_out_events
+from alerts.pipeline.replay import work_off
 from alerts.telemetry import Step, emit, fail
+
+# Between two looks for what of a replay returns next; it listens to no call, for few have to do
+# with a replay, and what is new comes first.
+REPLAY_SECONDS: Final = 0.25
 
 
 class Loops:
@@ -22,6 +29,7 @@ class Loops:
         self._tasks = [
             asyncio.create_task(self._services.dispatcher().run(self._stop)),
             asyncio.create_task(self._fan_out()),
+            asyncio.create_task(self._work_off()),
         ]
         emit(Step.WORKER_STARTED, worker=self._services.rules.worker)
 
@@ -50,6 +58,17 @@ class Loops:
                 await look.wait()
         finally:
             listening.cancel()
+
+    async def _work_off(self) -> None:
+        services = self._services
+        while not self._stop.is_set():
+            try:
+                await work_off(store=services.store, waker=services.waker)
+            except StorageFailed as error:
+                fail(Step.JOB_FAILED, error, job="replay")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REPLAY_SECONDS):
+                    await self._stop.wait()
 
     async def _listen(self, look: asyncio.Event) -> None:
         """Listen all the time: a call that comes while we fan out means that there is more."""

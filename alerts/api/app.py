@@ -20,6 +20,7 @@ from alerts.api.routes import (
     deliveries,
     endpoints,
     events,
+    replays,
     secrets,
     service,
     sources,
@@ -27,12 +28,24 @@ from alerts.api.routes import (
 )
 from alerts.api.schemas.access import NewApp, NewKey
 from alerts.api.schemas.cycles import NewCycle
-from alerts.api.schemas.deliveries import Replay, Rotation
+from alerts.api.schemas.deliveries import Rotation
 from alerts.api.schemas.endpoints import EndpointChange, NewEndpoint
+from alerts.api.schemas.replays import NewReplay
 from alerts.bootstrap import Services
 
-_SECURED: Final = (endpoints, actions, secrets, deliveries, events, tokens, sources, cycles, access)
-_BODIES: Final = (NewCycle, NewEndpoint, EndpointChange, Rotation, Replay, NewApp, NewKey)
+_SECURED: Final = (
+    endpoints,
+    actions,
+    replays,
+    secrets,
+    deliveries,
+    events,
+    tokens,
+    sources,
+    cycles,
+    access,
+)
+_BODIES: Final = (NewCycle, NewEndpoint, EndpointChange, Rotation, NewReplay, NewApp, NewKey)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -1,4 +1,4 @@
-"""`gradebell delivery …`, `replay` and `dispatch`: what was owed to whom, and what became of it."""
+"""`gradebell delivery …` and `dispatch`: what was owed to whom, and what became of it."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -27,8 +27,8 @@ from alerts.domain.meanings import meaning_of
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.naming import resolve_token
-from alerts.pipeline.replay import replay as replay_endpoint
 from alerts.pipeline.replay import resend as resend_delivery
+from alerts.pipeline.replay import work_off
 from alerts.store.deliveries import (
     DeliveryRecord,
     count_by_state,
@@ -61,8 +61,6 @@ DeliveryArgument = Annotated[str, typer.Argument(metavar="ID", help="The deliver
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands that stand by themselves."""
-    example = "gradebell replay ep_01kahfzv5n9k3t1x7b8c2d4e6f --since 2026-11-01 --dry-run"
-    command(app, "replay", example=example)(replay)
     command(app, "dispatch", example="gradebell dispatch --until-idle")(dispatch)
 
 
@@ -154,38 +152,6 @@ def resend(
     run(work)
 
 
-def replay(
-    endpoint: Annotated[str, typer.Argument(metavar="ID", help="The endpoint's id, ep_….")],
-    *,
-    since: Annotated[str, typer.Option(metavar="TIME", help="RFC 3339, or a date.")],
-    until: Annotated[str | None, typer.Option(metavar="TIME")] = None,
-    only: Annotated[str | None, typer.Option(help="failed, or missing; both if not given.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and no more.")] = False,
-    app: AppOption = HOUSE,
-    as_json: JsonOption = False,
-) -> None:
-    """Send an endpoint again what it missed or failed to take."""
-    first = read_time(since, field="since")
-    last = None if until is None else read_time(until, field="until")
-
-    async def work(services: Services) -> None:
-        count = await replay_endpoint(
-            endpoint,
-            since=first,
-            until=last,
-            only=only,
-            dry_run=dry_run,
-            app_id=await app_id_of(services, app),
-            store=services.store,
-            waker=services.waker,
-        )
-        verb = "would be sent" if dry_run else "are sent"
-        found = {"count": count, "dry_run": dry_run}
-        said(f"{count} deliveries {verb} again.", found, as_json=as_json)
-
-    run(work)
-
-
 def dispatch(
     *,
     until_idle: Annotated[
@@ -200,8 +166,11 @@ def dispatch(
     async def work(services: Services) -> None:
         await fan_out_events(store=services.store, waker=services.waker)
         await services.dispatcher().run_until_idle()
-        # What sending brought to light is told, too: an endpoint that was closed, say.
-        while await fan_out_events(store=services.store, waker=services.waker):
+        # What sending brought to light is told, too: an endpoint that was closed, say. And of what
+        # is sent again the next part comes when most of the last is gone.
+        while await fan_out_events(store=services.store, waker=services.waker) or await work_off(
+            store=services.store, waker=services.waker
+        ):
             await services.dispatcher().run_until_idle()
         async with services.store.read() as tx:
             states = {str(state): count for state, count in (await count_by_state(tx)).items()}

@@ -19,6 +19,7 @@ SEND: Final = "snd_"
 LEASE: Final = "lse_"
 SWEEP: Final = "swp_"
 REQUEST: Final = "req_"
+REPLAY: Final = "rpl_"
 
 # The operator's own app, there from the first migration on.
 HOUSE_APP: Final = APP + "0" * 26

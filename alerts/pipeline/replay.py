@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.domain.deliveries import DisableReason, EndpointState
 from alerts.domain.events import EventType
 from alerts.domain.health import Health
-from alerts.domain.ids import EVENT
+from alerts.domain.ids import EVENT, REPLAY
 from alerts.domain.notices import test_event
 from alerts.domain.subscriptions import Miss, Subscription, match
 from alerts.errors import Conflict, InvalidInput, NotFound
@@ -16,19 +16,25 @@ from alerts.pipeline.endpoints import Desk, enable
 from alerts.pipeline.tell import tell_endpoint, to_endpoint
 from alerts.ports import Waker
 from alerts.store.answers import Keep, keep_nothing
-from alerts.store.deliveries import (
-    DeliveryRecord,
-    count_deliveries,
-    ended_delivery,
-    find_delivery,
-    find_delivery_of,
-    reopen,
-    replayable,
-)
+from alerts.store.deliveries import DeliveryRecord, find_delivery, find_delivery_of
 from alerts.store.endpoints import EndpointRecord, find_endpoint
 from alerts.store.engine import Store, Transaction
 from alerts.store.events import EventRecord, find_event, last_band_change
+from alerts.store.fan_out import lock_lanes
 from alerts.store.health import read_health
+from alerts.store.replays import (
+    ReplayRecord,
+    ReplayState,
+    bring_back,
+    count_deliveries,
+    ended_delivery,
+    find_replay,
+    hungry_replays,
+    insert_replay,
+    reopen,
+    replayable,
+    stop,
+)
 from alerts.store.subscriptions import load_subscriptions
 
 REPLAY_ONLY: Final = ("failed", "missing")
@@ -107,37 +113,102 @@ async def resend(
     return again
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which ended deliveries to send again: those that ended from `since` up to `until`.
+
+    only: `failed` (dead, unknown), `missing` (skipped), None for both. until: None is now.
+    """
+
+    since: datetime
+    until: datetime | None = None
+    only: str | None = None
+
+    def check(self) -> None:
+        """Raises InvalidInput where it makes no sense."""
+        if self.only is not None and self.only not in REPLAY_ONLY:
+            raise InvalidInput("only", 'must be "failed" or "missing", or left out for both')
+        if self.until is not None and self.until <= self.since:
+            raise InvalidInput("until", "must be later than since")
+
+
+async def count_replayable(
+    endpoint_id: str, wanted: Wanted, *, app_id: str | None, store: Store
+) -> int:
+    """How many deliveries a replay would send again. Raises NotFound, InvalidInput."""
+    wanted.check()
+    condition = replayable(only=wanted.only, since=wanted.since, until=wanted.until)
+    async with store.read() as tx:
+        if await find_endpoint(tx, endpoint_id, app_id=app_id) is None:
+            raise NotFound("endpoint", endpoint_id)
+        return await count_deliveries(tx, endpoint_id, condition)
+
+
 async def replay(
     endpoint_id: str,
+    wanted: Wanted,
     *,
-    since: datetime,
-    until: datetime | None,
-    only: str | None,
-    dry_run: bool,
     app_id: str | None,
     store: Store,
     waker: Waker,
-) -> int:
-    """Send again what an endpoint missed or failed to take from `since` up to `until`; how many.
+    keep: Keep[ReplayRecord] = keep_nothing,
+) -> ReplayRecord:
+    """Send again what an endpoint missed or failed to take; a first part returns to it at once.
 
-    only: `failed` (dead, unknown), `missing` (skipped), None for both. dry_run: count, no more.
+    The rest follows as fast as it takes them (`work_off`), behind what is new.
     Raises NotFound, InvalidInput, Conflict.
     """
-    if only is not None and only not in REPLAY_ONLY:
-        raise InvalidInput("only", 'must be "failed" or "missing", or left out for both')
-    if until is not None and until <= since:
-        raise InvalidInput("until", "must be later than since")
-    condition = replayable(only=only, since=since, until=until)
-    if dry_run:
-        async with store.read() as tx:
-            if await find_endpoint(tx, endpoint_id, app_id=app_id) is None:
-                raise NotFound("endpoint", endpoint_id)
-            return await count_deliveries(tx, endpoint_id, condition)
+    wanted.check()
     async with store.write() as tx:
         endpoint = await _active(tx, endpoint_id, app_id)
-        count = await reopen(tx, endpoint, condition)
+        await lock_lanes(tx, [endpoint_id])
+        now = await tx.now()
+        # Without an end it takes in what has just ended, and nothing that ends again later.
+        until = wanted.until or now + timedelta(microseconds=1)
+        condition = replayable(only=wanted.only, since=wanted.since, until=until)
+        record = ReplayRecord(
+            id=await tx.new_id(REPLAY),
+            endpoint_id=endpoint_id,
+            only=wanted.only,
+            since=wanted.since,
+            until=until,
+            total=await count_deliveries(tx, endpoint_id, condition),
+            brought=0,
+            state=ReplayState.RUNNING,
+            created_at=now,
+            ended_at=None,
+        )
+        await insert_replay(tx, record)
+        record = await bring_back(tx, record, endpoint)
+        await keep(tx, record)
     await waker.wake()
-    return count
+    return record
+
+
+async def work_off(*, store: Store, waker: Waker) -> int:
+    """Bring back the next part of each replay of which little waits; how many deliveries."""
+    async with store.read() as tx:
+        hungry = await hungry_replays(tx)
+    brought = 0
+    for record in hungry:
+        async with store.write() as tx:
+            brought += await _go_on(tx, record)
+    if brought:
+        await waker.wake()
+    return brought
+
+
+async def _go_on(tx: Transaction, seen: ReplayRecord) -> int:
+    """One part of a replay, unless another process was there since it was seen."""
+    await lock_lanes(tx, [seen.endpoint_id])
+    record = await find_replay(tx, seen.id)
+    endpoint = await find_endpoint(tx, seen.endpoint_id, app_id=None)
+    if record != seen or endpoint is None:
+        return 0
+    if endpoint.state is not EndpointState.ACTIVE:
+        await stop(tx, record)
+        return 0
+    return (await bring_back(tx, record, endpoint)).brought - record.brought
 
 
 async def send_test(

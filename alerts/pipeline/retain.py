@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts.store.answers import drop_answers
 from alerts.store.engine import Store, Transaction
-from alerts.store.retention import drop_deliveries, drop_events, drop_grades
+from alerts.store.retention import drop_deliveries, drop_events, drop_grades, drop_replays
 
 DELIVERIES_KEPT: Final = timedelta(days=90)
 EVENTS_KEPT: Final = timedelta(days=400)
@@ -25,6 +25,7 @@ async def drop_old(*, store: Store) -> int:
     """Forget what is older than it is kept; how many rows went."""
     kept: tuple[tuple[Drop, timedelta], ...] = (
         (drop_deliveries, DELIVERIES_KEPT),
+        (drop_replays, DELIVERIES_KEPT),
         (drop_events, EVENTS_KEPT),
         (drop_grades, GRADES_KEPT),
         (drop_answers, ANSWERS_KEPT),

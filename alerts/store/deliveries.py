@@ -1,24 +1,18 @@
 """Deliveries: what is owed to whom, and the log of what became of it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import (
-    ColumnElement,
     Select,
-    and_,
     func,
     select,
-    update,
 )
 
 from alerts.domain.deliveries import State, Trigger
 from alerts.domain.grades import Kind, TokenId
-from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import Transaction
-from alerts.store.fan_out import lock_lanes, make_due, owe_corrections
-from alerts.store.queue import is_logged
 from alerts.store.rows import record_of
 from alerts.store.tables import attempts, deliveries, events
 
@@ -91,65 +85,6 @@ DELIVERY_COLUMNS: Final = (
     events.c.type.label("event_type"),
     events.c.recorded_at,
 )
-
-
-async def reopen(tx: Transaction, endpoint: EndpointRecord, condition: ColumnElement[bool]) -> int:
-    """Return an endpoint's ended deliveries to the queue, asked for by hand; how many.
-
-    They start the schedule anew and live as long as a new delivery would.
-    """
-    await lock_lanes(tx, [endpoint.id])
-    now = await tx.now()
-    reopened = await tx.connection.execute(
-        update(deliveries)
-        .where(deliveries.c.endpoint_id == endpoint.id, *is_logged(deliveries), condition)
-        .values(
-            state=State.PENDING,
-            reason=None,
-            deferred_reason=None,
-            trigger=Trigger.MANUAL,
-            due_at=now,
-            expires_at=now + timedelta(seconds=endpoint.time_to_live_seconds),
-            position=0,
-            interruptions=0,
-            ended_at=None,
-        )
-    )
-    if reopened.rowcount:
-        await owe_corrections(tx, endpoint)
-        await make_due(tx, [endpoint.id], now)
-    return reopened.rowcount
-
-
-def ended_delivery(delivery_id: str) -> ColumnElement[bool]:
-    """One delivery, if nobody is at it."""
-    open_states = (State.PENDING, State.SENDING)
-    return and_(deliveries.c.id == delivery_id, deliveries.c.state.not_in(open_states))
-
-
-def replayable(*, only: str | None, since: datetime, until: datetime | None) -> ColumnElement[bool]:
-    """Deliveries that ended from `since` up to `until`: failed (dead, unknown), missing (skipped).
-
-    What waited when its endpoint was closed was missed then, however old it was.
-    """
-    failed, missing = (State.DEAD, State.UNKNOWN), (State.SKIPPED,)
-    states = {"failed": failed, "missing": missing}.get(only or "", failed + missing)
-    condition = and_(deliveries.c.state.in_(states), deliveries.c.ended_at >= since)
-    if until is not None:
-        condition = and_(condition, deliveries.c.ended_at < until)
-    return condition
-
-
-async def count_deliveries(
-    tx: Transaction, endpoint_id: str, condition: ColumnElement[bool]
-) -> int:
-    """How many of an endpoint's deliveries meet a condition; none that waits to be tried first."""
-    query = (
-        select(func.count())
-        .select_from(deliveries)
-        .where(deliveries.c.endpoint_id == endpoint_id, *is_logged(deliveries), condition)
-    )
-    return (await tx.connection.execute(query)).scalar_one()
 
 
 async def find_delivery(

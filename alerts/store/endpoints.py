@@ -41,6 +41,7 @@ from alerts.store.tables import (
     events,
     keyring,
     lanes,
+    replays,
     subscriptions,
 )
 
@@ -178,7 +179,7 @@ async def delete_endpoint(tx: Transaction, endpoint_id: str) -> None:
         theirs = attempts.c.delivery_id.in_(select(deliveries.c.id).where(*own))
         await tx.connection.execute(delete(attempts).where(theirs))
         await tx.connection.execute(delete(deliveries).where(*own))
-    for table in (subscriptions, endpoint_secrets):
+    for table in (replays, subscriptions, endpoint_secrets):
         await tx.connection.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
     await tx.connection.execute(
         delete(events).where(events.c.audience == "endpoint", events.c.audience_id == endpoint_id)

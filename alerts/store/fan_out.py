@@ -15,14 +15,13 @@ from sqlalchemy import (
     update,
 )
 
-from alerts.domain.deliveries import EndpointState, SkipReason, State, Trigger
+from alerts.domain.deliveries import EndpointState, SkipReason, State
 from alerts.store.cycles import CycleRecord, CycleState, advance_fan_out
 from alerts.store.endpoints import EndpointRecord, Recipient
 from alerts.store.engine import CHUNK_ROWS, Transaction, in_chunks, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.matching import corrections, matches, next_endpoints
 from alerts.store.owing import owed, owing
-from alerts.store.queue import is_later
 from alerts.store.tables import cycles, deliveries, endpoints, events, lanes, subscriptions
 
 # Endpoints told of a cycle in one transaction, and rows of those that may take all of its events.
@@ -86,19 +85,17 @@ async def owe_in_advance(tx: Transaction, endpoint_id: str, *, through: int) -> 
         await make_due(tx, [endpoint_id], now, only_active=True)
 
 
-async def owe_corrections(tx: Transaction, endpoint: EndpointRecord) -> None:
+async def owe_corrections(
+    tx: Transaction, endpoint: EndpointRecord, delivery_ids: Sequence[str]
+) -> None:
     """Owe an endpoint the corrections of what it is told by hand, and was not told before.
 
     They wait for what they correct, and live as long. The lane is locked, and due, already.
+    delivery_ids: of what it is told by hand.
     """
     now = await tx.now()
     corrected = deliveries.alias("corrected")
-    again = (
-        corrected.c.endpoint_id == endpoint.id,
-        *is_later(corrected),
-        corrected.c.trigger == Trigger.MANUAL,
-    )
-    told = select(corrected.c.event_id).where(*again)
+    told = select(corrected.c.event_id).where(corrected.c.id.in_(delivery_ids))
     found = corrections(deliveries.c.endpoint_id == endpoint.id, deliveries.c.event_id.in_(told))
     await tx.connection.execute(owing(tx, [found], now=now))
     correcting = select(events.c.id).where(

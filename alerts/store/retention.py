@@ -9,7 +9,7 @@ from alerts.store.counters import add_to_counter, read_counter
 from alerts.store.engine import Transaction
 from alerts.store.events import DROPPED
 from alerts.store.queue import OPEN
-from alerts.store.tables import attempts, deliveries, events, grades
+from alerts.store.tables import attempts, deliveries, events, grades, replays
 
 
 async def drop_deliveries(tx: Transaction, before: datetime, batch: int) -> int:
@@ -34,6 +34,13 @@ async def drop_deliveries(tx: Transaction, before: datetime, batch: int) -> int:
         ids = list(gone.scalars())
         await tx.connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(ids)))
     return len(ids)
+
+
+async def drop_replays(tx: Transaction, before: datetime, batch: int) -> int:
+    """Delete up to `batch` replays that ended before a time; how many."""
+    old = select(replays.c.id).where(replays.c.ended_at < before).limit(batch)
+    gone = await tx.connection.execute(delete(replays).where(replays.c.id.in_(old)))
+    return gone.rowcount
 
 
 async def drop_events(tx: Transaction, before: datetime, batch: int) -> int:

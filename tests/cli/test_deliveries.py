@@ -88,7 +88,24 @@ def test_what_was_missed_is_replayed(operator: Operator, grades: Write, tmp_path
     assert "did not get 1 deliveries (0 failed, 1 missed); to send them:" in enabled
     assert f"gradebell replay {endpoint_id} --since 20" in enabled
     assert counted == {"count": 1, "dry_run": True}
-    assert replayed == {"count": 1, "dry_run": False}
+    facts = ("count", "dry_run", "state", "waiting", "only")
+    assert [replayed[name] for name in facts] == [1, False, "running", 1, "missing"]
+
+
+def test_a_replay_is_watched_to_its_end(operator: Operator, grades: Write, tmp_path: Path) -> None:
+    with running(["listen", "--port", "0"], tmp_path, {}) as listener:
+        endpoint_id = operator.reads("endpoint", "add", trust(operator, listener))["id"]
+        operator.does("endpoint", "pause", endpoint_id)
+        operator.does("cycle", "import", grades(UPGRADE), "--source", "models")
+        operator.does("endpoint", "enable", endpoint_id)
+        words = ["replay", endpoint_id, "--since", "2026-01-01"]
+        operator.does(*words)
+        operator.does("dispatch", "--until-idle")
+
+        # Nothing is left, so there is nothing to wait for.
+        told = operator.does(*words, "--wait")
+
+    assert told.strip() == "0 deliveries are sent again. 0 were delivered, 0 failed once more."
 
 
 def test_dispatching_for_ever_is_another_command(sqlite_operator: Operator) -> None:

@@ -13,7 +13,7 @@ from alerts.domain.deliveries import DisableReason, EndpointState, State
 from alerts.domain.health import REMEMBERED, Health
 from alerts.domain.retries import STANDARD_SCHEDULE
 from alerts.pipeline.access import create_app
-from alerts.pipeline.replay import replay, resume
+from alerts.pipeline.replay import Wanted, count_replayable, resume
 from alerts.store.endpoints import EndpointRecord, find_endpoint
 from alerts.store.health import read_health, write_health
 from tests.pipeline.conftest import (
@@ -188,16 +188,8 @@ async def test_who_is_enabled_again_is_offered_all_since_it_failed(
     )
     assert resumed.missing > 0
     assert await health_of(services, failing.id) == Health()
-    count = await replay(
-        failing.id,
-        since=resumed.since,
-        until=None,
-        only=None,
-        dry_run=True,
-        app_id=None,
-        store=services.store,
-        waker=services.waker,
-    )
+    wanted = Wanted(since=resumed.since)
+    count = await count_replayable(failing.id, wanted, app_id=None, store=services.store)
     assert count == resumed.failed + resumed.missing
 
 

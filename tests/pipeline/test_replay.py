@@ -14,7 +14,7 @@ from alerts.domain.subscriptions import Filter, Miss
 from alerts.errors import Conflict, InvalidInput, NotFound
 from alerts.pipeline.access import create_app
 from alerts.pipeline.endpoints import change_endpoint, enable, pause
-from alerts.pipeline.replay import explain, replay, resend, send_test
+from alerts.pipeline.replay import Wanted, count_replayable, explain, replay, resend, send_test
 from alerts.store.deliveries import DeliveryRecord
 from alerts.store.endpoints import EndpointRecord
 from tests.pipeline.conftest import (
@@ -50,16 +50,13 @@ async def replayed(
     until: datetime | None = None,
     app_id: str | None = None,
 ) -> int:
-    return await replay(
-        endpoint.id,
-        since=since,
-        until=until,
-        only=only,
-        dry_run=dry_run,
-        app_id=app_id,
-        store=services.store,
-        waker=services.waker,
+    wanted = Wanted(since=since, until=until, only=only)
+    if dry_run:
+        return await count_replayable(endpoint.id, wanted, app_id=app_id, store=services.store)
+    record = await replay(
+        endpoint.id, wanted, app_id=app_id, store=services.store, waker=services.waker
     )
+    return record.total
 
 
 async def one_of_each(services: Services, receiver: Receiver) -> EndpointRecord:

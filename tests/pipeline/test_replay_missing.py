@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import State
 from alerts.pipeline.endpoints import enable, pause
-from alerts.pipeline.replay import replay
+from alerts.pipeline.replay import Wanted, count_replayable, replay
 from tests.pipeline.conftest import dispatch, log_of, subscribe, upgrade_tokens
 from tests.receiver import Receiver, Reply
 
@@ -13,16 +13,13 @@ from tests.receiver import Receiver, Reply
 async def missing(
     services: Services, endpoint_id: str, *, since: datetime, dry_run: bool = False
 ) -> int:
-    return await replay(
-        endpoint_id,
-        since=since,
-        until=None,
-        only="missing",
-        dry_run=dry_run,
-        app_id=None,
-        store=services.store,
-        waker=services.waker,
+    wanted = Wanted(since=since, only="missing")
+    if dry_run:
+        return await count_replayable(endpoint_id, wanted, app_id=None, store=services.store)
+    record = await replay(
+        endpoint_id, wanted, app_id=None, store=services.store, waker=services.waker
     )
+    return record.total
 
 
 async def all_made(services: Services) -> datetime:

@@ -9,9 +9,9 @@ from alerts.bootstrap import Services, open_services
 from alerts.domain.deliveries import State
 from alerts.domain.grades import Kind
 from alerts.pipeline.retain import DELIVERIES_KEPT, EVENTS_KEPT, drop_old
-from alerts.store.deliveries import ended_delivery, reopen
 from alerts.store.events import current_sequence, dropped_through
 from alerts.store.ratings import list_history
+from alerts.store.replays import ended_delivery, reopen
 from alerts.store.retention import drop_deliveries, drop_events, drop_grades
 from alerts.store.tables import attempts, deliveries, events
 from tests.pipeline.conftest import (

@@ -1,4 +1,4 @@
-"""What is done to an endpoint: tokens, tests, secrets, pauses, replays, and the question why."""
+"""What is done to an endpoint: tokens, tests, secrets, pauses, and the question why."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,8 +16,6 @@ from alerts.api.schemas.deliveries import (
     Enabled,
     Explained,
     MissedField,
-    Replay,
-    Replayed,
     Rotated,
     Rotation,
 )
@@ -159,31 +157,6 @@ async def enable_endpoint(endpoint_id: str, principal: Writer, services: Bell) -
         missing=resumed.missing,
         since=resumed.since,
     )
-
-
-@router.post("/replay", openapi_extra=takes(Replay), responses=refuses(400, 404, 409, 413, 422))
-async def replay(
-    endpoint_id: str,
-    *,
-    principal: Writer,
-    services: Bell,
-    body: Annotated[Replay, Depends(json_body(Replay))],
-) -> Replayed:
-    """Send again what failed or was missed; with `dry_run`, only say how much that is.
-
-    Receivers know them by `webhook-id`: it is the same as the first time.
-    """
-    count = await again.replay(
-        endpoint_id,
-        since=body.since,
-        until=body.until,
-        only=body.only,
-        dry_run=body.dry_run,
-        app_id=principal.reach,
-        store=services.store,
-        waker=services.waker,
-    )
-    return Replayed(count=count)
 
 
 @router.get("/explain", responses=refuses(404, 422))

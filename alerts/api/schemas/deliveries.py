@@ -1,7 +1,7 @@
 """Deliveries, attempts, and what is asked of them."""
 
 from datetime import timedelta
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 from pydantic import ConfigDict, Field
 
@@ -11,7 +11,6 @@ from alerts.api.schemas.base import (
     EXAMPLE_EVENT,
     Answer,
     Body,
-    Moment,
     Time,
 )
 from alerts.api.schemas.endpoints import Endpoint
@@ -239,31 +238,6 @@ class Enabled(Answer):
         description="Since when it had been out of service; of one disabled because it was "
         "failing, since when it failed."
     )
-
-
-class Replay(Body):
-    """What to send again, by when it was first due."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"since": "2026-11-19T00:00:00Z", "only": "missing", "dry_run": True}]
-        }
-    )
-
-    since: Moment
-    until: Moment | None = Field(default=None, description="Up to, and without; null is now.")
-    only: Literal["failed", "missing"] | None = Field(
-        default=None, description="failed: dead or unknown; missing: skipped; null is both."
-    )
-    dry_run: bool = Field(default=False, description="Count, and send nothing.")
-
-
-class Replayed(Answer):
-    """How many deliveries are sent again, or would be."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"count": 12}]})
-
-    count: int
 
 
 class MissedField(Answer):

@@ -6,15 +6,8 @@ Times are microseconds since 1970 UTC, scores hundredths of a point, secrets cip
 from alerts.store.tables.access import apps, counters, keyring, keys, stored_answers
 from alerts.store.tables.attempts import attempts
 from alerts.store.tables.base import EPOCH, MICROSECOND, Instant, metadata
-from alerts.store.tables.deliveries import (
-    deliveries,
-    endpoint_secrets,
-    endpoints,
-    events,
-    lanes,
-    pools,
-    subscriptions,
-)
+from alerts.store.tables.deliveries import deliveries, events, lanes, pools
+from alerts.store.tables.endpoints import endpoint_secrets, endpoints, replays, subscriptions
 from alerts.store.tables.grades import (
     budgets,
     cycle_rows,
@@ -51,6 +44,7 @@ __all__ = [
     "pools",
     "ratings",
     "rejected_rows",
+    "replays",
     "source_states",
     "stored_answers",
     "subscriptions",

@@ -1,13 +1,11 @@
-"""Events, endpoints, lanes and deliveries."""
+"""Events, lanes and deliveries."""
 
 from typing import Final
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Column,
     FetchedValue,
-    Float,
     Index,
     Integer,
     LargeBinary,
@@ -15,7 +13,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    func,
     text,
 )
 
@@ -73,75 +70,6 @@ Index("ix_events_recorded_at", events.c.recorded_at)
 
 
 Index("ix_events_token", events.c.token, events.c.kind, events.c.sequence)
-
-
-endpoints = Table(
-    "endpoints",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("app_id", String(40), nullable=False),
-    Column("channel", String(16), nullable=False),
-    Column("address", LargeBinary, nullable=False),
-    Column("address_hash", String(64), nullable=False),
-    Column("description", String(200), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("disabled_reason", String(32)),
-    Column("state_since", Instant, nullable=False),
-    Column("filter", JSON, nullable=False),
-    Column("digest", JSON(none_as_null=True)),
-    Column("rate_limit", Float),
-    Column("order", String(16), nullable=False),
-    Column("time_to_live_seconds", Integer, nullable=False),
-    Column("retry_schedule_seconds", JSON(none_as_null=True)),
-    Column("headers", LargeBinary),
-    Column("created_at", Instant, nullable=False),
-    UniqueConstraint("app_id", "channel", "address_hash"),
-)
-
-
-Index("ix_endpoints_app_id", endpoints.c.app_id, endpoints.c.id)
-
-
-endpoint_secrets = Table(
-    "endpoint_secrets",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("endpoint_id", String(40), nullable=False, index=True),
-    Column("secret", LargeBinary, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant),
-)
-
-
-subscriptions = Table(
-    "subscriptions",
-    metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("endpoint_id", String(40), nullable=False),
-    Column("token", String(100)),
-    Column("kind", String(16), nullable=False),
-    Column("types", Integer, nullable=False),
-    Column("min_notches", Integer, nullable=False),
-    Column("min_delta", Integer, nullable=False),
-    Column("since_sequence", BigInteger, nullable=False),
-)
-
-
-Index(
-    "ix_subscriptions_token",
-    subscriptions.c.token,
-    subscriptions.c.kind,
-    subscriptions.c.endpoint_id,
-)
-
-
-Index(
-    "uq_subscriptions_endpoint",
-    subscriptions.c.endpoint_id,
-    func.coalesce(subscriptions.c.token, ""),
-    subscriptions.c.kind,
-    unique=True,
-)
 
 
 lanes = Table(
@@ -218,6 +146,8 @@ deliveries = Table(
     Column("ended_at", Instant),
     # As of its event.
     Column("corrects", String(40)),
+    # The last one that brought it back.
+    Column("replay_id", String(40)),
     # Its endpoint's app; written with the row, null in none.
     Column("app_id", String(40)),
     # What the last attempt was answered with.
@@ -273,6 +203,28 @@ Index(
     deliveries.c.facet,
     deliveries.c.sequence,
     deliveries.c.endpoint_id,
+)
+
+
+# What a replay can bring back, in the words of `replayable`.
+ENDED_UNTOLD: Final = "state IN ('dead', 'unknown', 'skipped')"
+
+
+Index(
+    "ix_deliveries_untold",
+    deliveries.c.endpoint_id,
+    deliveries.c.ended_at,
+    sqlite_where=text(ENDED_UNTOLD),
+    postgresql_where=text(ENDED_UNTOLD),
+)
+
+
+Index(
+    "ix_deliveries_replay_id",
+    deliveries.c.replay_id,
+    deliveries.c.state,
+    sqlite_where=deliveries.c.replay_id.is_not(None),
+    postgresql_where=deliveries.c.replay_id.is_not(None),
 )
 
 

@@ -22,6 +22,7 @@ def upgrade() -> None:
     _corrections()
     _search_texts()
     _unread()
+    _replays()
 
 
 def _lanes() -> None:
@@ -177,3 +178,33 @@ def _search_texts() -> None:
 def _unread() -> None:
     """Tokens of a cycle's rows that could not be read: they are not absent."""
     op.add_column("cycle_rows", sa.Column("unread", sa.LargeBinary()))
+
+
+def _replays() -> None:
+    """What was asked to be sent again, brought back a part at a time."""
+    op.create_table(
+        "replays",
+        sa.Column("id", sa.String(40), nullable=False),
+        sa.Column("endpoint_id", sa.String(40), nullable=False),
+        sa.Column("only", sa.String(16), nullable=True),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("brought", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_replays")),
+    )
+    op.create_index("ix_replays_endpoint_id", "replays", ["endpoint_id", "id"])
+    _partial("ix_replays_running", "replays", ["id"], where="state = 'running'")
+    op.add_column("deliveries", sa.Column("replay_id", sa.String(40)))
+    _partial("ix_deliveries_replay_id", "deliveries", ["replay_id", "state"])
+    untold = "state IN ('dead', 'unknown', 'skipped')"
+    _partial("ix_deliveries_untold", "deliveries", ["endpoint_id", "ended_at"], where=untold)
+
+
+def _partial(name: str, table: str, columns: list[str], *, where: str | None = None) -> None:
+    """An index of some rows: those where the first of the columns is set, unless it says."""
+    words = sa.text(where or f"{columns[0]} IS NOT NULL")
+    op.create_index(name, table, columns, sqlite_where=words, postgresql_where=words)

@@ -1,0 +1,114 @@
+"""Endpoints, their secrets and their subscriptions; what was asked to be sent to them again."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    text,
+)
+
+from alerts.store.tables.base import Instant, metadata
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("app_id", String(40), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("address", LargeBinary, nullable=False),
+    Column("address_hash", String(64), nullable=False),
+    Column("description", String(200), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("disabled_reason", String(32)),
+    Column("state_since", Instant, nullable=False),
+    Column("filter", JSON, nullable=False),
+    Column("digest", JSON(none_as_null=True)),
+    Column("rate_limit", Float),
+    Column("order", String(16), nullable=False),
+    Column("time_to_live_seconds", Integer, nullable=False),
+    Column("retry_schedule_seconds", JSON(none_as_null=True)),
+    Column("headers", LargeBinary),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("app_id", "channel", "address_hash"),
+)
+
+
+Index("ix_endpoints_app_id", endpoints.c.app_id, endpoints.c.id)
+
+
+endpoint_secrets = Table(
+    "endpoint_secrets",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("endpoint_id", String(40), nullable=False, index=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+)
+
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("endpoint_id", String(40), nullable=False),
+    Column("token", String(100)),
+    Column("kind", String(16), nullable=False),
+    Column("types", Integer, nullable=False),
+    Column("min_notches", Integer, nullable=False),
+    Column("min_delta", Integer, nullable=False),
+    Column("since_sequence", BigInteger, nullable=False),
+)
+
+
+Index(
+    "ix_subscriptions_token",
+    subscriptions.c.token,
+    subscriptions.c.kind,
+    subscriptions.c.endpoint_id,
+)
+
+
+Index(
+    "uq_subscriptions_endpoint",
+    subscriptions.c.endpoint_id,
+    func.coalesce(subscriptions.c.token, ""),
+    subscriptions.c.kind,
+    unique=True,
+)
+
+
+# What was to be sent again, and how far that has come; since and until: of when it ended.
+replays = Table(
+    "replays",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("endpoint_id", String(40), nullable=False),
+    Column("only", String(16)),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("brought", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+
+Index("ix_replays_endpoint_id", replays.c.endpoint_id, replays.c.id)
+
+
+Index(
+    "ix_replays_running",
+    replays.c.id,
+    sqlite_where=text("state = 'running'"),
+    postgresql_where=text("state = 'running'"),
+)
