@@ -15,16 +15,17 @@ from alerts.domain.readings import Reading
 from alerts.pipeline.receive import receive
 from alerts.pipeline.tell import tell_app, to_app
 from alerts.ports import FetchedPage, GradeSource, SourceState, Trouble
+from alerts.store.budgets import Period, spend
 from alerts.store.cycles import Origin
 from alerts.store.engine import Store, Transaction
 from alerts.store.sweeps import (
-    Period,
     SourceRecord,
     SweepRecord,
     SweepState,
     begin_sweep,
     end_sweep,
     keep_page,
+    last_page_at,
     last_sweep_as_of,
     lease_sweep,
     load_pages,
@@ -32,7 +33,6 @@ from alerts.store.sweeps import (
     postpone_sweep,
     set_announced,
     set_state,
-    spend,
 )
 from alerts.telemetry import Step, emit
 
@@ -43,6 +43,10 @@ FIRST_BACKOFF: Final = timedelta(seconds=5)
 LAST_BACKOFF: Final = timedelta(minutes=30)
 # Failures in a row before the operator is told; other troubles are told at once.
 TOLD_AFTER: Final = 3
+# A sweep that outlasts its slot goes on while its pages come no further apart than this, for so
+# long: 500 pages of each kind, the most there are, at one request a minute.
+LONGEST_PAUSE: Final = timedelta(minutes=10)
+LONGEST_SWEEP: Final = timedelta(days=1)
 MINUTE: Final = timedelta(minutes=1)
 MONTH: Final = timedelta(days=30)
 _ENDURING: Final = frozenset({SourceState.GONE, SourceState.FORBIDDEN, SourceState.QUOTA})
@@ -92,11 +96,14 @@ async def poll(kind: Kind, *, store: Store, plan: Plan) -> list[str]:
 
 
 async def _give_way(kind: Kind, *, store: Store, plan: Plan) -> list[str]:
-    """End a sweep in trouble when the next slot has come; what it has read is told as a part."""
+    """End a sweep that has come to a halt when the next slot has come; it is told as a part.
+
+    A wait that upstream asked for, and the failures in a row, are its successor's.
+    """
     async with store.read() as tx:
         sweep = await open_sweep(tx, plan.source.name, kind)
         slot = slot_of(await tx.now(), plan.intervals[kind])
-        if sweep is None or not sweep.failures or slot <= sweep.as_of:
+        if sweep is None or slot <= sweep.as_of or await _is_steady(tx, sweep):
             return []
         pages = await load_pages(tx, sweep.id)
     read = partial(plan.source.read, kind, pages, undated=sweep.as_of)
@@ -104,7 +111,31 @@ async def _give_way(kind: Kind, *, store: Store, plan: Plan) -> list[str]:
     async with store.write() as tx:
         if not await end_sweep(tx, sweep.id, SweepState.FAILED):
             return []
+        if sweep.failures:
+            await begin_sweep(
+                tx,
+                await tx.new_id(SWEEP),
+                source=sweep.source,
+                kind=kind,
+                as_of=slot,
+                failures=sweep.failures,
+                not_before=sweep.not_before,
+            )
         return await _receive(tx, sweep, reading, complete=False)
+
+
+async def _is_steady(tx: Transaction, sweep: SweepRecord) -> bool:
+    """Whether a sweep may outlast its slot: at one request a minute 60 pages take over an hour.
+
+    What has paused may not: its first pages and its last would be of different days.
+    """
+    now = await tx.now()
+    heard_at = await last_page_at(tx, sweep.id) or sweep.started_at
+    return (
+        not sweep.failures
+        and now - heard_at <= LONGEST_PAUSE
+        and now - sweep.started_at <= LONGEST_SWEEP
+    )
 
 
 async def _due_sweep(tx: Transaction, kind: Kind, plan: Plan) -> SweepRecord | None:

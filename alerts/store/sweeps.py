@@ -1,6 +1,5 @@
-"""Sweeps, their pages, the request budget, and how each source stands."""
+"""Sweeps, their pages, and how each source stands."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +9,7 @@ from sqlalchemy import and_, delete, func, insert, or_, select, update
 from alerts.domain.grades import Kind, SourceName
 from alerts.ports import SourceState
 from alerts.store.engine import Transaction, insert_into
-from alerts.store.tables import budgets, source_states, sweep_pages, sweeps
+from alerts.store.tables import source_states, sweep_pages, sweeps
 
 
 class SweepState(StrEnum):
@@ -19,13 +18,6 @@ class SweepState(StrEnum):
     FETCHING = "fetching"
     DONE = "done"
     FAILED = "failed"
-
-
-class Period(StrEnum):
-    """What a budget is counted by; each begins with the first request after the last ended."""
-
-    MINUTE = "minute"
-    MONTH = "month"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +74,16 @@ async def last_sweep_as_of(tx: Transaction, source: SourceName, kind: Kind) -> d
 
 
 async def begin_sweep(
-    tx: Transaction, sweep_id: str, *, source: SourceName, kind: Kind, as_of: datetime
+    tx: Transaction,
+    sweep_id: str,
+    *,
+    source: SourceName,
+    kind: Kind,
+    as_of: datetime,
+    failures: int = 0,
+    not_before: datetime | None = None,
 ) -> bool:
-    """Begin a sweep; False if another one is under way."""
+    """Begin a sweep, at once or where the one before it left off; False if one is under way."""
     now = await tx.now()
     statement = insert_into(tx, sweeps).values(
         id=sweep_id,
@@ -93,8 +92,8 @@ async def begin_sweep(
         as_of=as_of,
         state=SweepState.FETCHING,
         next_page=1,
-        failures=0,
-        not_before=now,
+        failures=failures,
+        not_before=not_before or now,
         started_at=now,
     )
     begun = await tx.connection.execute(statement.on_conflict_do_nothing())
@@ -153,11 +152,17 @@ async def postpone_sweep(
 
 
 async def end_sweep(tx: Transaction, sweep_id: str, state: SweepState) -> bool:
-    """End a sweep and forget its pages; False if it had ended already."""
+    """End a sweep and forget its pages; False if it has ended, or a page is being fetched."""
+    now = await tx.now()
+    columns = sweeps.c
     ended = await tx.connection.execute(
         update(sweeps)
-        .where(sweeps.c.id == sweep_id, sweeps.c.state == SweepState.FETCHING)
-        .values(state=state, ended_at=await tx.now(), lease_until=None)
+        .where(
+            columns.id == sweep_id,
+            columns.state == SweepState.FETCHING,
+            or_(columns.lease_until.is_(None), columns.lease_until <= now),
+        )
+        .values(state=state, ended_at=now, lease_until=None)
     )
     if ended.rowcount != 1:
         return False
@@ -175,53 +180,14 @@ async def load_pages(tx: Transaction, sweep_id: str) -> list[bytes]:
     return list((await tx.connection.execute(query)).scalars())
 
 
-async def spend(
-    tx: Transaction, source: SourceName, limits: Sequence[tuple[Period, timedelta, int]]
-) -> datetime | None:
-    """Take one request out of every budget, or none: then the time at which there is one again.
-
-    limits: (period, its length, requests). A restart does not fill a budget up.
-    """
-    now = await tx.now()
-    query = select(budgets.c.period, budgets.c.starts_at, budgets.c.spent).where(
-        budgets.c.source == source
+async def last_page_at(tx: Transaction, sweep_id: str) -> datetime | None:
+    """When the newest page of a sweep came."""
+    fetched_at = sweep_pages.c.fetched_at
+    query = select(func.max(fetched_at, type_=fetched_at.type)).where(
+        sweep_pages.c.sweep_id == sweep_id
     )
-    query = query.with_for_update()
-    rows = {row.period: row for row in await tx.connection.execute(query)}
-    waits = []
-    for period, length, limit in limits:
-        row = rows.get(period)
-        if row is not None and now < row.starts_at + length and row.spent >= limit:
-            waits.append(row.starts_at + length)
-    if waits:
-        latest: datetime = max(waits)
-        return latest
-    for period, length, _ in limits:
-        row = rows.get(period)
-        is_over = row is None or now >= row.starts_at + length
-        statement = insert_into(tx, budgets).values(
-            source=source, period=period, starts_at=now, spent=1
-        )
-        values = {"starts_at": now, "spent": 1} if is_over else {"spent": budgets.c.spent + 1}
-        await tx.connection.execute(
-            statement.on_conflict_do_update(index_elements=["source", "period"], set_=values)
-        )
-    return None
-
-
-async def spent(
-    tx: Transaction, source: SourceName, limits: Sequence[tuple[Period, timedelta, int]]
-) -> dict[Period, int]:
-    """Requests taken out of each budget in its present period."""
-    now = await tx.now()
-    query = select(budgets).where(budgets.c.source == source)
-    rows = {row.period: row for row in await tx.connection.execute(query)}
-    return {
-        period: rows[period].spent
-        if period in rows and now < rows[period].starts_at + length
-        else 0
-        for period, length, _ in limits
-    }
+    newest: datetime | None = (await tx.connection.execute(query)).scalar_one_or_none()
+    return newest
 
 
 async def set_state(

@@ -48,10 +48,10 @@ class Upstream:
 
 
 @asynccontextmanager
-async def open_upstream(*, size: int = 250) -> AsyncIterator[Upstream]:
-    """250 tokens are three pages."""
+async def open_upstream(*, size: int = 250, dated: bool = True) -> AsyncIterator[Upstream]:
+    """250 tokens are three pages. dated: whether rows say their day."""
     day = VirtualClock(clock=SystemClock())
-    app = create_sandbox(market=market_of(size), clock=day)
+    app = create_sandbox(market=market_of(size), clock=day, dated=dated)
     async with (
         open_sandbox(app) as url,
         httpx.AsyncClient(base_url=url, trust_env=False) as control,

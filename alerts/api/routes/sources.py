@@ -11,8 +11,9 @@ from alerts.api.schemas.cycles import Budget, LastCycle, Source, SourceKind, Sou
 from alerts.bootstrap import Services
 from alerts.domain.grades import Kind, SourceName
 from alerts.ports import SourceState
+from alerts.store.budgets import spent
 from alerts.store.engine import Transaction
-from alerts.store.sweeps import SourceRecord, list_states, spent
+from alerts.store.sweeps import SourceRecord, list_states
 from alerts.store.watermarks import LastAccepted, list_last_accepted
 
 router = APIRouter(prefix="/v1/sources", tags=["Cycles"])

@@ -105,6 +105,32 @@ class TestTrouble:
 
         assert await upstream.requests() == 2
 
+    async def test_upstream_is_left_alone_for_as_long_as_it_asked_whatever_slots_pass(
+        self, timed: Services, upstream: Upstream, clock: TurnedClock
+    ) -> None:
+        await upstream.switch_on("429-ra-seconds", retry_after_seconds=6 * 3600, count=1, page=2)
+        seen = []
+        for _ in range(7):
+            for _ in range(3):
+                await poll_once(timed)
+            seen.append(await upstream.requests())
+            clock.turn(HOUR)
+
+        assert seen == [2, 2, 2, 2, 2, 2, 5]
+        assert sorted(one.complete for one in await cycles_of(timed)) == [False, True]
+
+    async def test_failures_in_a_row_are_counted_on_in_the_next_slot(
+        self, timed: Services, upstream: Upstream, clock: TurnedClock
+    ) -> None:
+        await upstream.switch_on("500")
+        seen = []
+        for _ in range(3):
+            await poll_once(timed)
+            seen.append(len(await told(timed)))
+            clock.turn(HOUR)
+
+        assert seen == [0, 0, 1]
+
     async def test_one_kind_may_be_gone_while_the_other_goes_on(
         self, services: Services, upstream: Upstream
     ) -> None:
