@@ -6,6 +6,7 @@ Every fault has a short form, which `make test` runs, and a long one: `make chao
 import asyncio
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from alerts.store.gauges import read_backlog
 from alerts.store.queue import OPEN
 from alerts.store.tables import attempts, deliveries, lanes
 from tests.cli.conftest import KEYS
-from tests.cli.processes import Program, running
+from tests.cli.processes import COMMAND, Program, running
 from tests.receiver import Receiver
 from tests.workers.installation import states
 
@@ -62,9 +63,13 @@ def settings_of(
 
 
 @contextmanager
-def worker(settings: Mapping[str, str], folder: Path) -> Iterator[Program]:
-    """`gradebell worker`, which may not have begun yet."""
-    with running(["worker"], folder, settings) as program:
+def worker(settings: Mapping[str, str], folder: Path, *other: str) -> Iterator[Program]:
+    """`gradebell worker`, which may not have begun yet; or another made of the same parts.
+
+    other: what makes it different, in the words of tests/chaos/other_worker.py.
+    """
+    command = (sys.executable, "-m", "tests.chaos.other_worker") if other else COMMAND
+    with running(other or ["worker"], folder, settings, command=command) as program:
         yield program
 
 

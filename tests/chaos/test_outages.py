@@ -9,8 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from alerts.bootstrap import Services
 from alerts.store.migrate import upgrade
+from alerts.wakers import CHANNEL
 from tests import servers
 from tests.api.conftest import NO_TLS
 from tests.chaos.scene import (
@@ -27,6 +30,7 @@ from tests.chaos.scene import (
 )
 from tests.cli.processes import running
 from tests.programs import Unavailable, free_port
+from tests.receiver import Receiver
 from tests.workers.installation import opened, push, subscribe
 
 AWAY_SECONDS = 10.0 if IS_LONG else 2.0
@@ -68,6 +72,60 @@ async def wait_until_ready(url: str) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while (await ready(url))[0] != 200:  # noqa: ASYNC110 - another process's doing.
             await asyncio.sleep(0.1)
+
+
+async def listeners(redis_url: str) -> int:
+    """How many wait for a wake-up call."""
+    async with Redis.from_url(redis_url) as client:
+        return int((await client.pubsub_numsub(CHANNEL))[0][1])
+
+
+async def wait_for_listeners(redis_url: str, count: int) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await listeners(redis_url) != count:  # noqa: ASYNC110 - another process's doing.
+            await asyncio.sleep(0.05)
+
+
+async def test_a_redis_that_stops_is_emptied_and_comes_back_loses_nothing(
+    redis: servers.Server, postgresql_url: str, tmp_path: Path
+) -> None:
+    async with SlowReceiver() as receiver:
+        settings = settings_of(postgresql_url, receiver, {**LEASE, "REDIS_URL": redis.url})
+        with ExitStack() as stack:
+            workers = [stack.enter_context(worker(settings, tmp_path)) for _ in range(2)]
+            async with opened(settings) as services:
+                await subscribe(services, receiver, ENDPOINTS)
+                # Both workers and the test itself: whoever is called is there without a look.
+                await wait_for_listeners(redis.url, 3)
+                await push(services, 0, tokens=TOKENS)
+                took = [await pushed(services, receiver, 1)]
+                with redis.away(signal.SIGKILL):
+                    took.append(await pushed(services, receiver, 2))
+                    for one in workers:
+                        await asyncio.to_thread(one.wait_for, "redis.lost")
+                await wait_for_listeners(redis.url, 3)
+                took.append(await pushed(services, receiver, 3))
+                async with Redis.from_url(redis.url) as client:
+                    await push(services, 4, tokens=TOKENS)
+                    await client.flushall()
+                    await all_ended(services)
+                owed = 4 * ENDPOINTS * TOKENS
+                repeats = await assert_nothing_is_lost(services, receiver, owed=owed)
+            codes = [await end_in_order(one, 20) for one in workers]
+    tell("Redis stopped", first_arrival_ms_before_while_after=took, sent_again=repeats)
+    assert codes == [0, 0]
+    assert repeats == 0
+
+
+async def pushed(services: Services, receiver: Receiver, day: int) -> int:
+    """A day's cycle, delivered to the last; milliseconds until the first arrived."""
+    came = len(receiver.requests)
+    await push(services, day, tokens=TOKENS)
+    began = asyncio.get_running_loop().time()
+    await receiver.wait_for(came + 1, within_seconds=PATIENCE_SECONDS)
+    first = receiver.requests[came].arrived
+    await all_ended(services)
+    return round((first - began) * 1000)
 
 
 async def test_a_database_that_stops_and_comes_back_loses_nothing(
