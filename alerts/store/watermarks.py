@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from alerts.domain.grades import Cycle, Kind, SourceName
+from alerts.domain.ratings import graded_count
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.tables import cycles, watermarks
 
@@ -81,16 +82,20 @@ async def take_watermark(tx: Transaction, source: SourceName, kind: Kind, *, ver
 
 
 async def write_watermark(tx: Transaction, cycle_id: str, cycle: Cycle, *, mark: Watermark) -> None:
-    """Record an accepted cycle. mark: as it is to be; its version is not looked at."""
+    """Record an accepted cycle. mark: as it is to be; its version is not looked at.
+
+    A part without a single score has brought nothing: the cycle accepted last is still the last.
+    """
+    values: dict[str, object] = {
+        "as_of": mark.as_of,
+        "first_as_of": mark.first_as_of,
+        "reference": mark.reference,
+        "band_version": mark.band_version,
+    }
+    if cycle.complete or graded_count(cycle):
+        values |= {"cycle_id": cycle_id, "accepted_at": await tx.now()}
     await tx.connection.execute(
         update(watermarks)
         .where(watermarks.c.source == cycle.source, watermarks.c.kind == cycle.kind)
-        .values(
-            as_of=mark.as_of,
-            first_as_of=mark.first_as_of,
-            reference=mark.reference,
-            band_version=mark.band_version,
-            cycle_id=cycle_id,
-            accepted_at=await tx.now(),
-        )
+        .values(values)
     )

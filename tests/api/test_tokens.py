@@ -132,6 +132,20 @@ async def test_sources_that_are_pushed_to_are_shown_with_what_they_brought_last(
     assert kind["last_cycle"]["as_of"] == "2026-01-02T00:00:00Z"
 
 
+async def test_a_push_of_which_no_row_could_be_read_is_not_what_a_source_brought_last(
+    api: Api,
+) -> None:
+    last = await api.push(1, {"btc": 50})
+    unreadable = [{"token_id": "btc", "score": "n/a"}]
+    for rows in (unreadable, []):
+        body = cycle_body(day=2, complete=False, grades=rows)
+        assert (await api.post("/v1/cycles", json=body)).status_code == 201
+
+    (source,) = (await api.get("/v1/sources")).json()["data"]
+
+    assert source["kinds"][0]["last_cycle"]["id"] == last["id"]
+
+
 async def test_the_source_that_is_polled_is_shown_before_it_was_ever_asked(sqlite_url: str) -> None:
     async with open_api(
         sqlite_url, source="token_metrics", token_metrics_api_key="tm-key-of-a-test"
