@@ -98,7 +98,7 @@ async def until_full(lines: list[Any]) -> None:
 
     def is_full() -> bool:
         failed = [line for line in lines if line.get("job") == "settle"]
-        return any("full" in str(line["exc_info"]) for line in failed)
+        return any("full" in str(line["problem"]) for line in failed)
 
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not is_full():  # noqa: ASYNC110 - the worker's doing.
