@@ -145,11 +145,10 @@ def _exemplify(operation: Operation, schemas: dict[str, Any]) -> None:
     """Say an example beside every body and answer whose shape has one."""
     said = [operation.get("requestBody", {}), *operation["responses"].values()]
     for content in said:
-        media = content.get("content", {}).get("application/json")
-        if media is not None and "example" not in media:
+        for media in content.get("content", {}).values():
             example = _example(media.get("schema", {}), schemas)
             if example is not None:
-                media["example"] = example
+                media.setdefault("example", example)
 
 
 def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> object:

@@ -4,7 +4,7 @@ from typing import Final
 
 import typer
 
-from alerts.cli import deliveries, operate, replays, serve
+from alerts.cli import deliveries, log, operate, replays, serve
 from alerts.cli.access import apps, keys
 from alerts.cli.cycles import cycles
 from alerts.cli.endpoints import endpoints
@@ -24,7 +24,7 @@ operate.add_to(app)
 app.add_typer(sources, name="source")
 app.add_typer(cycles, name="cycle")
 app.add_typer(endpoints, name="endpoint")
-app.add_typer(deliveries.deliveries, name="delivery")
+app.add_typer(log.deliveries, name="delivery")
 deliveries.add_to(app)
 replays.add_to(app)
 app.add_typer(apps, name="app")

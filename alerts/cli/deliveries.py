@@ -1,137 +1,32 @@
-"""`gradebell delivery …` and `dispatch`: what was owed to whom, and what became of it."""
+"""`gradebell delivery resend` and `dispatch`: what is owed is sent, now or again."""
 
-from dataclasses import replace
-from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
-from alerts.api.schemas.deliveries import Attempt, Delivery
 from alerts.bootstrap import Services
 from alerts.cli.frame import (
     HOUSE,
     AppOption,
-    BeforeOption,
     JsonOption,
-    LimitOption,
     app_id_of,
     command,
-    group,
-    read_time,
     run,
 )
-from alerts.cli.show import fields, rows, said
-from alerts.domain.deliveries import State
-from alerts.domain.grades import Kind
-from alerts.domain.meanings import meaning_of
-from alerts.errors import InvalidInput, NotFound
+from alerts.cli.log import DeliveryArgument, deliveries, shown
+from alerts.cli.show import said
+from alerts.errors import InvalidInput
 from alerts.pipeline.fan_out import fan_out_events
-from alerts.pipeline.naming import resolve_token
 from alerts.pipeline.replay import resend as resend_delivery
 from alerts.pipeline.replay import work_off
 from alerts.store.deliveries import (
-    DeliveryRecord,
     count_by_state,
-    find_delivery,
-    list_attempts,
 )
-from alerts.store.engine import Transaction
-from alerts.store.log import LogFilter, list_deliveries
-from alerts.store.log_lines import Place
-
-deliveries: Final = group("Deliveries: one event owed to one endpoint, and every try at it.")
-
-EndpointOption = Annotated[str | None, typer.Option(metavar="ID")]
-StateOption = Annotated[State | None, typer.Option()]
-ReasonOption = Annotated[str | None, typer.Option(help="Such as timeout, or paused.")]
-TokenOption = Annotated[
-    str | None, typer.Option(metavar="TOKEN", help="An id, or an unambiguous symbol.")
-]
-KindOption = Annotated[Kind | None, typer.Option()]
-CodeOption = Annotated[
-    int | None, typer.Option(metavar="STATUS", help="What the last attempt was answered with.")
-]
-SinceOption = Annotated[
-    str | None,
-    typer.Option(metavar="TIME", help="Events recorded at or after: RFC 3339, or a date."),
-]
-UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Events recorded before.")]
-DeliveryArgument = Annotated[str, typer.Argument(metavar="ID", help="The delivery's id, dlv_….")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands that stand by themselves."""
     command(app, "dispatch", example="gradebell dispatch --until-idle")(dispatch)
-
-
-@command(deliveries, "list", example="gradebell delivery list --state dead --since 2026-11-01")
-def list_(
-    *,
-    endpoint: EndpointOption = None,
-    state: StateOption = None,
-    reason: ReasonOption = None,
-    token: TokenOption = None,
-    kind: KindOption = None,
-    code: CodeOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    app: AppOption = HOUSE,
-    before: BeforeOption = None,
-    limit: LimitOption = 50,
-    as_json: JsonOption = False,
-) -> None:
-    """List deliveries, those of the newest event first."""
-    wanted = LogFilter(
-        endpoint, state, reason, token, kind, code, _moment(since, "since"), _moment(until, "until")
-    )
-
-    async def work(services: Services) -> None:
-        app_id = await app_id_of(services, app)
-        async with services.store.read() as tx:
-            found = await list_deliveries(
-                tx,
-                await _with_token(tx, wanted),
-                app_id=app_id,
-                before=None if before is None else await _place_of(tx, before, app_id),
-                limit=limit,
-            )
-        columns = ("id", "event_type", "token", "kind", "state", "reason", "status_code")
-        rows(
-            [_shown(record) for record in found],
-            as_json=as_json,
-            columns=(*columns, "attempt_count", "created_at"),
-            empty="There is no delivery.",
-        )
-
-    run(work)
-
-
-@command(deliveries, "show", example="gradebell delivery show dlv_01kahg3cxqw8m5n2b7v4c1x9za")
-def show(
-    delivery: DeliveryArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
-) -> None:
-    """Show one delivery with all attempts at it."""
-
-    async def work(services: Services) -> None:
-        app_id = await app_id_of(services, app)
-        async with services.store.read() as tx:
-            record = await find_delivery(tx, delivery, app_id=app_id)
-            attempts = await list_attempts(tx, delivery)
-        if record is None:
-            raise NotFound("delivery", delivery)
-        tries = [Attempt.of(attempt).model_dump(mode="json") for attempt in attempts]
-        if as_json:
-            fields(_shown(record) | {"attempts": tries}, as_json=True)
-            return
-        fields(_shown(record), as_json=False)
-        meaning = meaning_of(record.state, record.reason) if record.reason else None
-        if meaning is not None:
-            typer.echo(f"\n{record.reason}: {meaning.means}\n{meaning.mends}")
-        for attempt in tries:
-            typer.echo()
-            fields(attempt, as_json=False)
-
-    run(work)
 
 
 @command(deliveries, "resend", example="gradebell delivery resend dlv_01kahg3cxqw8m5n2b7v4c1x9za")
@@ -147,7 +42,7 @@ def resend(
             store=services.store,
             waker=services.waker,
         )
-        said(f"{delivery} is {record.state} again.", _shown(record), as_json=as_json)
+        said(f"{delivery} is {record.state} again.", shown(record), as_json=as_json)
 
     run(work)
 
@@ -178,27 +73,3 @@ def dispatch(
         said(f"Nothing is due. Deliveries in all: {counted or 'none'}.", states, as_json=as_json)
 
     run(work)
-
-
-def _moment(text: str | None, field: str) -> datetime | None:
-    return None if text is None else read_time(text, field=field)
-
-
-async def _with_token(tx: Transaction, wanted: LogFilter) -> LogFilter:
-    """The same with its token's id, whichever way it was named. Raises InvalidInput."""
-    if wanted.token is None:
-        return wanted
-    return replace(wanted, token=await resolve_token(tx, wanted.token))
-
-
-async def _place_of(tx: Transaction, delivery_id: str, app_id: str) -> Place:
-    """Where a delivery stands in the log. Raises NotFound."""
-    record = await find_delivery(tx, delivery_id, app_id=app_id)
-    if record is None:
-        raise NotFound("delivery", delivery_id)
-    return Place(record.sequence, record.endpoint_id)
-
-
-def _shown(record: DeliveryRecord) -> dict[str, Any]:
-    """A delivery in the shape that the API gives it."""
-    return Delivery.of(record).model_dump(mode="json")

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 misused.
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -88,6 +89,10 @@ class Frame(TyperGroup):
         except (TyperException, GradebellError) as error:
             _complain(_told(error))
             sys.exit(_code_of(error))
+        except BrokenPipeError:
+            # Whoever read this, such as `head`, has seen enough. Python would say so at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
         sys.exit(code if isinstance(code, int) else 0)
 
 

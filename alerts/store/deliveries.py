@@ -1,5 +1,6 @@
 """Deliveries: what is owed to whom, and the log of what became of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -109,13 +110,22 @@ async def find_delivery_of(
 
 async def list_attempts(tx: Transaction, delivery_id: str) -> list[AttemptRecord]:
     """All tries at a delivery, in order."""
+    return (await attempts_at(tx, [delivery_id])).get(delivery_id, [])
+
+
+async def attempts_at(
+    tx: Transaction, delivery_ids: Sequence[str]
+) -> dict[str, list[AttemptRecord]]:
+    """All tries at these deliveries, in order; nothing of one that was not tried."""
     query = (
         select(attempts)
-        .where(attempts.c.delivery_id == delivery_id)
+        .where(attempts.c.delivery_id.in_(delivery_ids))
         .order_by(attempts.c.number, attempts.c.id)
     )
-    rows = await tx.connection.execute(query)
-    return [record_of(row, AttemptRecord) for row in rows]
+    found: dict[str, list[AttemptRecord]] = {}
+    for row in await tx.connection.execute(query):
+        found.setdefault(row.delivery_id, []).append(record_of(row, AttemptRecord))
+    return found
 
 
 async def count_by_state(tx: Transaction) -> dict[str, int]:

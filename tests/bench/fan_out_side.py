@@ -105,7 +105,7 @@ async def _bare(services: Services, number: int) -> float:
         "INSERT INTO deliveries (id, event_id, endpoint_id, sequence, token, kind, state, trigger,"
         " due_at, expires_at, position, attempts, interruptions, created_at, app_id)"
         f" SELECT 'dlv_' || {RANDOM[dialect]}, 'bare_' || :number, endpoint_id, 1, 'bench:0',"
-        " 'trader', 'pending', 'schedule', 1, 2, 0, 0, 0, 1 FROM subscriptions"
+        f" 'trader', 'pending', 'schedule', 1, 2, 0, 0, 0, 1, '{HOUSE_APP}' FROM subscriptions"
     )
     if dialect == "sqlite":
         statement = text(str(statement).replace(" trigger,", ' "trigger",'))

@@ -18,11 +18,12 @@ COMMANDS = {
     "cycle run", "cycle import", "cycle list", "cycle release", "cycle discard",
     "dispatch", "endpoint add", "endpoint list", "endpoint show", "endpoint test",
     "endpoint rotate-secret", "endpoint pause", "endpoint enable",
-    "delivery list", "delivery show", "delivery resend",
+    "delivery list", "delivery show", "delivery export", "delivery resend",
     "replay", "app create", "app list", "app delete", "key create", "key list", "key revoke",
     "sandbox", "listen", "check",
 }  # fmt: skip
-PRINT_NO_DATA = {"up", "api", "worker", "sandbox", "listen"}
+# An export is JSON in any case.
+TAKE_NO_JSON = {"up", "api", "worker", "sandbox", "listen", "delivery export"}
 
 
 def commands() -> Iterator[str]:
@@ -49,7 +50,7 @@ def test_help_shows_an_example_of_the_command(command: str) -> None:
     assert f"Example: gradebell {command}" in told
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS - PRINT_NO_DATA))
+@pytest.mark.parametrize("command", sorted(COMMANDS - TAKE_NO_JSON))
 def test_a_command_that_prints_data_prints_json_too(command: str) -> None:
     assert "--json" in told_by_help(command)
 

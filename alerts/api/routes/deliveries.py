@@ -1,33 +1,36 @@
 """Deliveries: the log of what was told, and telling it again."""
 
 import re
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
+from starlette.responses import StreamingResponse
 
 from alerts.api.deps import Bell, Paging, Reader, Writer
 from alerts.api.docs import refuses
 from alerts.api.idempotency import Onced
 from alerts.api.schemas.base import KindName, Moment
 from alerts.api.schemas.deliveries import (
-    Attempt,
     Deliveries,
     Delivery,
     DeliveryDetail,
 )
 from alerts.domain.deliveries import EndReason, Reason, SkipReason, State
 from alerts.errors import InvalidInput, NotFound
+from alerts.pipeline.export import export_log
 from alerts.pipeline.naming import resolve_token
 from alerts.pipeline.replay import resend
-from alerts.store.deliveries import DeliveryRecord, find_delivery, list_attempts
+from alerts.store.deliveries import AttemptRecord, DeliveryRecord, find_delivery, list_attempts
 from alerts.store.engine import Transaction
 from alerts.store.log import LogFilter, list_deliveries
 from alerts.store.log_lines import Place
 
 router = APIRouter(prefix="/v1/deliveries", tags=["Deliveries"])
 
+NDJSON: Final = "application/x-ndjson"
 # An event's number, as a cursor holds it.
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _REASONS = sorted({word.value for kind in (Reason, SkipReason, EndReason) for word in kind})
@@ -115,6 +118,38 @@ async def show_deliveries(
     return query.page(records, Delivery.of, _key)
 
 
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "A delivery with its attempts on each line, and nothing else.",
+            "content": {NDJSON: {"schema": {"$ref": "#/components/schemas/DeliveryDetail"}}},
+        },
+        **refuses(422),
+    },
+)
+async def export_deliveries(
+    principal: Reader, services: Bell, query: Annotated[Narrowing, Query()]
+) -> StreamingResponse:
+    """Export the log: all deliveries asked for, with their attempts, as NDJSON.
+
+    The order is that of the list. It is read as fast as you take it, and may be of any length; an
+    answer that breaks off was not all of it.
+    """
+    async with services.store.read() as tx:
+        wanted = await query.wanted(tx)
+    told = export_log(wanted, app_id=principal.reach, store=services.store)
+    return StreamingResponse(_lines(told), media_type=NDJSON)
+
+
+async def _lines(
+    told: AsyncIterator[tuple[DeliveryRecord, list[AttemptRecord]]],
+) -> AsyncIterator[str]:
+    async for record, attempts in told:
+        yield DeliveryDetail.told(record, attempts).line + "\n"
+
+
 @router.get("/{delivery_id}", responses=refuses(404))
 async def show_delivery(delivery_id: str, principal: Reader, services: Bell) -> DeliveryDetail:
     """Show one delivery with every attempt: when, how long, what was answered."""
@@ -123,8 +158,7 @@ async def show_delivery(delivery_id: str, principal: Reader, services: Bell) -> 
         if record is None:
             raise NotFound("delivery", delivery_id)
         attempts = await list_attempts(tx, delivery_id)
-    detail = DeliveryDetail.of(record)
-    return detail.model_copy(update={"attempts": [Attempt.of(one) for one in attempts]})
+    return DeliveryDetail.told(record, attempts)
 
 
 @router.post("/{delivery_id}/resend", status_code=202, responses=refuses(404, 409))

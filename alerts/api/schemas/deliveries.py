@@ -1,5 +1,6 @@
 """Deliveries, attempts, and what is asked of them."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final, Self
 
@@ -184,6 +185,17 @@ class DeliveryDetail(Delivery):
     )
 
     attempts: list[Attempt] = Field(default_factory=list)
+
+    @classmethod
+    def told(cls, record: DeliveryRecord, attempts: Iterable[AttemptRecord]) -> Self:
+        """From the store's."""
+        tries = [Attempt.of(attempt) for attempt in attempts]
+        return cls.of(record).model_copy(update={"attempts": tries})
+
+    @property
+    def line(self) -> str:
+        """As a line of NDJSON, in ASCII: some readers take other characters for a line's end."""
+        return self.model_dump_json(ensure_ascii=True)
 
 
 class Deliveries(Answer):
