@@ -149,10 +149,10 @@ def storage_errors() -> Iterator[None]:
         raise StorageFailed(f"the database failed: {problem}", is_outside=is_outside) from error
 
 
-def in_chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def in_chunks(ids: Sequence[str], size: int = CHUNK_IDS) -> Iterator[Sequence[str]]:
     """Ids in their order, as many at a time as one statement takes on either database."""
-    for start in range(0, len(ids), CHUNK_IDS):
-        yield ids[start : start + CHUNK_IDS]
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
 
 
 def insert_into(tx: Transaction, table: Table) -> PostgresqlInsert | SqliteInsert:

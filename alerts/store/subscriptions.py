@@ -24,7 +24,7 @@ from alerts.domain.subscriptions import (
     type_mask,
     types_of_mask,
 )
-from alerts.store.engine import Transaction, execute_many, in_chunks
+from alerts.store.engine import CHUNK_ROWS, Transaction, execute_many, in_chunks
 from alerts.store.tables import (
     events,
     subscriptions,
@@ -128,11 +128,17 @@ async def _take(tx: Transaction, endpoint_id: str, going: Filter) -> list[Row[tu
     named = (
         [own]
         if going.tokens is None
-        else [own.where(subscriptions.c.token.in_(chunk)) for chunk in in_chunks(going.tokens)]
+        else [
+            own.where(subscriptions.c.token.in_(chunk))
+            for chunk in in_chunks(going.tokens, CHUNK_ROWS)
+        ]
     )
     gone: list[Row[tuple[object, ...]]] = []
     for statement in named:
-        gone += await tx.connection.execute(statement.returning(*subscriptions.c))
+        found = await tx.connection.execute(statement.returning(*subscriptions.c))
+        for rows in found.partitions(CHUNK_ROWS):
+            gone += rows
+            await asyncio.sleep(0)
     return gone
 
 

@@ -1,9 +1,9 @@
 """Endpoints: made, shown, changed and deleted."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from alerts.api.bodies import json_body, takes
 from alerts.api.changes import Merge, digest_block, digest_tokens, with_digest_tokens
@@ -17,7 +17,7 @@ from alerts.api.schemas.endpoints import (
     MadeEndpoint,
     NewEndpoint,
 )
-from alerts.api.views import view_endpoint, view_endpoints, view_new
+from alerts.api.views import json_page, view_endpoint, view_endpoints, view_new
 from alerts.channels.signing import format_secret
 from alerts.domain.deliveries import Channel
 from alerts.errors import InvalidInput, NotFound
@@ -79,14 +79,15 @@ async def create_endpoint(
 @router.get("", response_model=Endpoints, responses=refuses(422))
 async def show_endpoints(
     principal: Reader, services: Bell, query: Annotated[Paging, Query()]
-) -> dict[str, Any]:
+) -> Response:
     """List your app's endpoints."""
     async with services.store.read() as tx:
         records = await list_endpoints(
             tx, app_id=principal.reach, before=query.before_id, limit=query.and_one
         )
     views = {view.id: view for view in await view_endpoints(services, records)}
-    return query.page(records, lambda record: views[record.id], lambda record: [record.id])
+    page = query.page(records, lambda record: views[record.id], lambda record: [record.id])
+    return await json_page(page["data"], page["next"])
 
 
 @router.get("/{endpoint_id}", responses=refuses(404))
