@@ -209,7 +209,7 @@ class Dispatcher:
             ]
             await release(tx, ended, now=self._clock.monotonic())
         # Only now: whatever breaks before the commit, the drain still has every answer.
-        del self._wire.sent[: len(sent)]
+        self._wire.forget(len(sent))
         for turn in turns:
             for _ in unsent.get(turn.endpoint_id, ()):
                 turn.waiting.popleft()

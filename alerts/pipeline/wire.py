@@ -41,6 +41,7 @@ class Wire:
         self._closed = False
         self._sends: set[asyncio.Task[None]] = set()
         self._suspects = asyncio.Lock()
+        self._settled = asyncio.Event()
 
     def pump(self, turn: Turn) -> None:
         """Put on the wire what may go; never with less than a deadline of lease left."""
@@ -107,6 +108,12 @@ class Wire:
         if pool is not None or turn.pace is not None:
             self.pump(turn)
 
+    def forget(self, count: int) -> None:
+        """Let go of the oldest answers: they are settled."""
+        del self.sent[:count]
+        self._settled.set()
+        self._settled = asyncio.Event()
+
     async def close(self) -> None:
         """Nothing more goes; what is on the wire may end, and what does not is cut off."""
         self._closed = True
@@ -138,12 +145,15 @@ class Wire:
     async def _send_alone(self, turn: Turn, parcel: Parcel) -> None:
         """One suspect at a time: of those that kill, and those they took along, who is which.
 
-        One that hangs has not killed anybody so far, and keeps the next waiting no longer.
+        The next begins once this one's answer is written, or it would be cut off by another's
+        doing. One that hangs has not killed anybody so far, and keeps the next waiting no longer.
         """
         async with self._suspects:
             sending = asyncio.create_task(self._send(turn, parcel))
             try:
                 await asyncio.wait({sending}, timeout=HANGING_SECONDS)
+                while sending.done() and any(one.parcel is parcel for one in self.sent):
+                    await self._settled.wait()
             except asyncio.CancelledError:
                 sending.cancel()
                 raise
