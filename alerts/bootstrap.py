@@ -101,8 +101,7 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """Everything a process needs, on a database that is migrated already.
 
-    sandbox_url: where the sandbox answers, if that is the source.
-    lookup: how the names of webhooks are looked up.
+    sandbox_url: where the sandbox answers, if polled. lookup: how webhooks' names are looked up.
     Raises SettingsInvalid, StorageFailed.
     """
     settings.require_keys()

@@ -14,9 +14,12 @@ from rich.text import Text
 
 from alerts.cli.receiver import Receipt
 from alerts.cli.wording import day, headline, plural, printable
-from alerts.domain.events import BAND_CHANGES
+from alerts.domain.events import BAND_CHANGES, rfc3339
+from alerts.domain.grades import Kind
+from alerts.store.cycles import list_cycles
 from alerts.store.engine import Store
 from alerts.store.events import current_sequence, list_events
+from alerts.store.tokens import bearers_of, fold
 from alerts.telemetry import Step
 
 # Changes of one cycle that get a line each.
@@ -68,7 +71,6 @@ class View:
         self._heard: asyncio.Queue[Mapping[str, Any] | Receipt | None] = asyncio.Queue()
         self._stories: dict[str, Story] = {}
         self._sequence = 0
-        self._seen: set[str] = set()
 
     def hear(self, facts: Mapping[str, Any]) -> None:
         """Take a wide event in."""
@@ -132,14 +134,13 @@ class View:
             self.say(head.append(f"; held ({facts['held']}), decide: {advice}"))
             return
         events = await self._events(facts["cycle"], store) if facts["events"] else []
-        is_first = self._sequence == 0 and facts["kind"] not in self._seen
-        self._seen.add(facts["kind"])
         if not events:
+            is_first = await _is_first(facts, store)
             told = "the first cycle, which others are compared with" if is_first else "no change"
             self.say(head.append(f", {told}"))
             return
         self.say(head.append(f", {plural(len(events), 'change')}"))
-        self._list_changes(events)
+        self._list_changes(events, await _shared_symbols(events, store))
         ids = frozenset(event["id"] for event in events)
         self._stories[facts["cycle"]] = Story(ids, began=now)
 
@@ -149,10 +150,10 @@ class View:
         self._sequence = max([self._sequence, *(event.sequence for event in found)])
         return [json.loads(event.body) for event in found if event.cycle_id == cycle_id]
 
-    def _list_changes(self, events: list[dict[str, Any]]) -> None:
+    def _list_changes(self, events: list[dict[str, Any]], shared: frozenset[str]) -> None:
         events.sort(key=_weight, reverse=True)
         for event in events[:SHOWN]:
-            self.say(Text("  ").append_text(headline(event)))
+            self.say(Text("  ").append_text(headline(event, shared=shared)))
         rest = Counter(event["type"].partition(".")[2] for event in events[SHOWN:])
         if rest:
             kinds = ", ".join(f"{count} {kind}" for kind, count in rest.most_common())
@@ -177,6 +178,27 @@ class View:
                 del self._stories[cycle_id]
                 if story.owed:
                     self.say(_summary(story))
+
+
+async def _is_first(facts: Mapping[str, Any], store: Store) -> bool:
+    """Whether nothing came before: parts of the first cycle have one date."""
+    async with store.read() as tx:
+        earlier = await list_cycles(
+            tx,
+            before=facts["cycle"],
+            limit=1,
+            source=facts["source"],
+            kind=Kind(facts["kind"]),
+        )
+    return all(rfc3339(record.as_of) == facts["as_of"] for record in earlier)
+
+
+async def _shared_symbols(events: list[dict[str, Any]], store: Store) -> frozenset[str]:
+    """Those of these events' symbols that several tokens bear."""
+    symbols = {event["data"]["token"]["symbol"] for event in events if "token" in event["data"]}
+    async with store.read() as tx:
+        bearers = await bearers_of(tx, map(fold, symbols))
+    return frozenset(symbol for symbol in symbols if len(bearers.get(fold(symbol), [])) > 1)
 
 
 def _trouble(facts: Mapping[str, Any]) -> str | None:

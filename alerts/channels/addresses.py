@@ -17,6 +17,10 @@ from alerts.errors import InvalidInput
 LONGEST_URL = 2048
 # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
 LONGEST_NAME = 253
+# How somebody who means a receiver of their own gets it past these rules.
+OWN_RECEIVER = (
+    "to reach a receiver of your own, name its host:port in GRADEBELL_TRUSTED_DESTINATIONS"
+)
 
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)"
@@ -70,17 +74,17 @@ def vet_url(url: str, *, https_only: bool, trusted: Trusted) -> str:
     Raises InvalidInput with field `url`.
     """
     if len(url) > LONGEST_URL:
-        raise _refusal(f"is longer than {LONGEST_URL} characters")
+        raise _refusal(f"must be at most {LONGEST_URL} characters long")
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise _refusal("holds a blank or a control character")
+        raise _refusal("must hold no blank and no control character")
     match = _URL.fullmatch(url)
     if match is None or "\\" in url:
-        raise _refusal("is not written like https://example.com/path")
+        raise _refusal("must be written like https://example.com/path")
     scheme = match["scheme"].lower()
     if scheme not in _DEFAULT_PORTS:
-        raise _refusal("starts with https://, and with nothing else")
+        raise _refusal("must start with https://")
     if match["fragment"] is not None:
-        raise _refusal("ends before the #: what follows it is never sent")
+        raise _refusal("must end before the #: what follows it is never sent")
     host, port = _read_authority(match["authority"], _DEFAULT_PORTS[scheme])
     _judge(scheme, host, port, https_only=https_only, trusted=trusted)
     authority = host if port == _DEFAULT_PORTS[scheme] else f"{host}:{port}"
@@ -88,7 +92,7 @@ def vet_url(url: str, *, https_only: bool, trusted: Trusted) -> str:
     query = f"?{match['query']}" if match["query"] else ""
     normal = f"{scheme}://{authority}{_escape(match['path'] or '/')}{_escape(query)}"
     if len(normal) > LONGEST_URL:
-        raise _refusal(f"is longer than {LONGEST_URL} characters once everything is escaped")
+        raise _refusal(f"must be at most {LONGEST_URL} characters long, all escaped")
     return normal
 
 
@@ -128,13 +132,13 @@ def _refusal(problem: str) -> InvalidInput:
 
 def _read_authority(authority: str, default_port: int) -> tuple[str, int]:
     if "@" in authority:
-        raise _refusal("holds no user name or password; send an Authorization header instead")
+        raise _refusal("must hold no user name or password; send an Authorization header instead")
     match = _AUTHORITY.fullmatch(authority)
     if match is None or not match["host"]:
-        raise _refusal("names a host, as in https://example.com/path")
+        raise _refusal("must name a host, as in https://example.com/path")
     port = default_port if match["port"] is None else read_port(match["port"][1:])
     if port is None:
-        raise _refusal("has a port from 1 to 65535, or none")
+        raise _refusal("must have a port from 1 to 65535, or none")
     return _normal_host(match["host"]), port
 
 
@@ -142,17 +146,17 @@ def _normal_host(host: str) -> str:
     if host.startswith("["):
         address = read_address(host)
         if address is None or isinstance(address, IPv4Address) or address.scope_id is not None:
-            raise _refusal("has no IPv6 address between its brackets")
+            raise _refusal("must have an IPv6 address between its brackets")
         return f"[{address.compressed}]"
     name = _ascii_name(host).removesuffix(".")
     labels = name.split(".")
     # Resolvers read 2130706433, 0x7f.1 and 017700000001 as addresses; so do we, by refusing them.
     if _NUMBER.fullmatch(labels[-1]):
         if not isinstance(read_address(name), IPv4Address):
-            raise _refusal("writes an IPv4 address as four decimal numbers, as in 93.184.215.14")
+            raise _refusal("must write an IPv4 address as four decimal numbers: 93.184.215.14")
         return name
     if len(name) > LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _refusal("has no valid host name")
+        raise _refusal("must have a valid host name")
     return name
 
 
@@ -164,25 +168,29 @@ def _ascii_name(host: str) -> str:
     try:
         return idna.encode(host, uts46=True, std3_rules=True).decode()
     except UnicodeError as error:
-        raise _refusal("has no valid host name") from error
+        raise _refusal("must have a valid host name") from error
 
 
 def _judge(scheme: str, host: str, port: int, *, https_only: bool, trusted: Trusted) -> None:
     if trusted.has(host, port):
         return
     if https_only and scheme != "https":
-        raise _refusal("starts with https://")
+        raise _refusal(f"must start with https://; {OWN_RECEIVER}")
     if port in _CLOSED_PORTS or (port < _LOWEST_FREE_PORT and port not in _DEFAULT_PORTS.values()):
-        raise _refusal(f"cannot use port {port}: 443, 80 or one above 1023 that speaks HTTP would")
+        raise _refusal(
+            f"must not use port {port}: 443, 80 or one above 1023 that speaks HTTP would do"
+        )
     address = read_address(host)
     if address is not None:
         if reason := forbidden(address):
-            raise _refusal(f"leads to an address that is {reason}; a public one would do")
+            raise _refusal(
+                f"must lead to a public address, and this one is {reason}; {OWN_RECEIVER}"
+            )
     elif "." not in host or any(host == n or host.endswith(f".{n}") for n in _HOME_NAMES):
-        raise _refusal("names a host of a local network; a public name would do")
+        raise _refusal(f"must name a public host, not one of a local network; {OWN_RECEIVER}")
 
 
 def _escape(text: str) -> str:
     if _STRAY_PERCENT.search(text):
-        raise _refusal("writes a % only before two hexadecimal digits")
+        raise _refusal("must write a % only before two hexadecimal digits")
     return quote(text, safe="%/?:@!$&'()*+,;=-._~")

@@ -11,7 +11,7 @@ from typing import Final
 
 from yarl import URL
 
-from alerts.channels.addresses import vet_url
+from alerts.channels.addresses import OWN_RECEIVER, vet_url
 from alerts.channels.guard import BlockedAddress, Guard, GuardedResolver, Lookup, system_lookup
 from alerts.channels.networks import Trusted, read_address
 from alerts.errors import InvalidInput
@@ -44,7 +44,9 @@ async def open_vetting(
             async with asyncio.timeout(lookup_seconds):
                 await resolver.resolve(where.raw_host, where.port)
         except BlockedAddress as blocked:
-            raise InvalidInput("url", f"cannot be used: {blocked}") from None
+            raise InvalidInput(
+                "url", f"must lead to public addresses alone: {blocked}; {OWN_RECEIVER}"
+            ) from None
         except OSError:
             return normal
         return normal

@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
 def resend(
     delivery: DeliveryArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
 ) -> None:
-    """Send one delivery again, with the same `webhook-id`."""
+    """Send one delivery again, with the same `webhook-id`; one that waits for its next try, now."""
 
     async def work(services: Services) -> None:
         record = await resend_delivery(

@@ -1,5 +1,6 @@
 """`gradebell db upgrade` and `gradebell check`: before anything runs."""
 
+import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Final
@@ -11,9 +12,10 @@ from redis.exceptions import RedisError
 from alerts import telemetry
 from alerts.bootstrap import Services
 from alerts.cli.budget import Budget, budget_of
-from alerts.cli.frame import Failed, JsonOption, command, group, run, run_loop
+from alerts.cli.frame import FAILED, JsonOption, command, group, run, run_loop
 from alerts.cli.show import fields, said
-from alerts.settings import Settings, load_settings
+from alerts.errors import SettingsInvalid, StorageFailed, Undecryptable
+from alerts.settings import PREFIX, Settings, load_settings
 from alerts.store.migrate import upgrade
 
 databases: Final = group("The database.")
@@ -75,13 +77,21 @@ def check(*, as_json: JsonOption = False) -> None:
             *_sending(services.settings),
             *_source(services.settings, budget),
         ]
-        is_sound = all(finding.level is not Level.WRONG for finding in found)
-        _print(found, budget, is_sound=is_sound, as_json=as_json)
+        _print(found, budget, as_json=as_json)
 
-    run(work)
+    try:
+        run(work)
+    except (SettingsInvalid, StorageFailed, Undecryptable) as error:
+        if not as_json:
+            raise
+        # What keeps everything from starting is a finding, too.
+        setting = re.search(rf"{PREFIX}[A-Z_]+", str(error))
+        name = setting.group() if setting else f"{PREFIX}DATABASE_URL"
+        _print([Finding(Level.WRONG, name, str(error))], None, as_json=True)
 
 
-def _print(found: list[Finding], budget: Budget | None, *, is_sound: bool, as_json: bool) -> None:
+def _print(found: list[Finding], budget: Budget | None, *, as_json: bool) -> None:
+    is_sound = all(finding.level is not Level.WRONG for finding in found)
     if as_json:
         requests = None if budget is None else asdict(budget) | {"a_month": budget.a_month}
         listed = [asdict(finding) for finding in found]
@@ -89,9 +99,8 @@ def _print(found: list[Finding], budget: Budget | None, *, is_sound: bool, as_js
     else:
         for finding in found:
             typer.echo(f"{finding.level.ljust(6)} {finding.setting}: {finding.told}")
-    wrong = [finding for finding in found if finding.level is Level.WRONG]
-    if wrong:
-        raise Failed(f"{wrong[0].setting}: {wrong[0].told}")
+    if not is_sound:
+        raise typer.Exit(FAILED)
 
 
 async def _database(services: Services) -> list[Finding]:

@@ -14,7 +14,7 @@ from alerts.errors import InvalidInput
 from alerts.ports import Clock
 
 LOOPBACK: Final = "127.0.0.1"
-PATH: Final = "/webhook"
+PATH: Final = "/hook"
 DELIVERY_HEADER: Final = "gradebell-delivery"
 
 

@@ -19,13 +19,13 @@ from alerts.cli.wording import headline, printable
 from alerts.errors import InvalidInput, SettingsInvalid
 from alerts.serving import open_server
 from alerts.settings import load_settings
-from alerts.sources.sandbox.app import create_sandbox
+from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.roster import DEFAULT_SIZE, OPENING
 from alerts.sources.sandbox.server import DEFAULT_PORT
 
-LISTEN_PORT: Final = 8001
+LISTEN_PORT: Final = 9000
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with.
 
 
@@ -53,7 +53,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     command(app, "api", example="gradebell api")(api)
     command(app, "sandbox", example="gradebell sandbox --day-seconds 60")(sandbox)
-    command(app, "listen", example="gradebell listen --port 8001 --secret whsec_…")(listen)
+    command(app, "listen", example="gradebell listen --port 9000 --secret whsec_…")(listen)
 
 
 def api() -> None:
@@ -101,6 +101,11 @@ def sandbox(
         stand_in = create_sandbox(market=market, clock=clock, dated=not undated)
         async with open_server(stand_in, port=port) as url:
             typer.echo(f"The sandbox answers on {url} (day {clock.today}); Ctrl-C ends it.")
+            typer.echo(
+                f"It takes the key {SANDBOX_KEY} in the header x-api-key. To have it polled:"
+            )
+            typer.echo(f"GRADEBELL_TOKEN_METRICS_URL={url}")
+            typer.echo(f"GRADEBELL_TOKEN_METRICS_API_KEY={SANDBOX_KEY}")
             await stop.wait()
 
     run_loop(serve())

@@ -1,6 +1,6 @@
 """Events and webhooks as a terminal tells them, a line each."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,22 +16,36 @@ _MARKS: Final = {
     EventType.REINSTATED: ("+", "cyan"),
     EventType.WITHDRAWN: ("-", "dim"),
 }
+# Events that are no change of a grade, in a word.
+_WORDS: Final = {EventType.ENDPOINT_TEST: "test"}
 _OTHER_MARK: Final = ("•", "cyan")
 SYMBOL_WIDTH: Final = 9
 LONGEST_SYMBOL: Final = 16
 
 
-def headline(payload: Mapping[str, Any]) -> Text:
-    """One event, from its payload: mark, token, bands and scores where it has them."""
+def headline(payload: Mapping[str, Any], *, shared: Collection[str] = ()) -> Text:
+    """One event, from its payload: mark, token, bands and scores where it has them.
+
+    shared: symbols that several tokens bear, whose id is shown beside them.
+    """
     mark, style = _MARKS.get(payload["type"], _OTHER_MARK)
     line = Text.assemble((mark, style), " ")
     facts = payload["data"]
     token = facts.get("token")
-    if token is None:
+    if payload["type"] in _WORDS:
+        line.append(f"{_WORDS[payload['type']]} ")
+    elif token is None:
         return line.append(payload["type"])
+    if token is None:
+        line.rstrip()
+        return line
     line.append(printable(token["symbol"])[:LONGEST_SYMBOL].ljust(SYMBOL_WIDTH), "bold")
+    if token["symbol"] in shared:
+        line.append(f" {printable(token['id'])}", "dim")
     line.append(f" {_bands(payload['type'], facts)}")
     scores = _scores(facts)
+    if payload["type"] == EventType.MOVED:
+        scores += _from_anchor(facts)
     return line.append(f"  {scores}", "dim") if scores else line
 
 
@@ -67,3 +81,9 @@ def _scores(facts: Mapping[str, Any]) -> str:
     before, after = facts.get("from"), facts.get("to")
     known = [f"{view['score']:g}" for view in (before, after) if view is not None]
     return " → ".join(known)
+
+
+def _from_anchor(facts: Mapping[str, Any]) -> str:
+    """A move is measured from where the score was last told, which may be days ago."""
+    anchor, score = facts["from"]["anchor"], facts["to"]["score"]
+    return f" ({score - anchor:+.4g} since {anchor:g} was told)"

@@ -27,9 +27,9 @@ from alerts.store.replays import (
     ReplayState,
     bring_back,
     count_deliveries,
-    ended_delivery,
     find_replay,
     hungry_replays,
+    idle_delivery,
     insert_replay,
     reopen,
     replayable,
@@ -96,7 +96,7 @@ async def resend(
     waker: Waker,
     keep: Keep[DeliveryRecord] = keep_nothing,
 ) -> DeliveryRecord:
-    """Send one ended delivery again, under the same webhook id.
+    """Send one delivery again, under the same webhook id, or now instead of at its next try.
 
     Raises NotFound, or Conflict if it is on its way or its endpoint takes nothing.
     """
@@ -105,7 +105,7 @@ async def resend(
         if delivery is None:
             raise NotFound("delivery", delivery_id)
         endpoint = await _active(tx, delivery.endpoint_id, app_id)
-        if not await reopen(tx, endpoint, ended_delivery(delivery_id)):
+        if not await reopen(tx, endpoint, idle_delivery(delivery_id, await tx.now())):
             raise Conflict("this delivery is on its way already")
         again = await find_delivery(tx, delivery_id, app_id=app_id) or delivery
         await keep(tx, again)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, literal_column, or_, select, update
 
 from alerts.domain.deliveries import State, Trigger
 from alerts.store.endpoints import EndpointRecord
@@ -62,9 +62,15 @@ class Progress:
     skipped: int
 
 
-def ended_delivery(delivery_id: str) -> ColumnElement[bool]:
-    """One delivery, if nobody is at it."""
-    return and_(deliveries.c.id == delivery_id, deliveries.c.state.not_in(OPEN))
+def idle_delivery(delivery_id: str, now: datetime) -> ColumnElement[bool]:
+    """One delivery, if nobody is at it: it ended, or waits for its next try."""
+    waits = and_(
+        deliveries.c.state == State.PENDING,
+        deliveries.c.position > 0,
+        deliveries.c.lease_id.is_(None),
+        deliveries.c.due_at > now,
+    )
+    return and_(deliveries.c.id == delivery_id, or_(deliveries.c.state.not_in(OPEN), waits))
 
 
 def replayable(*, only: str | None, since: datetime, until: datetime | None) -> ColumnElement[bool]:
@@ -99,7 +105,7 @@ async def reopen(
     *,
     replay_id: str | None = None,
 ) -> int:
-    """Return ended deliveries to an endpoint's queue, PART at most and in the order they ended.
+    """Return deliveries to an endpoint's queue, PART at most and in the order they ended.
 
     They start the schedule anew and live as long as a new delivery would. Returns how many.
     """

@@ -110,6 +110,7 @@ def test_any_other_url_is_refused_under_its_own_name(url: str) -> None:
         _vet(url)
 
     assert refusal.value.field == "url"
+    assert refusal.value.problem.startswith("must ")
 
 
 # Notations that getaddrinfo(3) takes for 127.0.0.1 or another address nobody may reach.

@@ -115,8 +115,14 @@ def test_an_endpoint_of_another_app_is_not_there(operator: Operator) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["http://example.com"], "URL: starts with https://"),
-        (["https://10.0.0.1/x"], "URL: leads to an address that is private"),
+        (
+            ["http://example.com"],
+            "URL: must start with https://; to reach a receiver of your own, ",
+        ),
+        (
+            ["https://10.0.0.1/x"],
+            "URL: must lead to a public address, and this one is private; to reach a",
+        ),
         ([URL, "--token", "NOSUCH"], "--token: no token bears the symbol 'NOSUCH'"),
         ([URL, "--type", "grade.up"], "--type: must be of grade.upgraded,"),
         ([URL, "--header", "no-colon-in-it"], "--header: is written 'NAME: VALUE'"),

@@ -1,5 +1,6 @@
 """What every command does with settings: those that are wrong are named on one line."""
 
+import json
 import sqlite3
 import stat
 from contextlib import closing
@@ -248,8 +249,21 @@ def test_check_finds_a_redis_that_is_not_there(sqlite_operator: Operator) -> Non
 
     found = sqlite_operator.run("check", "--json")
 
-    assert found.exit_code == 1
-    assert "gradebell: GRADEBELL_REDIS_URL: Redis does not answer" in found.stderr
+    (wrong,) = [one for one in json.loads(found.stdout)["findings"] if one["level"] == "wrong"]
+    assert (found.exit_code, found.stderr) == (1, "")
+    assert wrong["setting"] == "GRADEBELL_REDIS_URL"
+    assert wrong["told"].startswith("Redis does not answer")
+
+
+def test_check_says_as_json_what_keeps_everything_from_starting(sqlite_operator: Operator) -> None:
+    sqlite_operator.settings["PUBLIC_URL"] = "foo"
+
+    found = sqlite_operator.run("check", "--json")
+
+    assert (found.exit_code, found.stderr) == (1, "")
+    told = json.loads(found.stdout)
+    assert told["sound"] is False
+    assert [one["setting"] for one in told["findings"]] == ["GRADEBELL_PUBLIC_URL"]
 
 
 def test_check_finds_a_redis_that_is_there(operator: Operator, redis_url: str) -> None:

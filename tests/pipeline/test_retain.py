@@ -11,7 +11,7 @@ from alerts.domain.grades import Kind
 from alerts.pipeline.retain import DELIVERIES_KEPT, EVENTS_KEPT, drop_old
 from alerts.store.events import current_sequence, dropped_through
 from alerts.store.ratings import list_history
-from alerts.store.replays import ended_delivery, reopen
+from alerts.store.replays import idle_delivery, reopen
 from alerts.store.retention import drop_deliveries, drop_events, drop_grades
 from alerts.store.tables import attempts, deliveries, events
 from tests.pipeline.conftest import (
@@ -158,7 +158,8 @@ async def test_one_that_is_reopened_at_the_same_moment_stays(
                 return bool((await tx.connection.execute(waiting)).scalar_one())
 
         async with services.store.write() as tx:
-            assert await reopen(tx, made.endpoint, ended_delivery(delivery.id)) == 1
+            ended = idle_delivery(delivery.id, await tx.now())
+            assert await reopen(tx, made.endpoint, ended) == 1
             # It has seen the delivery as it was, and waits for what becomes of it.
             dropping = asyncio.create_task(dropped())
             await until(it_waits)

@@ -165,7 +165,7 @@ async def show_delivery(delivery_id: str, principal: Reader, services: Bell) -> 
 async def resend_delivery(
     delivery_id: str, *, principal: Writer, services: Bell, once: Onced
 ) -> Delivery:
-    """Send an ended delivery once more, under the same `webhook-id`."""
+    """Send a delivery once more, under the same `webhook-id`; one that waits to be retried, now."""
     record = await resend(
         delivery_id,
         app_id=principal.reach,
