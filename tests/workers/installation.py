@@ -38,7 +38,9 @@ async def subscribe(services: Services, receiver: Receiver, count: int = 1) -> N
         await create_webhook(HOUSE_APP, url, Wish(), desk=services.desk)
 
 
-async def take_in(services: Services, day: int, *, tokens: int = 5) -> str:
+async def take_in(
+    services: Services, day: int, *, tokens: int = 5, kind: Kind = Kind.TRADER
+) -> str:
     """Receive a day's cycle and leave it at that; its id."""
     grades = tuple(
         read_grade(SOURCE, {"token_id": token, "score": SCORES[day % len(SCORES)]})
@@ -47,14 +49,14 @@ async def take_in(services: Services, day: int, *, tokens: int = 5) -> str:
     reading = Reading({FIRST_DAY + timedelta(days=day): grades})
     async with services.store.write() as tx:
         (cycle_id,) = await receive(
-            tx, reading, source=SOURCE, kind=Kind.TRADER, complete=True, origin=Origin.PUSH
+            tx, reading, source=SOURCE, kind=kind, complete=True, origin=Origin.PUSH
         )
     return cycle_id
 
 
-async def push(services: Services, day: int, *, tokens: int = 5) -> None:
+async def push(services: Services, day: int, *, tokens: int = 5, kind: Kind = Kind.TRADER) -> None:
     """A day's cycle, as the API takes one."""
-    cycle_id = await take_in(services, day, tokens=tokens)
+    cycle_id = await take_in(services, day, tokens=tokens, kind=kind)
     await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
     await services.waker.wake()
 
