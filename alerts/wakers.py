@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -80,10 +81,7 @@ async def open_waker(redis_url: str) -> AsyncIterator[LocalWaker | RedisWaker]:
     if not redis_url:
         yield LocalWaker()
         return
-    try:
-        redis = Redis.from_url(redis_url, socket_connect_timeout=5)
-    except ValueError:
-        raise SettingsInvalid("GRADEBELL_REDIS_URL must start with redis:// or rediss://") from None
+    redis = _redis_at(redis_url)
     waker = RedisWaker(redis)
     listening = asyncio.create_task(waker.listen())
     try:
@@ -93,3 +91,18 @@ async def open_waker(redis_url: str) -> AsyncIterator[LocalWaker | RedisWaker]:
         with suppress(asyncio.CancelledError):
             await listening
         await redis.aclose()
+
+
+def _redis_at(url: str) -> Redis:
+    try:
+        redis: Redis = Redis.from_url(url, socket_connect_timeout=5)
+        # Nothing is dialled yet: the options of the URL are looked at here and not before.
+        redis.connection_pool.make_connection()
+    except ValueError:
+        shape = "must start with redis:// or rediss://, as in redis://HOST:PORT/NUMBER"
+        raise SettingsInvalid(f"GRADEBELL_REDIS_URL {shape}") from None
+    except TypeError:
+        options = ", ".join(dict(parse_qsl(urlsplit(url).query)))
+        problem = f"GRADEBELL_REDIS_URL has an option that Redis clients do not take ({options})"
+        raise SettingsInvalid(problem) from None
+    return redis

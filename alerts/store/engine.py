@@ -42,6 +42,12 @@ _WRITES: Final = "gradebell_writes"
 _DATA_EXCEPTION: Final = "22"
 # ... and about what is outside of the statement: connection, resources, operator, system.
 _OUTSIDE: Final = ("08", "53", "57", "58")
+# What may stand behind the `?` of a URL. Other options of the drivers are no text.
+_OPTIONS: Final = {
+    "postgresql+asyncpg": ("ssl", "host", "prepared_statement_cache_size", "target_session_attrs"),
+    "sqlite+aiosqlite": ("uri", "mode", "cache", "vfs"),
+}
+_SSL: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # Rows prepared or read in one go: some 10 ms of the event loop.
 CHUNK_ROWS: Final = 500
 # Ids named in one statement; PostgreSQL takes 32,767 parameters at most.
@@ -202,9 +208,21 @@ def create_engine(database_url: str) -> AsyncEngine:
 
 def _read_url(database_url: str) -> URL:
     try:
-        return make_url(database_url)
+        url = make_url(database_url)
     except ArgumentError:
         raise SettingsInvalid("GRADEBELL_DATABASE_URL is not a database URL") from None
+    except ValueError:
+        raise SettingsInvalid("GRADEBELL_DATABASE_URL: its port must be a number") from None
+    known = _OPTIONS.get(url.drivername, tuple(url.query))
+    for name in url.query:
+        if name not in known:
+            listed = f"it takes {', '.join(known)}" if known else "it takes none"
+            meant = "; `ssl` says here what `sslmode` says elsewhere" if name == "sslmode" else ""
+            problem = f"GRADEBELL_DATABASE_URL has no option {name!r}: {listed}{meant}"
+            raise SettingsInvalid(problem)
+    if url.query.get("ssl", "require") not in _SSL:
+        raise SettingsInvalid(f"GRADEBELL_DATABASE_URL: ssl must be one of {', '.join(_SSL)}")
+    return url
 
 
 def _prepare_sqlite(engine: Engine) -> None:
