@@ -97,7 +97,7 @@ def _redis_at(url: str) -> Redis:
     try:
         redis: Redis = Redis.from_url(url, socket_connect_timeout=5)
         # Nothing is dialled yet: the options of the URL are looked at here and not before.
-        redis.connection_pool.make_connection()
+        redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     except ValueError:
         shape = "must start with redis:// or rediss://, as in redis://HOST:PORT/NUMBER"
         raise SettingsInvalid(f"GRADEBELL_REDIS_URL {shape}") from None
