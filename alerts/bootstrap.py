@@ -110,16 +110,7 @@ async def open_services(
         store = await stack.enter_async_context(
             open_store(settings.database_url, clock=clock, cipher=Cipher(settings.keys))
         )
-        webhook = await stack.enter_async_context(
-            open_webhook_sender(
-                clock=clock,
-                https_only=settings.https_only,
-                trusted=Trusted.parse(settings.trusted_destinations),
-                deadline_seconds=settings.send_deadline_seconds,
-                connect_seconds=min(5.0, settings.send_deadline_seconds),
-                lookup=lookup,
-            )
-        )
+        webhook = await _webhook(stack, settings, clock=clock, lookup=lookup)
         waker = await stack.enter_async_context(open_waker(settings.redis_url))
         limiter = await stack.enter_async_context(open_limiter(settings.redis_url, clock=clock))
         desk = await _desk(stack, store, settings, lookup=lookup)
@@ -138,6 +129,21 @@ async def open_services(
             terms=_terms(desk, settings),
             plan=await _plan(stack, settings, clock=clock, sandbox_url=sandbox_url),
         )
+
+
+async def _webhook(
+    stack: AsyncExitStack, settings: Settings, *, clock: Clock, lookup: Lookup
+) -> Sender:
+    return await stack.enter_async_context(
+        open_webhook_sender(
+            clock=clock,
+            https_only=settings.https_only,
+            trusted=Trusted.parse(settings.trusted_destinations),
+            deadline_seconds=settings.send_deadline_seconds,
+            connect_seconds=min(5.0, settings.send_deadline_seconds),
+            lookup=lookup,
+        )
+    )
 
 
 async def _desk(stack: AsyncExitStack, store: Store, settings: Settings, *, lookup: Lookup) -> Desk:
