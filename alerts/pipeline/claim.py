@@ -17,10 +17,11 @@ from alerts.pipeline.consent import consent
 from alerts.pipeline.recover import recover
 from alerts.pipeline.vault import Vault
 from alerts.ports import Destination, Letter
+from alerts.store.decisions import apply_decisions
 from alerts.store.endpoints import Recipient, find_recipients
 from alerts.store.engine import Transaction
 from alerts.store.lanes import hold, lease_lanes, release_lanes, set_next_slot
-from alerts.store.outbox import Waiting, apply_decisions, reserve, start
+from alerts.store.outbox import Waiting, find_next, reserve
 from alerts.store.secrets import SecretRecord, live_secrets
 from alerts.store.skips import skip_waiting, supersede
 from alerts.telemetry import Step, fail
@@ -172,9 +173,11 @@ async def take(
     wanted = dict(quotas)
     taken: dict[str, list[Parcel]] = {}
     for _ in range(ROUNDS):
-        found = await reserve(tx, lease_id, list(wanted.items()), strict=strict)
+        found = await find_next(tx, list(wanted.items()), strict=strict)
         kept, ended = await consent(tx, found, now)
-        await apply_decisions(tx, lease_id, ended)
+        if ended:
+            await reserve(tx, lease_id, [decision.delivery_id for decision in ended])
+            await apply_decisions(tx, lease_id, ended)
         for waiting in kept:
             letter = Letter(waiting.id, waiting.event_id, waiting.body)
             parcel = Parcel(waiting, letter, waiting.attempts + 1)
@@ -200,14 +203,13 @@ async def _begin(
     rules: Rules,
 ) -> None:
     """Start what may be repeated, all at once, but for suspects; space out what is limited."""
-    begun = [
-        parcel.waiting.id
-        for endpoint_id, parcels in taken.items()
-        if endpoints[endpoint_id].channel in rules.repeatable
-        for parcel in parcels
-        if not parcel.is_suspect
-    ]
-    await start(tx, begun, lease_id=lease_id)
+    ids: dict[bool, list[str]] = {True: [], False: []}
+    for endpoint_id, parcels in taken.items():
+        is_repeatable = endpoints[endpoint_id].channel in rules.repeatable
+        for parcel in parcels:
+            ids[is_repeatable and not parcel.is_suspect].append(parcel.waiting.id)
+    for is_begun, of_these in ids.items():
+        await reserve(tx, lease_id, of_these, is_begun=is_begun)
     for endpoint_id, parcels in taken.items():
         rate = endpoints[endpoint_id].rate_limit
         if rate is not None:

@@ -7,8 +7,9 @@ from alerts.domain.deliveries import TOLD, EndReason, SkipReason, State, Trigger
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.subscriptions import EventFacts, Miss, Subscription, match
+from alerts.store.decisions import Decision
 from alerts.store.engine import Transaction
-from alerts.store.outbox import Decision, Waiting
+from alerts.store.outbox import Waiting
 from alerts.store.subscriptions import subscriptions_for
 
 

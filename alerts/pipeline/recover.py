@@ -7,10 +7,11 @@ from typing import Final
 from alerts.domain.deliveries import Channel, Reason, after_interruption
 from alerts.domain.ids import ATTEMPT, SEND
 from alerts.store.counters import add_to_counter
+from alerts.store.decisions import Decision, apply_decisions
 from alerts.store.engine import Store, Transaction
 from alerts.store.lanes import expired_lanes, free_lanes, repair_lanes
 from alerts.store.lost import Interrupted, free_reserved, lost_deliveries
-from alerts.store.outbox import Decision, apply_decisions, insert_attempts
+from alerts.store.outbox import insert_attempts
 from alerts.telemetry import Step, emit
 
 # Lanes looked at in one transaction.

@@ -22,6 +22,7 @@ from alerts.domain.deliveries import (
 from alerts.domain.retries import RetrySchedule
 from alerts.pipeline.claim import Parcel
 from alerts.pipeline.health import Tried, close_endpoint, watch
+from alerts.store.decisions import Decision, apply_decisions, deliver_late
 from alerts.store.endpoints import (
     move_endpoint,
 )
@@ -29,7 +30,7 @@ from alerts.store.engine import Transaction
 from alerts.store.fan_out import make_due
 from alerts.store.health import HeldLane, forget_health, lock_held
 from alerts.store.lanes import hold
-from alerts.store.outbox import Decision, apply_decisions, deliver_late, insert_attempts
+from alerts.store.outbox import insert_attempts
 from alerts.telemetry import Step, emit
 
 

@@ -1,6 +1,6 @@
 """The deliveries of leased lanes: reserved, begun, settled, and what a lost worker left."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -8,16 +8,14 @@ from typing import Final
 from sqlalchemy import (
     Row,
     Select,
-    bindparam,
-    func,
     select,
     true,
     update,
 )
 
 from alerts.domain.deliveries import State, Trigger
-from alerts.store.engine import Transaction, insert_into
-from alerts.store.queue import OPEN, next_in_lane, state_of_corrected
+from alerts.store.engine import Transaction, in_chunks, insert_into
+from alerts.store.queue import next_in_lane, state_of_corrected
 from alerts.store.rows import record_of
 from alerts.store.tables import attempts, deliveries, events, lanes
 
@@ -53,30 +51,10 @@ class Waiting:
     corrected: State | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a delivery becomes; only while our lease still holds it.
-
-    status_code: what the last attempt was answered with.
-    """
-
-    delivery_id: str
-    state: State
-    reason: str | None
-    position: int
-    interruptions: int
-    due_at: datetime | None
-    status_code: int | None
-
-
-async def reserve(
-    tx: Transaction,
-    lease_id: str,
-    quotas: Sequence[tuple[str, int]],
-    *,
-    strict: Collection[str],
+async def find_next(
+    tx: Transaction, quotas: Sequence[tuple[str, int]], *, strict: Collection[str]
 ) -> list[Waiting]:
-    """Put our lease on the next due deliveries of lanes we hold; no attempt is spent yet.
+    """The next due deliveries of lanes that are locked.
 
     quotas: (endpoint, how many). First attempts come before retries, older events before newer.
     strict: endpoints where a newer event about a token and kind waits until the older has ended.
@@ -92,13 +70,27 @@ async def reserve(
         heads = _heads(tx, ids, count=count, now=now, is_strict=is_strict)
         rows = [_waiting(row) for row in await tx.connection.execute(heads)]
         found += _first_of_each(rows, count)
-    if found:
+    return found
+
+
+async def reserve(
+    tx: Transaction, lease_id: str, delivery_ids: Sequence[str], *, is_begun: bool = False
+) -> None:
+    """Put our lease on deliveries that wait in lanes which are locked, and ours.
+
+    is_begun: an attempt of each is spent, too, as `start` would.
+    """
+    begun = {
+        "state": State.SENDING,
+        "attempts": deliveries.c.attempts + 1,
+        "started_at": await tx.now(),
+    }
+    for chunk in in_chunks(delivery_ids):
         await tx.connection.execute(
             update(deliveries)
-            .where(deliveries.c.id.in_([waiting.id for waiting in found]))
-            .values(lease_id=lease_id)
+            .where(deliveries.c.id.in_(chunk))
+            .values(lease_id=lease_id, **(begun if is_begun else {}))
         )
-    return found
 
 
 async def start(tx: Transaction, delivery_ids: Sequence[str], *, lease_id: str) -> int:
@@ -143,64 +135,6 @@ async def insert_attempts(tx: Transaction, rows: Sequence[dict[str, object]]) ->
     if rows:
         statement = insert_into(tx, attempts).on_conflict_do_nothing(index_elements=["id"])
         await tx.connection.execute(statement, list(rows))
-
-
-async def apply_decisions(tx: Transaction, lease_id: str, decisions: Sequence[Decision]) -> None:
-    """Settle deliveries that our lease still holds; it comes off them."""
-    if not decisions:
-        return
-    now = await tx.now()
-    statement = (
-        update(deliveries)
-        .where(deliveries.c.id == bindparam("of_id"), deliveries.c.lease_id == lease_id)
-        .values(
-            state=bindparam("to_state"),
-            reason=bindparam("to_reason"),
-            position=bindparam("to_position"),
-            interruptions=bindparam("to_interruptions"),
-            status_code=bindparam("to_status_code"),
-            due_at=func.coalesce(
-                bindparam("to_due_at", type_=deliveries.c.due_at.type), deliveries.c.due_at
-            ),
-            ended_at=bindparam("to_ended_at", type_=deliveries.c.ended_at.type),
-            lease_id=None,
-        )
-    )
-    await tx.connection.execute(
-        statement,
-        [
-            {
-                "of_id": decision.delivery_id,
-                "to_state": decision.state,
-                "to_reason": decision.reason,
-                "to_position": decision.position,
-                "to_interruptions": decision.interruptions,
-                "to_status_code": decision.status_code,
-                "to_due_at": decision.due_at,
-                "to_ended_at": None if decision.state in OPEN else now,
-            }
-            for decision in decisions
-        ],
-    )
-
-
-async def deliver_late(tx: Transaction, delivered: Mapping[str, int | None]) -> None:
-    """A worker that lost its lease did deliver: that much is true, and nothing else changes.
-
-    delivered: what each was answered with, by the delivery's id.
-    """
-    for delivery_id, status_code in delivered.items():
-        await tx.connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id == delivery_id, deliveries.c.state != State.DELIVERED)
-            .values(
-                state=State.DELIVERED,
-                reason=None,
-                status_code=status_code,
-                lease_id=None,
-                ended_at=await tx.now(),
-            )
-        )
 
 
 # What a `Waiting` is made of.

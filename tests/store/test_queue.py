@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 
 from alerts.store.engine import Store, Transaction
 from alerts.store.lanes import release_lanes
-from alerts.store.outbox import reserve
+from alerts.store.outbox import find_next
 
 LANES, WAITING = 40, 500
 LANE = """
@@ -74,7 +74,7 @@ async def test_heads_and_due_times_come_from_the_two_indexes(store: Store) -> No
     lanes = [f"ep_{number}" for number in range(LANES)]
     async with store.write() as tx:
         with noted(tx) as statements:
-            found = await reserve(tx, "lse_1", [(lane, 8) for lane in lanes], strict=())
+            found = await find_next(tx, [(lane, 8) for lane in lanes], strict=())
             await release_lanes(tx, "lse_none", lanes)
         plan = await plans(tx, statements)
 
