@@ -189,7 +189,9 @@ async def test_a_lane_whose_turn_is_over_goes_to_the_back(
     await upgrade_tokens(services, NAMES[:3])
     await pass_time(services, timedelta(minutes=1))
     other = await subscribe(services, receiver.url("/other"))
-    await upgrade_tokens(services, ["x"], since=2)
+    await push(services, day(2), {"x": 50}, complete=False)
+    await push(services, day(3), {"x": 95}, complete=False)
+    await fan_out(services)
     async with services.store.write() as tx:
         (lane,) = await lease_lanes(tx, "lse_1", limit=1, lease=timedelta(seconds=45))
     assert lane.endpoint_id == made.endpoint.id
