@@ -162,8 +162,8 @@ _DISABLED: Final[Mapping[str, Meaning]] = MappingProxyType(
             "`missing`.",
         ),
         DisableReason.FAILING: Meaning(
-            "It failed too often for too long. An `endpoint.failing` told the app's other "
-            "webhooks half-way.",
+            "For 72 hours, and 20 attempts at least, it took less than 5 % of them. An "
+            "`endpoint.failing` told the app's other webhooks half-way.",
             "Look at its failed deliveries, mend the receiver, send a test, then `POST …/enable` "
             "and replay.",
         ),
