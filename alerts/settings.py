@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from alerts.domain.retries import STANDARD_SCHEDULE, RetrySchedule
 from alerts.domain.tokens import PAGE_WORDS
 from alerts.errors import SettingsInvalid
+from alerts.pipeline.retain import Kept
 from alerts.telemetry import LogFormat
 
 PREFIX: Final = "GRADEBELL_"
@@ -63,6 +64,11 @@ class Settings(BaseSettings):
     trader_interval_seconds: int = Field(default=3600, ge=1)
     fundamental_interval_seconds: int = Field(default=86_400, ge=1)
     move_step: float = Field(default=5, ge=0.01, le=100)
+
+    # Years at most: an id of before 1970 would be later than any other.
+    retain_deliveries_days: int = Field(default=90, ge=1, le=3650)
+    retain_events_days: int = Field(default=400, ge=1, le=3650)
+    retain_grades_days: int = Field(default=800, ge=1, le=3650)
 
     https_only: bool = True
     trusted_destinations: str = ""
@@ -165,6 +171,23 @@ class Settings(BaseSettings):
                 "GRADEBELL_LEASE_SECONDS must be at least twice GRADEBELL_SEND_DEADLINE_SECONDS"
             )
         return self
+
+    @model_validator(mode="after")
+    def _events_outlast_deliveries(self) -> Self:
+        if self.retain_events_days < self.retain_deliveries_days:
+            raise ValueError(
+                "GRADEBELL_RETAIN_EVENTS_DAYS must be at least GRADEBELL_RETAIN_DELIVERIES_DAYS"
+            )
+        return self
+
+    @property
+    def kept(self) -> Kept:
+        """How long things are kept."""
+        return Kept(
+            deliveries=timedelta(days=self.retain_deliveries_days),
+            events=timedelta(days=self.retain_events_days),
+            grades=timedelta(days=self.retain_grades_days),
+        )
 
     @property
     def polled_source(self) -> str:

@@ -39,7 +39,7 @@ async def reap_lanes(services: Services) -> None:
 
 async def drop_old_rows(services: Services) -> None:
     """Forget what is older than it is kept."""
-    await drop_old(store=services.store)
+    await drop_old(services.settings.kept, store=services.store)
 
 
 async def _poll(kind: Kind, services: Services, plan: Plan) -> None:

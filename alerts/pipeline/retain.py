@@ -1,41 +1,67 @@
-"""Retain: deliveries, events, grades and answers are kept for a time, then forgotten in batches."""
+"""Retain: what is older than it is kept is forgotten, in batches that nobody has to wait for."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Final
 
 from alerts.store.answers import drop_answers
 from alerts.store.engine import Store, Transaction
-from alerts.store.retention import drop_deliveries, drop_events, drop_grades, drop_replays
+from alerts.store.retention import (
+    drop_cycles,
+    drop_deliveries,
+    drop_events,
+    drop_grades,
+    drop_rejected_rows,
+    drop_replays,
+    drop_secrets,
+    drop_sweeps,
+)
 
-DELIVERIES_KEPT: Final = timedelta(days=90)
-EVENTS_KEPT: Final = timedelta(days=400)
-GRADES_KEPT: Final = timedelta(days=800)
 # How long a request may come again: as long as its client may sensibly go on trying.
 ANSWERS_KEPT: Final = timedelta(hours=24)
-# Rows in one transaction: few enough that nobody notices.
-BATCH: Final = 500
-# Batches in one run; the next run goes on.
-BATCHES: Final = 200
+# Rows in one transaction: few enough that a send which waits to be settled notices nothing.
+BATCH: Final = 250
+# Batches of one kind in one run; the next run goes on.
+BATCHES: Final = 400
 
 Drop = Callable[[Transaction, datetime, int], Awaitable[int]]
 
 
-async def drop_old(*, store: Store) -> int:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How long things are kept: the log, the feed, and the history of grades."""
+
+    deliveries: timedelta
+    events: timedelta
+    grades: timedelta
+
+    def ages(self) -> Iterator[tuple[Drop, timedelta]]:
+        """What goes, and how old it then is. What explains a thing goes as it does."""
+        yield drop_deliveries, self.deliveries
+        yield drop_replays, self.deliveries
+        yield drop_secrets, self.deliveries
+        yield drop_sweeps, self.deliveries
+        yield drop_rejected_rows, min(self.deliveries, self.grades)
+        yield drop_events, self.events
+        yield drop_grades, self.grades
+        yield drop_cycles, self.grades
+        yield drop_answers, ANSWERS_KEPT
+
+
+async def drop_old(kept: Kept, *, store: Store) -> int:
     """Forget what is older than it is kept; how many rows went."""
-    kept: tuple[tuple[Drop, timedelta], ...] = (
-        (drop_deliveries, DELIVERIES_KEPT),
-        (drop_replays, DELIVERIES_KEPT),
-        (drop_events, EVENTS_KEPT),
-        (drop_grades, GRADES_KEPT),
-        (drop_answers, ANSWERS_KEPT),
-    )
     gone = 0
-    for drop, age in kept:
+    for drop, age in kept.ages():
         for _ in range(BATCHES):
+            began = perf_counter()
             async with store.write() as tx:
                 count = await drop(tx, await tx.now() - age, BATCH)
             gone += count
             if count < BATCH:
                 break
+            # As long as the batch took: whoever else writes has at least half of the time.
+            await asyncio.sleep(perf_counter() - began)
     return gone

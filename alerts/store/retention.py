@@ -4,12 +4,25 @@ from datetime import datetime
 
 from sqlalchemy import delete, select, tuple_
 
-from alerts.domain.ids import DELIVERY, make_id
+from alerts.domain.ids import CYCLE, DELIVERY, SWEEP, make_id
 from alerts.store.counters import add_to_counter, read_counter
+from alerts.store.cycles import CycleState
 from alerts.store.engine import Transaction
 from alerts.store.events import DROPPED
 from alerts.store.queue import OPEN
-from alerts.store.tables import attempts, deliveries, events, grades, replays
+from alerts.store.sweeps import SweepState
+from alerts.store.tables import (
+    attempts,
+    cycles,
+    deliveries,
+    endpoint_secrets,
+    events,
+    grades,
+    rejected_rows,
+    replays,
+    sweeps,
+    watermarks,
+)
 
 
 async def drop_deliveries(tx: Transaction, before: datetime, batch: int) -> int:
@@ -34,6 +47,83 @@ async def drop_deliveries(tx: Transaction, before: datetime, batch: int) -> int:
         ids = list(gone.scalars())
         await tx.connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(ids)))
     return len(ids)
+
+
+async def drop_secrets(tx: Transaction, before: datetime, batch: int) -> int:
+    """Delete up to `batch` signing secrets that ended before a time; how many."""
+    columns = endpoint_secrets.c
+    old = select(columns.id).where(columns.expires_at < before).limit(batch)
+    gone = await tx.connection.execute(delete(endpoint_secrets).where(columns.id.in_(old)))
+    return gone.rowcount
+
+
+async def drop_sweeps(tx: Transaction, before: datetime, batch: int) -> int:
+    """Delete up to `batch` sweeps begun before a time; how many.
+
+    One under way stays, and of each source and kind the newest: the next one begins after it.
+    """
+    newer = sweeps.alias("newer")
+    has_newer = (
+        select(newer.c.id)
+        .where(
+            newer.c.source == sweeps.c.source,
+            newer.c.kind == sweeps.c.kind,
+            newer.c.as_of > sweeps.c.as_of,
+        )
+        .exists()
+    )
+    old = (
+        select(sweeps.c.id)
+        .where(
+            sweeps.c.id < make_id(SWEEP, before, bytes(10)),
+            sweeps.c.state != SweepState.FETCHING,
+            has_newer,
+        )
+        .order_by(sweeps.c.id)
+        .limit(batch)
+    )
+    gone = await tx.connection.execute(delete(sweeps).where(sweeps.c.id.in_(old)))
+    return gone.rowcount
+
+
+async def drop_rejected_rows(tx: Transaction, before: datetime, batch: int) -> int:
+    """Delete up to `batch` rows that cycles received before a time left out; how many.
+
+    The cycles keep their number.
+    """
+    key = (rejected_rows.c.cycle_id, rejected_rows.c.row)
+    old = (
+        select(*key)
+        .where(rejected_rows.c.cycle_id < make_id(CYCLE, before, bytes(10)))
+        .order_by(*key)
+        .limit(batch)
+    )
+    rows = [tuple(row) for row in await tx.connection.execute(old)]
+    if rows:
+        await tx.connection.execute(delete(rejected_rows).where(tuple_(*key).in_(rows)))
+    return len(rows)
+
+
+async def drop_cycles(tx: Transaction, before: datetime, batch: int) -> int:
+    """Delete up to `batch` cycles received before a time that are done or discarded; how many.
+
+    One that waits for anything stays, the last one accepted of each source and kind, and one
+    whose rejected rows are still there.
+    """
+    last = select(watermarks.c.cycle_id).where(watermarks.c.cycle_id.is_not(None))
+    old = (
+        select(cycles.c.id)
+        .where(
+            cycles.c.id < make_id(CYCLE, before, bytes(10)),
+            cycles.c.state.in_((CycleState.DONE, CycleState.DISCARDED)),
+            cycles.c.id.not_in(last),
+            ~select(rejected_rows.c.row).where(rejected_rows.c.cycle_id == cycles.c.id).exists(),
+        )
+        .order_by(cycles.c.id)
+        .limit(batch)
+    )
+    gone = await tx.connection.execute(delete(cycles).where(cycles.c.id.in_(old)))
+    return gone.rowcount
 
 
 async def drop_replays(tx: Transaction, before: datetime, batch: int) -> int:

@@ -251,13 +251,13 @@ async def test_answers_are_dropped_after_a_day_in_batches(api: Api) -> None:
     for number in range(3):
         headers = {"idempotency-key": str(number)}
         await api.post("/v1/apps", json={"name": f"app {number}"}, headers=headers)
-    await drop_old(store=store)
+    await drop_old(api.services.settings.kept, store=store)
     assert len(await rows_of(api)) == 3
     await age(api, ANSWERS_KEPT + timedelta(seconds=1))
 
     async with store.write() as tx:
         gone = await drop_answers(tx, await tx.now() - ANSWERS_KEPT, 2)
-    await drop_old(store=store)
+    await drop_old(api.services.settings.kept, store=store)
 
     assert gone == 2
     assert await rows_of(api) == []

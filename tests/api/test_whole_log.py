@@ -61,7 +61,7 @@ async def _live(api: Api) -> None:
     await api.get("/metrics")
     services = api.services
     await reap(store=services.store, repeatable=frozenset({Channel.WEBHOOK}), worker="w")
-    await drop_old(store=services.store)
+    await drop_old(services.settings.kept, store=services.store)
     await api.call("DELETE", f"/v1/endpoints/{made[1]['id']}")
     await api.call("DELETE", f"/v1/apps/{app}")
 

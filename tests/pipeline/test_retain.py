@@ -8,14 +8,12 @@ from sqlalchemy import Table, func, select, text
 from alerts.bootstrap import Services, open_services
 from alerts.domain.deliveries import State
 from alerts.domain.grades import Kind
-from alerts.pipeline.retain import DELIVERIES_KEPT, EVENTS_KEPT, drop_old
 from alerts.store.events import current_sequence, dropped_through
 from alerts.store.ratings import list_history
 from alerts.store.replays import idle_delivery, reopen
 from alerts.store.retention import drop_deliveries, drop_events, drop_grades
-from alerts.store.tables import attempts, deliveries, events
+from alerts.store.tables import attempts
 from tests.pipeline.conftest import (
-    TurnedClock,
     day,
     dispatch,
     feed,
@@ -116,25 +114,6 @@ async def test_history_goes_but_the_value_that_holds_stays(services: Services) -
     assert gone == 2
     assert [line.score for _, line in lines] == [4000, 3000]
     assert len(still) == 1
-
-
-async def test_each_is_kept_for_its_own_time(sqlite_url: str, receiver: Receiver) -> None:
-    clock = TurnedClock(day(0))
-    settings = settings_for(sqlite_url, trusted_destinations=receiver.destination)
-    async with open_services(settings, clock=clock) as services:
-        await subscribe(services, receiver.url())
-        await upgrade_tokens(services, ["a"])
-        await dispatch(services)
-
-        clock.turn(DELIVERIES_KEPT)
-        assert await drop_old(store=services.store) == 0
-        clock.turn(HOUR)
-        assert await drop_old(store=services.store) == 1
-        assert (await count(services, deliveries), await count(services, events)) == (0, 1)
-        clock.turn(EVENTS_KEPT - DELIVERIES_KEPT)
-        assert await drop_old(store=services.store) == 1
-
-        assert await count(services, events) == 0
 
 
 async def test_one_that_is_reopened_at_the_same_moment_stays(

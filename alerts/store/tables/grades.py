@@ -197,3 +197,6 @@ grades = Table(
     Column("cycle_id", String(40), nullable=False),
     Column("recorded_at", Instant, nullable=False),
 )
+
+
+Index("ix_grades_as_of", grades.c.as_of)

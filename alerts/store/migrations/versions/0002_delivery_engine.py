@@ -16,6 +16,7 @@ def upgrade() -> None:
     _pools()
     _retry_schedules()
     _log()
+    _retention()
     _notices()
     _stored_answers()
     _health()
@@ -119,6 +120,11 @@ def _log() -> None:
     columns = ["app_id", "facet", "sequence", "endpoint_id"]
     op.create_index("ix_deliveries_app_id", "deliveries", columns)
     op.create_index("ix_events_recorded_at", "events", ["recorded_at"])
+
+
+def _retention() -> None:
+    """The oldest grades are found without reading the others."""
+    op.create_index("ix_grades_as_of", "grades", ["as_of"])
 
 
 def _stored_answers() -> None:
