@@ -245,7 +245,7 @@ def enable(
         line = f"{endpoint} is {resumed.endpoint.state}."
         if counts["count"]:
             line += (
-                f" It did not get {counts['count']} deliveries ({resumed.failed} failed, "
+                f" It did not get {_counted(counts['count'])} ({resumed.failed} failed, "
                 f"{resumed.missing} missed); to send them:\n"
                 f"gradebell replay {endpoint} --since {rfc3339(resumed.since)}"
                 f"{'' if app == HOUSE else f' --app {app}'}"
@@ -272,6 +272,10 @@ def _line(view: dict[str, Any]) -> dict[str, Any]:
         "kinds": wanted["kinds"],
         "types": [name.partition(".")[2] for name in wanted["types"]],
     }
+
+
+def _counted(count: object) -> str:
+    return "1 delivery" if count == 1 else f"{count} deliveries"
 
 
 def _percent(share: float | None) -> str | None:

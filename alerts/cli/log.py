@@ -21,13 +21,14 @@ from alerts.cli.frame import (
     run,
 )
 from alerts.cli.show import fields, rows
-from alerts.domain.deliveries import State
+from alerts.domain.deliveries import REASONS, State
 from alerts.domain.grades import Kind
 from alerts.domain.meanings import meaning_of
-from alerts.errors import NotFound
+from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.export import export_log
 from alerts.pipeline.naming import resolve_token
 from alerts.store.deliveries import DeliveryRecord, find_delivery, list_attempts
+from alerts.store.endpoints import find_endpoint
 from alerts.store.engine import Transaction
 from alerts.store.log import LogFilter, list_deliveries
 from alerts.store.log_lines import Place
@@ -78,16 +79,16 @@ def list_(
         async with services.store.read() as tx:
             found = await list_deliveries(
                 tx,
-                await _with_token(tx, wanted),
+                await _checked(tx, wanted, app_id),
                 app_id=app_id,
                 before=None if before is None else await _place_of(tx, before, app_id),
                 limit=limit,
             )
-        columns = ("id", "event_type", "token", "kind", "state", "reason", "status_code")
+        columns = ("id", "endpoint_id", "event_type", "token", "kind", "state", "reason")
         rows(
             [shown(record) for record in found],
             as_json=as_json,
-            columns=(*columns, "attempt_count", "created_at"),
+            columns=(*columns, "status_code", "attempt_count", "created_at"),
             empty="There is no delivery.",
         )
 
@@ -115,7 +116,7 @@ def export(
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
         async with services.store.read() as tx:
-            narrowed = await _with_token(tx, wanted)
+            narrowed = await _checked(tx, wanted, app_id)
         told = export_log(narrowed, app_id=app_id, store=services.store)
         async for record, attempts in told:
             typer.echo(DeliveryDetail.told(record, attempts).line)
@@ -161,16 +162,22 @@ def _moment(text: str | None, field: str) -> datetime | None:
     return None if text is None else read_time(text, field=field)
 
 
-async def _with_token(tx: Transaction, wanted: LogFilter) -> LogFilter:
+async def _checked(tx: Transaction, wanted: LogFilter, app_id: str) -> LogFilter:
     """The same with its token's id, whichever way it was named. Raises InvalidInput."""
+    if wanted.reason is not None and wanted.reason not in REASONS:
+        raise InvalidInput("reason", f"must be one of {', '.join(REASONS)}, not {wanted.reason!a}")
+    if wanted.endpoint_id is not None:
+        endpoint = await find_endpoint(tx, wanted.endpoint_id, app_id=app_id)
+        if endpoint is None:
+            raise InvalidInput("endpoint", f"there is no endpoint {wanted.endpoint_id!a}")
     if wanted.token is None:
         return wanted
     return replace(wanted, token=await resolve_token(tx, wanted.token))
 
 
 async def _place_of(tx: Transaction, delivery_id: str, app_id: str) -> Place:
-    """Where a delivery stands in the log. Raises NotFound."""
+    """Where a delivery stands in the log. Raises InvalidInput."""
     record = await find_delivery(tx, delivery_id, app_id=app_id)
     if record is None:
-        raise NotFound("delivery", delivery_id)
+        raise InvalidInput("before", f"there is no delivery {delivery_id!a}")
     return Place(record.sequence, record.endpoint_id)

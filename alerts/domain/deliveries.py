@@ -172,6 +172,10 @@ class EndReason(StrEnum):
     POISON = "poison"
 
 
+# Every word that may stand for why a delivery ended.
+REASONS: Final = tuple(sorted({word for kind in (Reason, SkipReason, EndReason) for word in kind}))
+
+
 class Trigger(StrEnum):
     """Who asked for an attempt: the schedule, or a person by resend or replay."""
 

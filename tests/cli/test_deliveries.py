@@ -39,6 +39,7 @@ def test_a_change_is_sent_verified_logged_and_sent_again(
     attempts = operator.reads("delivery", "show", delivery["id"])["attempts"]
     assert told == {"delivered": 1}
     assert delivery["endpoint_id"] == endpoint_id
+    assert endpoint_id in operator.does("delivery", "list")
     assert "204" in shown
     assert [attempt["trigger"] for attempt in attempts] == ["schedule", "manual"]
     assert sum(delivery["event_id"] in line for line in listener.lines) == 2
@@ -85,7 +86,7 @@ def test_what_was_missed_is_replayed(operator: Operator, grades: Write, tmp_path
         operator.does("dispatch", "--until-idle")
 
         listener.wait_for("▲ ONE")
-    assert "did not get 1 deliveries (0 failed, 1 missed); to send them:" in enabled
+    assert "did not get 1 delivery (0 failed, 1 missed); to send them:" in enabled
     assert f"gradebell replay {endpoint_id} --since 20" in enabled
     assert counted == {"count": 1, "dry_run": True}
     facts = ("count", "dry_run", "state", "waiting", "only")
@@ -122,6 +123,11 @@ def test_dispatching_for_ever_is_another_command(sqlite_operator: Operator) -> N
     [
         (["delivery", "show", "dlv_0"], 1, "there is no delivery 'dlv_0'"),
         (["delivery", "list", "--since", "yesterday"], 2, "--since: must be an RFC 3339 time"),
+        (["delivery", "list", "--reason", "bored"], 2, "--reason: must be one of auth, "),
+        (["delivery", "list", "--endpoint", "ep_0"], 2, "--endpoint: there is no endpoint 'ep_0'"),
+        (["delivery", "list", "--before", "dlv_0"], 2, "--before: there is no delivery 'dlv_0'"),
+        (["delivery", "list", "--token", "NO"], 2, "--token: no token bears the symbol 'NO'"),
+        (["delivery", "list", "--state", "lost"], 2, "Invalid value for '--state'"),
         (["replay", "ep_0", "--since", "2026-01-01"], 1, "there is no endpoint 'ep_0'"),
         (
             ["replay", "ep_0", "--since", "2026-01-01", "--only", "all"],
@@ -134,7 +140,18 @@ def test_dispatching_for_ever_is_another_command(sqlite_operator: Operator) -> N
             "--until: must be later than since",
         ),
     ],
-    ids=["unknown delivery", "no time", "unknown endpoint", "unknown choice", "backwards"],
+    ids=[
+        "unknown delivery",
+        "no time",
+        "unknown reason",
+        "nobody's endpoint",
+        "nobody's place",
+        "nobody's symbol",
+        "unknown state",
+        "unknown endpoint",
+        "unknown choice",
+        "backwards",
+    ],
 )
 def test_a_refusal_names_what_is_at_fault(
     sqlite_operator: Operator, words: list[str], code: int, told: str

@@ -52,7 +52,7 @@ def test_a_list_goes_on_after_the_last_one_shown(sqlite_operator: Operator) -> N
     then = sqlite_operator.reads(*words, "3", "--before", first[-1]["id"])["data"]
 
     assert first + then == both
-    assert sqlite_operator.fails(*words, "3", "--before", "dlv_0")[0] == 1
+    assert sqlite_operator.fails(*words, "3", "--before", "dlv_0")[0] == 2
 
 
 def test_an_export_that_nobody_reads_to_its_end_ends_quietly(long_log: str, tmp_path: Path) -> None:

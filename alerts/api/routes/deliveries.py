@@ -18,7 +18,7 @@ from alerts.api.schemas.deliveries import (
     Delivery,
     DeliveryDetail,
 )
-from alerts.domain.deliveries import EndReason, Reason, SkipReason, State
+from alerts.domain.deliveries import REASONS, State
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.export import export_log
 from alerts.pipeline.naming import resolve_token
@@ -33,12 +33,11 @@ router = APIRouter(prefix="/v1/deliveries", tags=["Deliveries"])
 NDJSON: Final = "application/x-ndjson"
 # An event's number, as a cursor holds it.
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
-_REASONS = sorted({word.value for kind in (Reason, SkipReason, EndReason) for word in kind})
 
 
 def _known_reason(word: str) -> str:
-    if word not in _REASONS:
-        expected = ", ".join(f"'{reason}'" for reason in _REASONS)
+    if word not in REASONS:
+        expected = ", ".join(f"'{reason}'" for reason in REASONS)
         raise PydanticCustomError("enum", "should be one of {expected}", {"expected": expected})
     return word
 
