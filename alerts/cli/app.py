@@ -1,15 +1,23 @@
 """All commands that need no worker, under one word."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
+from alerts import __version__
 from alerts.cli import deliveries, log, operate, replays, serve
 from alerts.cli.access import apps, keys
 from alerts.cli.cycles import cycles
 from alerts.cli.endpoints import endpoints
 from alerts.cli.frame import Frame
 from alerts.cli.sources import sources
+
+
+def _say_version(is_asked: bool) -> None:  # noqa: FBT001 - typer's own signature.
+    if is_asked:
+        typer.echo(f"gradebell {__version__}")
+        raise typer.Exit
+
 
 app: Final = typer.Typer(
     cls=Frame,
@@ -18,6 +26,21 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+@app.callback()
+def start(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_say_version, help="Say which one it is."
+        ),
+    ] = False,
+) -> None:
+    """Take what comes before the command."""
+
+
 serve.add_to(app)
 app.add_typer(operate.databases, name="db")
 operate.add_to(app)

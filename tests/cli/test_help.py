@@ -9,6 +9,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from alerts import __version__
 from workers.cli import app
 from workers.start import main
 
@@ -67,3 +68,16 @@ def test_the_console_script_is_this_one() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert project["scripts"] == {"gradebell": f"{main.__module__}:{main.__name__}"}
+
+
+def test_it_says_which_version_it_is() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+
+    assert (result.exit_code, result.output) == (0, f"gradebell {__version__}\n")
+
+
+def test_a_number_that_is_out_of_range_is_refused_in_plain_words() -> None:
+    result = CliRunner().invoke(app, ["sandbox", "--day-seconds", "nan"])
+
+    assert result.exit_code == 2
+    assert "--day-seconds': must be greater than or equal to 0" in result.stderr
