@@ -28,6 +28,7 @@ from alerts.telemetry import Step, fail
 
 # Rounds of reserving in one transaction when all that was reserved turned out not to be wanted.
 ROUNDS: Final = 20
+ROUND_SIZE: Final = 100
 # An endpoint sealed with a key that we were not given waits this long for somebody to give it.
 UNREADABLE_WAIT: Final = timedelta(minutes=5)
 
@@ -179,12 +180,14 @@ async def take(
             await reserve(tx, lease_id, [decision.delivery_id for decision in ended])
             await apply_decisions(tx, lease_id, ended)
         for waiting in kept:
-            letter = Letter(waiting.id, waiting.event_id, waiting.body)
-            parcel = Parcel(waiting, letter, waiting.attempts + 1)
-            taken.setdefault(waiting.endpoint_id, []).append(parcel)
+            parcels = taken.setdefault(waiting.endpoint_id, [])
+            if len(parcels) < quotas[waiting.endpoint_id]:
+                letter = Letter(waiting.id, waiting.event_id, waiting.body)
+                parcels.append(Parcel(waiting, letter, waiting.attempts + 1))
         short = {decision.delivery_id for decision in ended}
+        # Where all that was looked at had ended, much more may have.
         wanted = {
-            waiting.endpoint_id: quotas[waiting.endpoint_id]
+            waiting.endpoint_id: ROUND_SIZE
             for waiting in found
             if waiting.id in short and waiting.endpoint_id not in taken
         }

@@ -1,5 +1,6 @@
 """Consent is read at the last moment: what is expired or no longer wanted is not sent."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,9 +8,11 @@ import pytest
 from sqlalchemy import event, update
 
 from alerts.bootstrap import Services
-from alerts.domain.deliveries import EndpointState, Order
+from alerts.domain.deliveries import EndpointState, Order, State
+from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import Filter
 from alerts.pipeline.endpoints import change_endpoint, enable, pause
+from alerts.pipeline.turn import IN_FLIGHT
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.tables import endpoints
 from tests.pipeline.conftest import (
@@ -24,6 +27,7 @@ from tests.pipeline.conftest import (
     tries,
     upgrade_tokens,
 )
+from tests.pipeline.lost import abandon
 from tests.receiver import Receiver, Reply
 
 
@@ -117,6 +121,24 @@ async def test_what_expired_before_its_first_attempt_is_skipped(
     await dispatch(services)
 
     assert await states(services) == [("skipped", "expired", 0)] * 30 + [("delivered", None, 1)]
+
+
+async def test_one_claim_ends_much_that_is_too_old_and_no_more_of_the_rest(
+    services: Services, receiver: Receiver
+) -> None:
+    await subscribe(services, receiver.url(), time_to_live=timedelta(hours=1))
+    await upgrade_tokens(services, [f"old{number}" for number in range(500)])
+    await pass_time(services, timedelta(hours=2))
+    for number, score in enumerate((50.0, 95.0)):
+        new = {f"new{place}": score for place in range(50)}
+        await push(services, day(number), new, kind=Kind.FUNDAMENTAL)
+    await fan_out(services)
+
+    (lane,) = await abandon(services)
+
+    found = Counter(one.state for one in await log_of(services))
+    assert found[State.SKIPPED] == 500
+    assert found[State.SENDING] == len(lane.parcels) == 2 * IN_FLIGHT
 
 
 async def test_what_expired_between_attempts_is_dead(
