@@ -10,6 +10,7 @@ from typing import Final
 from alerts.domain.grades import source_name
 from alerts.domain.ids import APP, HOUSE_APP, KEY
 from alerts.errors import Conflict, Denied, InvalidInput, NotFound
+from alerts.pipeline.retain import clear_away
 from alerts.pipeline.uses import Uses
 from alerts.store.answers import Keep, keep_nothing
 from alerts.store.apps import (
@@ -22,8 +23,9 @@ from alerts.store.apps import (
     insert_key,
     revoke_key,
 )
-from alerts.store.endpoints import delete_endpoint, list_endpoints, lock_lanes_of
+from alerts.store.endpoints import lock_lanes_of
 from alerts.store.engine import Store
+from alerts.store.removal import ids_of_app, remove_endpoints
 
 KEY_PREFIX: Final = "gb_"
 KEY_BYTES: Final = 24
@@ -103,10 +105,10 @@ async def remove_app(app_id: str, *, store: Store) -> None:
         if await find_app(tx, app_id, locked=True) is None:
             raise NotFound("app", app_id)
         await lock_lanes_of(tx, app_id)
-        while owned := await list_endpoints(tx, app_id=app_id, before=None, limit=100):
-            for endpoint in owned:
-                await delete_endpoint(tx, endpoint.id)
+        owned = await ids_of_app(tx, app_id)
+        await remove_endpoints(tx, owned)
         await delete_app(tx, app_id)
+    await clear_away(owned, store=store)
 
 
 async def create_key(

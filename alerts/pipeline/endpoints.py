@@ -14,13 +14,13 @@ from alerts.domain.ids import ENDPOINT
 from alerts.domain.subscriptions import Filter
 from alerts.errors import Conflict, InvalidInput, NotFound
 from alerts.pipeline.naming import resolve_tokens
+from alerts.pipeline.retain import clear_away
 from alerts.store.answers import Keep, keep_nothing
 from alerts.store.apps import find_app
 from alerts.store.cipher import Cipher
 from alerts.store.endpoints import (
     EndpointRecord,
     address_hash,
-    delete_endpoint,
     find_endpoint,
     insert_endpoint,
     move_endpoint,
@@ -31,6 +31,7 @@ from alerts.store.events import current_sequence
 from alerts.store.fan_out import lock_lanes, owe_in_advance
 from alerts.store.health import forget_health
 from alerts.store.lanes import hasten
+from alerts.store.removal import remove_endpoints
 from alerts.store.secrets import add_secret, live_secrets
 
 # How long a webhook may be tried for before what it says is old news.
@@ -225,12 +226,16 @@ async def rotate_secret(
 
 
 async def remove(endpoint_id: str, *, app_id: str | None, desk: Desk) -> None:
-    """Delete an endpoint with its subscriptions, secrets and log. Raises NotFound."""
+    """Delete an endpoint with its subscriptions, secrets and log. Raises NotFound.
+
+    It is gone with the first transaction; what is cut off after that, `retain` takes up.
+    """
     async with desk.store.write() as tx:
         # Not locked: whoever closes an endpoint holds its lane, and only then wants its row.
         if await find_endpoint(tx, endpoint_id, app_id=app_id) is None:
             raise NotFound("endpoint", endpoint_id)
-        await delete_endpoint(tx, endpoint_id)
+        await remove_endpoints(tx, [endpoint_id])
+    await clear_away([endpoint_id], store=desk.store)
 
 
 def seal_headers(cipher: Cipher, headers: Sequence[tuple[str, str]]) -> bytes | None:

@@ -1,7 +1,7 @@
 """Retain: what is older than it is kept is forgotten, in batches that nobody has to wait for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -9,6 +9,7 @@ from typing import Final
 
 from alerts.store.answers import drop_answers
 from alerts.store.engine import Store, Transaction
+from alerts.store.removal import clear_removed
 from alerts.store.retention import (
     drop_cycles,
     drop_deliveries,
@@ -24,6 +25,8 @@ from alerts.store.retention import (
 ANSWERS_KEPT: Final = timedelta(hours=24)
 # Rows in one transaction: few enough that a send which waits to be settled notices nothing.
 BATCH: Final = 250
+# Batches cleared away while somebody waits for it: about a second.
+CLEARED_AT_ONCE: Final = 40
 # Batches of one kind in one run; the next run goes on.
 BATCHES: Final = 400
 
@@ -51,6 +54,20 @@ class Kept:
         yield drop_answers, ANSWERS_KEPT
 
 
+async def clear_away(endpoint_ids: Iterable[str], *, store: Store) -> None:
+    """Clear away what removed endpoints left; a long log is left to `drop_old`.
+
+    Nothing of it is shown in any case, and whoever asked waits for the answer.
+    """
+    coming = iter(endpoint_ids)
+    endpoint_id = next(coming, None)
+    for _ in range(CLEARED_AT_ONCE):
+        if endpoint_id is None:
+            break
+        if not await _clear_batch(store, endpoint_id):
+            endpoint_id = next(coming, None)
+
+
 async def drop_old(kept: Kept, *, store: Store) -> int:
     """Forget what is older than it is kept; how many rows went."""
     gone = 0
@@ -64,4 +81,18 @@ async def drop_old(kept: Kept, *, store: Store) -> int:
                 break
             # As long as the batch took: whoever else writes has at least half of the time.
             await asyncio.sleep(perf_counter() - began)
+    # What somebody began to clear away and did not end.
+    for _ in range(BATCHES):
+        if not await _clear_batch(store, None):
+            break
     return gone
+
+
+async def _clear_batch(store: Store, endpoint_id: str | None) -> bool:
+    """False: nothing is left."""
+    began = perf_counter()
+    async with store.write() as tx:
+        is_left = await clear_removed(tx, BATCH, endpoint_id=endpoint_id)
+    if is_left:
+        await asyncio.sleep(perf_counter() - began)
+    return is_left

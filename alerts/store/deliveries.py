@@ -14,6 +14,7 @@ from sqlalchemy import (
 from alerts.domain.deliveries import State, Trigger
 from alerts.domain.grades import Kind, TokenId
 from alerts.store.engine import Transaction
+from alerts.store.removal import is_shown
 from alerts.store.rows import record_of
 from alerts.store.tables import attempts, deliveries, events
 
@@ -135,7 +136,9 @@ async def count_by_state(tx: Transaction) -> dict[str, int]:
 
 
 def _log(app_id: str | None) -> Select[tuple[object, ...]]:
-    query = select(*DELIVERY_COLUMNS).join_from(
-        deliveries, events, deliveries.c.event_id == events.c.id
+    query = (
+        select(*DELIVERY_COLUMNS)
+        .join_from(deliveries, events, deliveries.c.event_id == events.c.id)
+        .where(is_shown(deliveries.c.endpoint_id))
     )
     return query if app_id is None else query.where(deliveries.c.app_id == app_id)

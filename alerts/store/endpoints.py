@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     Text,
     cast,
-    delete,
     func,
     insert,
     select,
@@ -26,7 +25,6 @@ from alerts.domain.subscriptions import Filter
 from alerts.store.cipher import Cipher, keyed_hash
 from alerts.store.engine import Transaction, in_chunks, insert_into
 from alerts.store.events import current_sequence
-from alerts.store.queue import is_fresh, is_logged
 from alerts.store.rows import record_of
 from alerts.store.subscriptions import (
     add_subscriptions,
@@ -34,15 +32,9 @@ from alerts.store.subscriptions import (
     restart_subscriptions,
 )
 from alerts.store.tables import (
-    attempts,
-    deliveries,
-    endpoint_secrets,
     endpoints,
-    events,
     keyring,
     lanes,
-    replays,
-    subscriptions,
 )
 
 _LOOKUP_KEY: Final = "address_lookup"
@@ -166,25 +158,6 @@ async def move_endpoint(tx: Transaction, endpoint_id: str, address: bytes, *, ha
         .values(address=address, address_hash=hashed)
     )
     return True
-
-
-async def delete_endpoint(tx: Transaction, endpoint_id: str) -> None:
-    """Remove an endpoint and all that was its own, its log included.
-
-    Its lane goes first: whoever holds the lane's lock finishes before, and finds nothing after.
-    """
-    await tx.connection.execute(delete(lanes).where(lanes.c.endpoint_id == endpoint_id))
-    for line in (is_fresh, is_logged):
-        own = (deliveries.c.endpoint_id == endpoint_id, *line(deliveries))
-        theirs = attempts.c.delivery_id.in_(select(deliveries.c.id).where(*own))
-        await tx.connection.execute(delete(attempts).where(theirs))
-        await tx.connection.execute(delete(deliveries).where(*own))
-    for table in (replays, subscriptions, endpoint_secrets):
-        await tx.connection.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
-    await tx.connection.execute(
-        delete(events).where(events.c.audience == "endpoint", events.c.audience_id == endpoint_id)
-    )
-    await tx.connection.execute(delete(endpoints).where(endpoints.c.id == endpoint_id))
 
 
 async def lock_lanes_of(tx: Transaction, app_id: str) -> None:

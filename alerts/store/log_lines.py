@@ -28,6 +28,7 @@ from sqlalchemy import (
 from alerts.store.deliveries import DELIVERY_COLUMNS, DeliveryRecord
 from alerts.store.engine import Transaction
 from alerts.store.queue import is_logged
+from alerts.store.removal import is_shown
 from alerts.store.rows import record_of
 from alerts.store.tables import apps, deliveries, events
 
@@ -76,6 +77,7 @@ def of_app(found: FromClause, line: Columns, selected: Columns) -> Select[Any]:
             found.c.app_id == owner,
             found.c.facet == facet,
             found.c.sequence >= first,
+            is_shown(found.c.endpoint_id),
             tuple_(found.c.sequence, found.c.endpoint_id) < tuple_(sequence, endpoint_id),
         )
         .order_by(found.c.sequence.desc(), found.c.endpoint_id.desc())
@@ -103,7 +105,11 @@ def of_event(found: FromClause, line: Columns, selected: Columns) -> Select[Any]
     owner, _, _, _, endpoint_id = line
     return (
         select(*selected)
-        .where(found.c.event_id == owner, found.c.endpoint_id < endpoint_id)
+        .where(
+            found.c.event_id == owner,
+            found.c.endpoint_id < endpoint_id,
+            is_shown(found.c.endpoint_id),
+        )
         .order_by(found.c.endpoint_id.desc())
     )
 

@@ -33,26 +33,6 @@ def test_no_command_starts_without_the_keys(
     [
         ("DATABASE_URL", "mysql://x", "GRADEBELL_DATABASE_URL must start with"),
         ("DATABASE_URL", "sqlite+aiosqlite:///nowhere/at/all.db", "the database failed: unable to"),
-        (
-            "DATABASE_URL",
-            "postgresql+asyncpg://u@127.0.0.1/x?sslmode=require",
-            "GRADEBELL_DATABASE_URL has no option 'sslmode': it takes ssl, ",
-        ),
-        (
-            "DATABASE_URL",
-            "postgresql+asyncpg://u@127.0.0.1/x?ssl=maybe",
-            "GRADEBELL_DATABASE_URL: ssl must be one of disable, ",
-        ),
-        (
-            "DATABASE_URL",
-            "postgresql+asyncpg://u@127.0.0.1:abc/x",
-            "GRADEBELL_DATABASE_URL: its port must be a number",
-        ),
-        (
-            "DATABASE_URL",
-            "sqlite+aiosqlite:///x.db?foo=bar",
-            "GRADEBELL_DATABASE_URL has no option 'foo': it takes uri, ",
-        ),
         ("ENCRYPTION_KEYS", "short", "GRADEBELL_ENCRYPTION_KEYS must be one or more Fernet keys"),
         ("PORT", "70000", "GRADEBELL_PORT: "),
         ("TRUSTED_PROXIES", "10.0.0.1/8", "GRADEBELL_TRUSTED_PROXIES: must be addresses or net"),
@@ -60,11 +40,6 @@ def test_no_command_starts_without_the_keys(
         ("SOURCE", "elsewhere", "GRADEBELL_SOURCE: must be one of sandbox, token_metrics, none"),
         ("NO_SUCH", "1", "GRADEBELL_NO_SUCH is not a setting"),
         ("REDIS_URL", "localhost:6379", "GRADEBELL_REDIS_URL must start with redis://"),
-        (
-            "REDIS_URL",
-            "redis://127.0.0.1:1/0?foo=bar",
-            "GRADEBELL_REDIS_URL has an option that Redis clients do not take (foo)",
-        ),
         ("TRUSTED_DESTINATIONS", "here", "GRADEBELL_TRUSTED_DESTINATIONS"),
         ("PUBLIC_URL", "foo", "GRADEBELL_PUBLIC_URL: must be an address such as https://"),
         ("PUBLIC_URL", "https:///x", "GRADEBELL_PUBLIC_URL: must be an address such as https://"),

@@ -3,15 +3,17 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, event, func, select
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import DisableReason, EndpointState, State
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Filter
 from alerts.errors import Conflict, InvalidInput, NotFound
+from alerts.pipeline import retain
 from alerts.pipeline.access import create_app
 from alerts.pipeline.endpoints import (
     change_endpoint,
@@ -21,8 +23,11 @@ from alerts.pipeline.endpoints import (
     rotate_secret,
 )
 from alerts.pipeline.replay import send_test
+from alerts.pipeline.retain import drop_old
+from alerts.store.deliveries import find_delivery
 from alerts.store.endpoints import EndpointRecord, disable_endpoint, find_endpoint
 from alerts.store.health import lock_held
+from alerts.store.removal import clear_removed, remove_endpoints
 from alerts.store.secrets import live_secrets
 from alerts.store.subscriptions import load_subscriptions
 from alerts.store.tables import (
@@ -32,11 +37,13 @@ from alerts.store.tables import (
     endpoints,
     events,
     lanes,
+    removed_endpoints,
     subscriptions,
 )
 from tests.pipeline.conftest import (
     day,
     dispatch,
+    fan_out,
     log_of,
     push,
     somebody_waits,
@@ -216,6 +223,58 @@ class TestDeletion:
         tables = (endpoints, lanes, endpoint_secrets, deliveries, attempts, events)
         assert [await count(services, table) for table in tables] == [1] * len(tables)
         assert await count(services, subscriptions) == 2
+
+    async def test_it_is_gone_at_once_and_its_rows_go_in_batches_by_whoever_comes(
+        self, services: Services, receiver: Receiver
+    ) -> None:
+        kept = await subscribe(services, receiver.url("/kept"))
+        gone = await subscribe(services, receiver.url("/gone"))
+        await upgrade_tokens(services, ["a", "b", "c"])
+        await send_test(gone.endpoint.id, app_id=None, store=services.store, waker=services.waker)
+        await dispatch(services)
+        log = await log_of(services, gone.endpoint.id)
+
+        # Whoever began it was killed after its first transaction, and then again in between.
+        async with services.store.write() as tx:
+            await remove_endpoints(tx, [gone.endpoint.id])
+        async with services.store.write() as tx:
+            assert await clear_removed(tx, 3)
+        await push(services, day(2), {"a": 5.0}, complete=False)
+        await fan_out(services)
+        await dispatch(services)
+
+        assert await count(services, deliveries) == 3 + 1 + len(log) - 3
+        assert {one.endpoint_id for one in await log_of(services)} == {kept.endpoint.id}
+        assert len(receiver.at("/gone")) == len(log)
+        async with services.store.read() as tx:
+            shown = [await find_delivery(tx, one.id, app_id=None) for one in log]
+        assert shown == [None] * len(log)
+
+        await drop_old(services.settings.kept, store=services.store)
+
+        tables = (deliveries, attempts, events)
+        assert [await count(services, table) for table in tables] == [4] * len(tables)
+        assert await count(services, subscriptions) == 2
+        assert await count(services, removed_endpoints) == 0
+
+    async def test_deleting_holds_the_writer_for_no_more_than_a_batch(
+        self, services: Services, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(retain, "BATCH", 2)
+        made = await subscribe(services, receiver.url())
+        await upgrade_tokens(services, [f"t{number}" for number in range(7)])
+        await dispatch(services)
+        most: list[int] = []
+
+        def note(*given: Any) -> None:  # noqa: ANN401 - as SQLAlchemy hands it on
+            cursor, statement = given[1], given[2]
+            if statement.startswith(("DELETE FROM deliveries", "DELETE FROM attempts")):
+                most.append(cursor.rowcount)
+
+        event.listen(services.store.engine.sync_engine, "after_cursor_execute", note)
+        await remove(made.endpoint.id, app_id=None, desk=services.desk)
+
+        assert (max(most), sum(most)) == (2, 14)
 
     async def test_deleting_while_it_is_being_closed_waits_its_turn(
         self, services: Services, receiver: Receiver

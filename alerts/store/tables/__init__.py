@@ -7,7 +7,13 @@ from alerts.store.tables.access import apps, counters, keyring, keys, stored_ans
 from alerts.store.tables.attempts import attempts
 from alerts.store.tables.base import EPOCH, MICROSECOND, Instant, metadata
 from alerts.store.tables.deliveries import deliveries, events, lanes, pools
-from alerts.store.tables.endpoints import endpoint_secrets, endpoints, replays, subscriptions
+from alerts.store.tables.endpoints import (
+    endpoint_secrets,
+    endpoints,
+    removed_endpoints,
+    replays,
+    subscriptions,
+)
 from alerts.store.tables.grades import (
     budgets,
     cycle_rows,
@@ -44,6 +50,7 @@ __all__ = [
     "pools",
     "ratings",
     "rejected_rows",
+    "removed_endpoints",
     "replays",
     "source_states",
     "stored_answers",

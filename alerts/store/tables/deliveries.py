@@ -66,6 +66,15 @@ Index(
 Index("ix_events_at", events.c.at, events.c.kind)
 
 
+# Few have an audience with a name.
+Index(
+    "ix_events_audience_id",
+    events.c.audience_id,
+    sqlite_where=events.c.audience_id.is_not(None),
+    postgresql_where=events.c.audience_id.is_not(None),
+)
+
+
 Index("ix_events_recorded_at", events.c.recorded_at)
 
 

@@ -44,6 +44,14 @@ endpoints = Table(
 Index("ix_endpoints_app_id", endpoints.c.app_id, endpoints.c.id)
 
 
+# Those whose rows in other tables are still being cleared away.
+removed_endpoints = Table(
+    "removed_endpoints",
+    metadata,
+    Column("id", String(40), primary_key=True),
+)
+
+
 endpoint_secrets = Table(
     "endpoint_secrets",
     metadata,

@@ -24,6 +24,7 @@ def upgrade() -> None:
     _search_texts()
     _unread()
     _replays()
+    _removals()
 
 
 def _lanes() -> None:
@@ -214,3 +215,19 @@ def _partial(name: str, table: str, columns: list[str], *, where: str | None = N
     """An index of some rows: those where the first of the columns is set, unless it says."""
     words = sa.text(where or f"{columns[0]} IS NOT NULL")
     op.create_index(name, table, columns, sqlite_where=words, postgresql_where=words)
+
+
+def _removals() -> None:
+    """Endpoints whose rows are still being cleared away, and what was told to one alone."""
+    op.create_table(
+        "removed_endpoints",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_removed_endpoints")),
+    )
+    op.create_index(
+        "ix_events_audience_id",
+        "events",
+        ["audience_id"],
+        sqlite_where=sa.text("audience_id IS NOT NULL"),
+        postgresql_where=sa.text("audience_id IS NOT NULL"),
+    )
