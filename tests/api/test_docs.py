@@ -84,6 +84,16 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in schemas
 
 
+def test_what_is_taken_and_not_done_yet_is_said_to_be_so(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+
+    for name in ("NewEndpoint", "EndpointChange", "Endpoint"):
+        told = schemas[name]["properties"]["digest"]["description"]
+        assert "this version sends no weekly digests" in told
+    channel = schemas["NewEndpoint"]["properties"]["channel"]["description"]
+    assert "this version makes no endpoints on `telegram` and `discord`" in channel
+
+
 def test_the_scheme_is_bearer(document: dict[str, Any]) -> None:
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
 

@@ -92,13 +92,17 @@ class NewEndpoint(Body):
         }
     )
 
-    channel: Channel = Field(description="`webhook`; Telegram and Discord are linked from there.")
+    channel: Channel = Field(
+        description="`webhook`; this version makes no endpoints on `telegram` and `discord`."
+    )
     url: str | None = Field(
         default=None, description="Where to send; https, and reachable from outside."
     )
     description: Description = ""
     filter: NewFilter = NewFilter()
-    digest: NewDigest | None = None
+    digest: NewDigest | None = Field(
+        default=None, description="Kept; this version sends no weekly digests."
+    )
     rate_limit: Rate | None = Field(
         default=None, description="Sends per second; null is unlimited."
     )
@@ -134,7 +138,9 @@ class EndpointChange(Body):
     url: str = ""
     description: Description = ""
     filter: FilterChange = FilterChange()
-    digest: DigestChange | None = None
+    digest: DigestChange | None = Field(
+        default=None, description="Kept; this version sends no weekly digests. null takes it away."
+    )
     rate_limit: Rate | None = None
     order: Order = Order.NONE
     time_to_live_seconds: Lifetime = 259_200
@@ -162,7 +168,9 @@ class Endpoint(Answer):
     state_since: Time
     health: EndpointHealth
     filter: ShownFilter
-    digest: dict[str, Any] | None
+    digest: dict[str, Any] | None = Field(
+        description="As you set it; this version sends no weekly digests."
+    )
     rate_limit: float | None
     order: Order
     time_to_live_seconds: int

@@ -51,7 +51,10 @@ class Event(Answer):
     type: EventType
     timestamp: Time = Field(description="When it happened; for a grade, its `as_of`.")
     recorded_at: Time
-    sequence: int = Field(description="Grows with every event, without holes; order is this.")
+    sequence: int = Field(
+        description="Ascends in the order in which events were recorded. You see those addressed "
+        "to you, so a number may be missing; what was missed, `next` tells and not a gap."
+    )
     data: dict[str, Any] = Field(description="By `type`; new fields may appear.")
 
 

@@ -86,7 +86,7 @@ class ShownFilter(Answer):
 
 
 class NewDigest(Body):
-    """The net changes of a local week, told once."""
+    """The net changes of a local week: kept as you set it, and not sent by this version."""
 
     weekday: int = Field(ge=1, le=7, description="1 is Monday, 7 is Sunday.")
     hour: int = Field(ge=0, le=23, description="In that time zone.")
