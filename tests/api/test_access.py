@@ -19,7 +19,7 @@ PUBLISHED = {
     ("get", "/v1/tokens/{token}"),
     ("get", "/v1/tokens/{token}/history"),
 }
-NOUNS = ("endpoint", "delivery", "event", "cycle", "app", "key", "secret")
+NOUNS = ("endpoint", "delivery", "event", "cycle", "app", "key", "secret", "replay")
 NAMES = (*(f"{noun}_id" for noun in NOUNS), "token")
 SCOPES = [scope for scope in Scope if scope is not Scope.ADMIN]
 
@@ -112,7 +112,11 @@ async def test_no_call_lets_one_app_see_or_touch_another_s(api: Api) -> None:
     await api.post(f"/v1/endpoints/{made['id']}/rotate-secret", key=theirs)
     signing = (await api.get(f"/v1/endpoints/{made['id']}/secrets", key=theirs)).json()["data"]
     await api.upgrade("btc")
+    replay = await api.post(
+        f"/v1/endpoints/{made['id']}/replay", json={"since": "2026-01-01"}, key=theirs
+    )
     ids = {
+        "replay_id": replay.json()["id"],
         "secret_id": signing[-1]["id"],
         "endpoint_id": made["id"],
         "delivery_id": test["id"],
