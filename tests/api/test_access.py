@@ -1,6 +1,5 @@
 """Who may do what: on every call there is, by the API's own document."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -212,22 +211,6 @@ async def test_a_revoked_key_ends_at_once_and_stays_in_the_list(api: Api) -> Non
     assert listed["revoked_at"] is not None
     assert "key" not in listed
     problem(await api.call("DELETE", f"/v1/keys/{made['id']}"), 404, "not-found")
-
-
-async def test_a_key_is_answered_while_somebody_writes_and_its_use_is_written_after(
-    api: Api,
-) -> None:
-    key = await api.member("tenant")
-
-    # Whoever writes on SQLite keeps all others from writing.
-    async with api.services.store.write():
-        async with asyncio.timeout(5):
-            answers = [await api.get("/v1/events", key=key) for _ in range(3)]
-    await api.services.uses.written()
-
-    assert [answer.status_code for answer in answers] == [200] * 3
-    shown = (await api.get("/v1/keys")).json()["data"]
-    assert [one["last_used_at"] is not None for one in shown] == [True]
 
 
 async def test_an_app_goes_with_all_that_was_its_own(api: Api) -> None:
