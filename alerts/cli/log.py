@@ -1,4 +1,4 @@
-"""`gradebell delivery list`, `show` and `export`: what was owed to whom, and what became of it."""
+"""`gradebell delivery list`, `show`, `export`, `expunge`: what was owed, and what became of it."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -20,12 +20,13 @@ from alerts.cli.frame import (
     read_time,
     run,
 )
-from alerts.cli.show import fields, rows
+from alerts.cli.show import fields, rows, said
 from alerts.domain.deliveries import REASONS, State
 from alerts.domain.grades import Kind
 from alerts.domain.meanings import meaning_of
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.export import export_log
+from alerts.pipeline.expunge import expunge as expunge_delivery
 from alerts.pipeline.naming import resolve_token
 from alerts.store.deliveries import DeliveryRecord, find_delivery, list_attempts
 from alerts.store.endpoints import find_endpoint
@@ -120,6 +121,20 @@ def export(
         told = export_log(narrowed, app_id=app_id, store=services.store)
         async for record, attempts in told:
             typer.echo(DeliveryDetail.told(record, attempts).line)
+
+    run(work)
+
+
+@command(deliveries, "expunge", example="gradebell delivery expunge dlv_01kahg3cxqw8m5n2b7v4c1x9za")
+def expunge(
+    delivery: DeliveryArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
+) -> None:
+    """Take out what was answered to a delivery, and the data of an event that was its app's."""
+
+    async def work(services: Services) -> None:
+        app_id = await app_id_of(services, app)
+        record = await expunge_delivery(delivery, app_id=app_id, store=services.store)
+        said(f"{delivery} is expunged; it is not sent again.", shown(record), as_json=as_json)
 
     run(work)
 

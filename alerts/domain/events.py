@@ -113,6 +113,12 @@ def encode(draft: Draft, *, sequence: int, recorded_at: datetime) -> bytes:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def without_data(body: bytes) -> bytes:
+    """A public payload whose `data` was taken out, and which says so."""
+    payload = json.loads(body) | {"data": {"expunged": True}}
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def grade_event_id(
     event_type: EventType, cycle: Cycle | CycleView, token: TokenId, *, revision: int
 ) -> str:

@@ -98,12 +98,14 @@ async def resend(
 ) -> DeliveryRecord:
     """Send one delivery again, under the same webhook id, or now instead of at its next try.
 
-    Raises NotFound, or Conflict if it is on its way or its endpoint takes nothing.
+    Raises NotFound, or Conflict if it is on its way, was expunged, or its endpoint takes nothing.
     """
     async with store.write() as tx:
         delivery = await find_delivery(tx, delivery_id, app_id=app_id)
         if delivery is None:
             raise NotFound("delivery", delivery_id)
+        if delivery.expunged_at is not None:
+            raise Conflict("this delivery was expunged, and is not sent again")
         endpoint = await _active(tx, delivery.endpoint_id, app_id)
         if not await reopen(tx, endpoint, idle_delivery(delivery_id, await tx.now())):
             raise Conflict("this delivery is on its way already")

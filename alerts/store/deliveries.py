@@ -24,7 +24,7 @@ class DeliveryRecord:
     """A delivery as the log shows it.
 
     reason: a Reason, SkipReason or EndReason. status_code: what the last attempt was answered
-    with. recorded_at: its event's.
+    with. expunged_at: when its content was taken out. recorded_at: its event's.
     """
 
     id: str
@@ -43,6 +43,7 @@ class DeliveryRecord:
     created_at: datetime
     ended_at: datetime | None
     status_code: int | None
+    expunged_at: datetime | None
     event_type: str
     recorded_at: datetime
 

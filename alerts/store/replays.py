@@ -76,9 +76,14 @@ def idle_delivery(delivery_id: str, now: datetime) -> ColumnElement[bool]:
 def replayable(*, only: str | None, since: datetime, until: datetime | None) -> ColumnElement[bool]:
     """Deliveries that ended from `since` up to `until`: failed (dead, unknown), missing (skipped).
 
-    What waited when its endpoint was closed was missed then, however old it was.
+    What waited when its endpoint was closed was missed then, however old it was. What was
+    expunged is left out.
     """
-    conditions = [_in_states(*_FAILED, *_MISSING), deliveries.c.ended_at >= since]
+    conditions = [
+        _in_states(*_FAILED, *_MISSING),
+        deliveries.c.ended_at >= since,
+        deliveries.c.expunged_at.is_(None),
+    ]
     if only is not None:
         conditions.append(_in_states(*(_FAILED if only == "failed" else _MISSING)))
     if until is not None:

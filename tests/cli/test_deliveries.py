@@ -35,12 +35,14 @@ def test_a_change_is_sent_verified_logged_and_sent_again(
         shown = operator.does("delivery", "show", delivery["id"])
         operator.does("delivery", "resend", delivery["id"])
         operator.does("dispatch", "--until-idle")
+        expunged = operator.reads("delivery", "expunge", delivery["id"])
 
     attempts = operator.reads("delivery", "show", delivery["id"])["attempts"]
     assert told == {"delivered": 1}
     assert delivery["endpoint_id"] == endpoint_id
     assert endpoint_id in operator.does("delivery", "list")
     assert "204" in shown
+    assert expunged["expunged_at"] is not None
     assert [attempt["trigger"] for attempt in attempts] == ["schedule", "manual"]
     assert sum(delivery["event_id"] in line for line in listener.lines) == 2
 

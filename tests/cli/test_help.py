@@ -19,7 +19,7 @@ COMMANDS = {
     "cycle run", "cycle import", "cycle list", "cycle release", "cycle discard",
     "dispatch", "endpoint add", "endpoint list", "endpoint show", "endpoint test",
     "endpoint rotate-secret", "endpoint pause", "endpoint enable",
-    "delivery list", "delivery show", "delivery export", "delivery resend",
+    "delivery list", "delivery show", "delivery export", "delivery expunge", "delivery resend",
     "replay", "app create", "app list", "app delete", "key create", "key list", "key revoke",
     "sandbox", "listen", "check",
 }  # fmt: skip

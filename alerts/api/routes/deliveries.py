@@ -21,6 +21,7 @@ from alerts.api.schemas.deliveries import (
 from alerts.domain.deliveries import REASONS, State
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.export import export_log
+from alerts.pipeline.expunge import expunge
 from alerts.pipeline.naming import resolve_token
 from alerts.pipeline.replay import resend
 from alerts.store.deliveries import AttemptRecord, DeliveryRecord, find_delivery, list_attempts
@@ -171,5 +172,25 @@ async def resend_delivery(
         store=services.store,
         waker=services.waker,
         keep=once.keep(Delivery.of, 202),
+    )
+    return Delivery.of(record)
+
+
+@router.post("/{delivery_id}/expunge", responses=refuses(404, 409))
+async def expunge_delivery(
+    delivery_id: str, *, principal: Writer, services: Bell, once: Onced
+) -> Delivery:
+    """Take out what was answered to an ended delivery: body and detail of every attempt.
+
+    Times, statuses, reasons, addresses and ids stay. If its event was for your app or endpoint
+    alone (a test, a notice about an endpoint), its `data` goes, too, here and in the feed, with
+    the answers to all its deliveries. Expunged deliveries are not sent again, and replays leave
+    them out.
+    """
+    record = await expunge(
+        delivery_id,
+        app_id=principal.reach,
+        store=services.store,
+        keep=once.keep(Delivery.of, 200),
     )
     return Delivery.of(record)

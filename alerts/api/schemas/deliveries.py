@@ -40,6 +40,7 @@ _DELIVERY: Final[dict[str, Any]] = {
     "recorded_at": "2026-11-20T00:04:07Z",
     "created_at": "2026-11-20T00:04:07.260000Z",
     "ended_at": "2026-11-20T00:04:07.391000Z",
+    "expunged_at": None,
 }
 _ATTEMPT: Final[dict[str, Any]] = {
     "id": "att_01kahg3d1fz6x8c4v2b0n9m7qw",
@@ -93,6 +94,9 @@ class Delivery(Answer):
     recorded_at: Time = Field(description="When its event was; `since` and `until` go by it.")
     created_at: Time
     ended_at: Time | None
+    expunged_at: Time | None = Field(
+        description="When what was answered was taken out; it is not sent again."
+    )
 
     @classmethod
     def of(cls, record: DeliveryRecord) -> Self:
@@ -116,6 +120,7 @@ class Delivery(Answer):
             recorded_at=record.recorded_at,
             created_at=record.created_at,
             ended_at=record.ended_at,
+            expunged_at=record.expunged_at,
         )
 
 

@@ -161,6 +161,7 @@ deliveries = Table(
     Column("app_id", String(40)),
     # What the last attempt was answered with.
     Column("status_code", Integer),
+    Column("expunged_at", Instant),
     # State, kind, reason and status code in one word, a space between them.
     Column("facet", Text, FetchedValue()),
     UniqueConstraint("event_id", "endpoint_id"),

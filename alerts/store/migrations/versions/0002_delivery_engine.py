@@ -16,6 +16,7 @@ def upgrade() -> None:
     _pools()
     _retry_schedules()
     _log()
+    _expunged()
     _retention()
     _notices()
     _stored_answers()
@@ -121,6 +122,11 @@ def _log() -> None:
     columns = ["app_id", "facet", "sequence", "endpoint_id"]
     op.create_index("ix_deliveries_app_id", "deliveries", columns)
     op.create_index("ix_events_recorded_at", "events", ["recorded_at"])
+
+
+def _expunged() -> None:
+    """When the content of a delivery was taken out of the log."""
+    op.add_column("deliveries", sa.Column("expunged_at", sa.BigInteger(), nullable=True))
 
 
 def _retention() -> None:
