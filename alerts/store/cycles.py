@@ -215,7 +215,8 @@ async def advance_fan_out(
     )
     values: dict[str, object] = {"fan_out_after": after}
     if is_last:
-        values |= {"state": CycleState.DONE, "done_at": await tx.now()}
+        # Once it is done it names no endpoint: that one may be deleted.
+        values = {"fan_out_after": None, "state": CycleState.DONE, "done_at": await tx.now()}
     statement = (
         update(cycles)
         .where(cycles.c.id == record.id, cycles.c.state == CycleState.DIFFED, same)
