@@ -10,7 +10,7 @@ from alerts.store.counters import add_to_counter
 from alerts.store.decisions import Decision, apply_decisions
 from alerts.store.engine import Store, Transaction
 from alerts.store.lanes import expired_lanes, free_lanes, repair_lanes
-from alerts.store.lost import Interrupted, free_reserved, lost_deliveries
+from alerts.store.lost import Interrupted, adopt, free_reserved, lost_deliveries
 from alerts.store.outbox import insert_attempts
 from alerts.telemetry import Step, emit
 
@@ -62,6 +62,7 @@ async def reap(*, store: Store, repeatable: frozenset[Channel], worker: str) -> 
         if len(lost) < BATCH:
             break
     async with store.write() as tx:
+        await adopt(tx, BATCH)
         repaired = await repair_lanes(tx, BATCH)
         if repaired:
             await add_to_counter(tx, LANES_REPAIRED, repaired)

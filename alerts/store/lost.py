@@ -1,4 +1,4 @@
-"""What a lost worker left: deliveries under a lease that has ended."""
+"""What a lost worker left: deliveries under a lease that has ended; and what an older one wrote."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -71,3 +71,15 @@ async def free_reserved(
         )
         .values(lease_id=None)
     )
+
+
+async def adopt(tx: Transaction, limit: int) -> None:
+    """Give deliveries their app: those that the release before this one wrote while both ran."""
+    columns = deliveries.c
+    orphans = select(columns.id).where(columns.app_id.is_(None)).limit(limit)
+    ids = list((await tx.connection.execute(orphans)).scalars())
+    if ids:
+        app_id = select(endpoints.c.app_id).where(endpoints.c.id == columns.endpoint_id)
+        await tx.connection.execute(
+            update(deliveries).where(columns.id.in_(ids)).values(app_id=app_id.scalar_subquery())
+        )

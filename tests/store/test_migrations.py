@@ -12,8 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select, text
 
 from alerts.domain.ids import HOUSE_APP
+from alerts.pipeline.recover import reap
 from alerts.store.cipher import Cipher
-from alerts.store.engine import create_engine, open_store
+from alerts.store.engine import Store, create_engine, open_store
+from alerts.store.log import LogFilter, list_deliveries
 from alerts.store.migrate import migration_config, upgrade
 from alerts.store.tables import apps, metadata
 from alerts.store.tokens import list_tokens
@@ -23,6 +25,33 @@ TOKEN = """
 INSERT INTO tokens (id, source, symbol, symbol_folded, name, first_seen_at)
 VALUES ('demo:a', 'demo', 'ÄTH', 'äth', 'Ätherium', 0)
 """
+# A delivery of the house that was tried twice, as the first schema had it.
+LOG = (
+    """
+INSERT INTO endpoints (id, app_id, channel, address, address_hash, description, state, state_since,
+  filter, "order", time_to_live_seconds, created_at)
+VALUES ('ep_1', 'app_00000000000000000000000000', 'webhook', '', 'h', '', 'active', 0,
+  '{"tokens":null,"kinds":[],"types":[],"min_notches":1,"min_delta":0}', 'none', 1, 0)
+""",
+    """
+INSERT INTO events (id, sequence, type, type_bit, audience, at, recorded_at, body)
+VALUES ('evt_1', 1, 'grade.upgraded', 1, 'everyone', 0, 0, '')
+""",
+    """
+INSERT INTO deliveries (id, event_id, endpoint_id, sequence, kind, state, reason, "trigger", due_at,
+  expires_at, position, attempts, interruptions, created_at, ended_at)
+VALUES ('dlv_1', 'evt_1', 'ep_1', 1, 'trader', 'dead', 'gone', 'schedule', 0, 0, 1, 2, 0, 0, 0)
+""",
+    *(
+        f"""
+INSERT INTO attempts (id, delivery_id, send_id, number, "trigger", position, scheduled_for,
+  started_at, ended_at, outcome, status_code, truncated, timings_ms, secret_ids, worker)
+VALUES ('att_{number}', 'dlv_1', 'snd', {number}, 'schedule', 0, 0, 0, 0, 'rejected', {code}, false,
+  '{{}}', '[]', 'w')
+"""  # noqa: S608 - put together here.
+        for number, code in ((1, 500), (2, 410))
+    ),
+)
 
 
 def _difference(connection: Connection) -> list[object]:
@@ -67,13 +96,14 @@ async def test_upgrading_again_changes_nothing(empty_database_url: str) -> None:
     assert await _of_database(empty_database_url) == before
 
 
-async def test_tokens_known_before_an_upgrade_are_found_after_it(empty_database_url: str) -> None:
+async def test_what_was_known_before_an_upgrade_is_found_after_it(empty_database_url: str) -> None:
     engine = create_engine(empty_database_url)
     async with engine.connect() as plain:
         connection = await plain.execution_options(gradebell_writes=True)
         async with connection.begin():
             await connection.run_sync(_first_schema)
-            await connection.execute(text(TOKEN))
+            for statement in (TOKEN, *LOG):
+                await connection.exec_driver_sql(statement)
     await engine.dispose()
 
     await upgrade(empty_database_url)
@@ -84,7 +114,23 @@ async def test_tokens_known_before_an_upgrade_are_found_after_it(empty_database_
         store.read() as tx,
     ):
         tokens = await list_tokens(tx, text="ÄTHERIUM", after=None, limit=2)
+        wanted = LogFilter(state="dead", reason="gone", kind="trader", code=410)
+        log = await list_deliveries(tx, wanted, app_id=HOUSE_APP, before=None, limit=2)
     assert [token.id for token in tokens] == ["demo:a"]
+    assert [delivery.id for delivery in log] == ["dlv_1"]
+
+
+async def test_a_delivery_of_the_release_before_comes_to_the_log(store: Store) -> None:
+    async with store.write() as tx:
+        for statement in LOG:
+            await tx.connection.exec_driver_sql(statement)
+    everything = LogFilter()
+
+    await reap(store=store, repeatable=frozenset(), worker="w")
+
+    async with store.read() as tx:
+        log = await list_deliveries(tx, everything, app_id=HOUSE_APP, before=None, limit=2)
+    assert [delivery.id for delivery in log] == ["dlv_1"]
 
 
 def _first_schema(connection: Connection) -> None:
