@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from standardwebhooks.webhooks import Webhook
 
+from alerts.domain.deliveries import State
+from alerts.store.tables import deliveries
 from tests.api.conftest import Api, problem
 from tests.receiver import Reply
 
@@ -88,6 +91,9 @@ async def test_what_is_on_its_way_is_not_sent_again(api: Api) -> None:
     await api.endpoint()
     await api.upgrade("btc")
     delivery = await _only(api)
+    async with api.services.store.write() as tx:
+        sending = {"state": State.SENDING, "lease_id": "lse_1"}
+        await tx.connection.execute(update(deliveries).values(sending))
 
     problem(await api.post(f"/v1/deliveries/{delivery['id']}/resend"), 409, "conflict")
 

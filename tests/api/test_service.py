@@ -8,6 +8,7 @@ import httpx
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.serving import open_server
 from tests.api.conftest import NO_TLS, Api, open_api, problem
 from tests.databases import sqlite_path
@@ -49,6 +50,7 @@ async def test_the_meters_tell_what_waits(api: Api) -> None:
     await api.endpoint()
     await api.upgrade("btc")
     await api.push(3, {})
+    await fan_out_events(store=api.services.store, waker=api.services.waker)
 
     text = (await api.get("/metrics")).text
 
