@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import asyncpg
 from sqlalchemy import (
     URL,
     Connection,
@@ -132,25 +133,32 @@ async def execute_many(
         await tx.connection.execute(statement, chunk)
 
 
+# While a connection is made, what a driver raises comes as it is: PostgreSQL that starts up, say.
+_AS_RAISED: Final = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError)
+_OUT_OF_REACH: Final = (OSError, OperationalError, InterfaceError, asyncpg.InterfaceError)
+
+
 @contextmanager
 def storage_errors() -> Iterator[None]:
     """What the database or its driver raises within, as StorageFailed on one line."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+    except (SQLAlchemyError, *_AS_RAISED, OSError) as error:
         # The statement's parameters may hold what no log should; the driver's own words do not,
         # unless they are about a value that does not fit, which they repeat.
-        driver = getattr(error, "orig", None)
+        driver = getattr(error, "orig", error)
         code = str(getattr(driver, "sqlstate", None) or "")
         if code.startswith(_DATA_EXCEPTION):
             raise StorageFailed(f"the database failed: a value does not fit ({code})") from None
-        said = str(driver or error).splitlines()
-        problem = said[0] if said else type(driver or error).__name__
+        said = str(driver).splitlines()
+        problem = said[0] if said else type(driver).__name__
         # SQLite's plain DatabaseError is a file that is damaged, or none of its own.
         is_outside = (
             code.startswith(_OUTSIDE)
-            or isinstance(error, OSError | OperationalError | InterfaceError)
-            or type(driver or error) in {sqlite3.OperationalError, sqlite3.DatabaseError}
+            or isinstance(
+                error, OSError | OperationalError | InterfaceError | _DriverInterfaceError
+            )
+            or type(driver) in {sqlite3.OperationalError, sqlite3.DatabaseError}
         )
         raise StorageFailed(f"the database failed: {problem}", is_outside=is_outside) from error
 

@@ -112,7 +112,8 @@ async def test_a_redis_that_stops_is_emptied_and_comes_back_loses_nothing(
                 repeats = await assert_nothing_is_lost(services, receiver, owed=owed)
             codes = [await end_in_order(one, 20) for one in workers]
     tell("Redis stopped", first_arrival_ms_before_while_after=took, sent_again=repeats)
-    assert codes == [0, 0]
+    # A worker that broke says on its last lines what it broke on.
+    assert codes == [0, 0], [one.output[-3000:] for one in workers]
     assert repeats == 0
 
 
@@ -157,4 +158,5 @@ async def test_a_database_that_stops_and_comes_back_loses_nothing(
                 repeats = await assert_nothing_is_lost(services, receiver, owed=owed)
             codes = [await end_in_order(one, 20) for one in workers]
     tell("database stopped", times=OUTAGES, seconds=AWAY_SECONDS, owed=owed, sent_again=repeats)
-    assert codes == [0, 0]
+    # A worker that broke says on its last lines what it broke on.
+    assert codes == [0, 0], [one.output[-3000:] for one in workers]

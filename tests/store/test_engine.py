@@ -16,6 +16,8 @@ from alerts.store.engine import Store, Transaction, create_engine, open_store
 from alerts.store.tables import apps, counters
 from tests.store.conftest import KEY, MachineClock
 
+# The number that a client's question for TLS bears in place of a version.
+SSL_REQUEST = 80_877_103
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -209,3 +211,28 @@ async def test_an_error_without_words_is_a_storage_failure_too(database_url: str
         with pytest.raises(StorageFailed, match="TimeoutError"):
             async with store.read():
                 raise TimeoutError
+
+
+async def starting_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """PostgreSQL that takes connections before it takes any work."""
+    while length := int.from_bytes(await reader.readexactly(4), "big"):
+        asked = int.from_bytes((await reader.readexactly(length - 4))[:4], "big")
+        if asked == SSL_REQUEST:
+            writer.write(b"N")
+            continue
+        fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+        break
+    await writer.drain()
+    writer.close()
+
+
+async def test_a_database_that_starts_up_is_a_failure_of_storage_like_any_other() -> None:
+    async with await asyncio.start_server(starting_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"postgresql+asyncpg://gradebell@127.0.0.1:{port}/gradebell"
+        async with open_store(url, clock=MachineClock(), cipher=Cipher([KEY])) as store:
+            with pytest.raises(StorageFailed, match="starting up") as caught:
+                await add_one(store)
+
+    assert caught.value.is_outside
