@@ -133,7 +133,7 @@ async def execute_many(
         await tx.connection.execute(statement, chunk)
 
 
-# While a connection is made, what a driver raises comes as it is: PostgreSQL that starts up, say.
+# Not all that a driver raises while a connection comes or goes is wrapped on its way to us.
 _AS_RAISED: Final = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError)
 _OUT_OF_REACH: Final = (OSError, OperationalError, InterfaceError, asyncpg.InterfaceError)
 
@@ -155,9 +155,7 @@ def storage_errors() -> Iterator[None]:
         # SQLite's plain DatabaseError is a file that is damaged, or none of its own.
         is_outside = (
             code.startswith(_OUTSIDE)
-            or isinstance(
-                error, OSError | OperationalError | InterfaceError | _DriverInterfaceError
-            )
+            or isinstance(error, _OUT_OF_REACH)
             or type(driver) in {sqlite3.OperationalError, sqlite3.DatabaseError}
         )
         raise StorageFailed(f"the database failed: {problem}", is_outside=is_outside) from error
