@@ -92,6 +92,8 @@ async def test_a_redis_that_stops_is_emptied_and_comes_back_loses_nothing(
         settings = settings_of(postgresql_url, receiver, {**LEASE, "REDIS_URL": redis.url})
         with ExitStack() as stack:
             workers = [stack.enter_context(worker(settings, tmp_path)) for _ in range(2)]
+            for one in workers:  # one that begins without a database ends at once, and says so
+                await asyncio.to_thread(one.wait_for, "worker.started")
             async with opened(settings) as services:
                 await subscribe(services, receiver, ENDPOINTS)
                 # Both workers and the test itself: whoever is called is there without a look.
@@ -140,6 +142,8 @@ async def test_a_database_that_stops_and_comes_back_loses_nothing(
             api = stack.enter_context(running(["api"], tmp_path, settings))
             url = json.loads(await asyncio.to_thread(api.wait_for, "api.started"))["url"]
             workers = [stack.enter_context(worker(settings, tmp_path)) for _ in range(2)]
+            for one in workers:  # one that begins without a database ends at once, and says so
+                await asyncio.to_thread(one.wait_for, "worker.started")
             async with opened(settings) as services:
                 await subscribe(services, receiver, ENDPOINTS)
                 await push(services, 0, tokens=TOKENS)
