@@ -181,7 +181,8 @@ async def _of_token(
     first, below = stretch
     owned = None
     if app_id is not None or (wanted.state, wanted.reason, wanted.code) != (None, None, None):
-        owned = [own for own in await facets_of_apps(tx, app_id) if wanted.wants(own.facet)]
+        every = await facets_of_apps(tx, app_id, is_dated=True)
+        owned = [own for own in every if wanted.wants(own.facet)]
         first = max(first, min((own.first for own in owned), default=_NO_SEQUENCE))
     found: list[Place] = []
     size = EVENTS

@@ -4,7 +4,7 @@ However long a line is, only its head is read: as many places as the page has.
 """
 
 import json
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -33,7 +33,7 @@ from alerts.store.rows import record_of
 from alerts.store.tables import apps, deliveries, events
 
 # Places read of all lines together to begin with; most pages are among them.
-PLACES: Final = 800
+PLACES: Final = 300
 # Behind the id of any endpoint, in whatever language the database sorts.
 NO_ENDPOINT: Final = "zz"
 
@@ -46,7 +46,7 @@ class Place(NamedTuple):
 
 
 class Owned(NamedTuple):
-    """What an app or an endpoint has of one facet, down to the first event."""
+    """What an app or an endpoint has of one facet. first: its oldest event, where asked for."""
 
     owner: str
     facet: str
@@ -114,35 +114,45 @@ def of_event(found: FromClause, line: Columns, selected: Columns) -> Select[Any]
     )
 
 
-async def facets_of_apps(tx: Transaction, app_id: str | None) -> list[Owned]:
-    """The facets of an app's deliveries, or of every app's."""
-    query = _facets(_of_app, is_all=app_id is None)
+async def facets_of_apps(
+    tx: Transaction, app_id: str | None, *, is_dated: bool = False
+) -> list[Owned]:
+    """The facets of an app's deliveries, or of every app's. is_dated: with the first event."""
+    query = _facets(_of_app, is_all=app_id is None, is_dated=is_dated)
     rows = await tx.connection.execute(query, {"owner": app_id})
     return [Owned(*row) for row in rows]
 
 
 async def facets_of_endpoint(tx: Transaction, endpoint_id: str) -> list[Owned]:
     """The facets of an endpoint's deliveries, but of what waits to be tried first."""
-    query = _facets(_of_endpoint, is_all=False)
+    query = _facets(_of_endpoint, is_all=False, is_dated=False)
     rows = await tx.connection.execute(query, {"owner": endpoint_id})
     return [Owned(*row) for row in rows]
 
 
 async def merged(tx: Transaction, head: Head, lines: Sequence[Line], *, limit: int) -> list[Place]:
     """The first `limit` places of these lines together, the newest event's first."""
-    found: dict[Line, list[Place]] = {}
-    page: list[Place] = []
-    depth = max(1, min(limit, PLACES // max(1, len(lines))))
-    while lines:
-        found |= zip(lines, await _heads(tx, head, lines, depth=depth), strict=True)
-        page = sorted((place for places in found.values() for place in places), reverse=True)
-        page = page[:limit]
-        # Of a line all of whose head is on the page, more may be.
-        lines = [line for line in lines if len(found[line]) == depth < limit]
-        if len(page) == limit:
-            lines = [line for line in lines if found[line][-1] > page[-1]]
-        depth = limit
-    return page
+    if not lines:
+        return []
+    depth = max(1, min(limit, PLACES // len(lines)))
+    found = await _heads(tx, head, lines, depth=depth)
+    page = _page(found, limit)
+    # Of a line all of whose head is on the page, more may be, as far as the page goes.
+    end = page[-1] if len(page) == limit else Place(0, "")
+    again = {
+        number: line._replace(first=max(line.first, end.sequence))
+        for number, line in enumerate(lines)
+        if len(found[number]) == depth < limit and found[number][-1] > end
+    }
+    if again:
+        heads = await _heads(tx, head, list(again.values()), depth=limit)
+        for number, places in zip(again, heads, strict=True):
+            found[number] = places
+    return _page(found, limit)
+
+
+def _page(found: Iterable[list[Place]], limit: int) -> list[Place]:
+    return sorted((place for places in found for place in places), reverse=True)[:limit]
 
 
 async def read_places(tx: Transaction, places: Sequence[Place]) -> list[DeliveryRecord]:
@@ -183,10 +193,10 @@ def _of_endpoint(found: FromClause, owner: ColumnElement[Any]) -> Sequence[Colum
 
 
 @cache
-def _facets(own: Own, *, is_all: bool) -> Select[Any]:
+def _facets(own: Own, *, is_all: bool, is_dated: bool) -> Select[Any]:
     """One facet after the other, each found from the one before: a step of the index a facet."""
     found = deliveries.alias("found")
-    least, first = func.min(found.c.facet), func.min(found.c.sequence)
+    least = func.min(found.c.facet)
     named = select(bindparam("owner", type_=String).label("id"))
     owner = (select(apps.c.id) if is_all else named).subquery("owners").c.id
     seen = select(
@@ -197,10 +207,11 @@ def _facets(own: Own, *, is_all: bool) -> Select[Any]:
     seen = seen.union_all(
         select(seen.c.owner, following.scalar_subquery()).where(seen.c.facet.is_not(None))
     )
-    since = select(first).where(*own(found, seen.c.owner), found.c.facet == seen.c.facet)
-    return select(seen.c.owner, seen.c.facet, since.scalar_subquery()).where(
-        seen.c.facet.is_not(None)
+    dated = select(func.min(found.c.sequence)).where(
+        *own(found, seen.c.owner), found.c.facet == seen.c.facet
     )
+    since = dated.scalar_subquery() if is_dated else literal_column("0")
+    return select(seen.c.owner, seen.c.facet, since).where(seen.c.facet.is_not(None))
 
 
 @cache
