@@ -56,7 +56,7 @@ async def fill(store: Store, length: Length) -> None:
 
 def _statements(length: Length, *, is_postgresql: bool) -> list[str]:
     empty = "''::bytea" if is_postgresql else "x''"
-    at = f"event * {90 * DAY // length.events}"
+    at = f"CAST(event AS BIGINT) * {90 * DAY // length.events}"
     newest = length.events - max(1, length.events // 100)
 
     def numbers(count: int) -> str:

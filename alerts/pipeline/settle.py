@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from alerts.domain.deliveries import (
@@ -39,7 +39,7 @@ class Sent:
     """A parcel with what came of it. schedule: the endpoint's own, None for the service's.
 
     attempt_id: fixed before it is written, for what becomes of a commit is not always learned.
-    started_at, ended_at: by this worker's clock.
+    started_at, ended_at: by this worker's clock; the log has them by the database's.
     """
 
     endpoint_id: str
@@ -78,7 +78,8 @@ async def settle(
     holders = {endpoint_id: lane.lease_id for endpoint_id, lane in held.items()}
     # An endpoint deleted meanwhile has taken its lane and its log along.
     sent = [one for one in sent if one.endpoint_id in holders]
-    await insert_attempts(tx, [_attempt(one, terms.worker) for one in sent])
+    ahead = await tx.ahead()
+    await insert_attempts(tx, [_attempt(one, terms.worker, ahead) for one in sent])
     ours = [one for one in sent if holders.get(one.endpoint_id) == one.lease_id]
     await _deliver_late(tx, [one for one in sent if holders.get(one.endpoint_id) != one.lease_id])
     learned = await watch(
@@ -158,7 +159,8 @@ async def _apply(tx: Transaction, endpoint_id: str, effect: Effect, *, terms: Te
             assert_never(effect)
 
 
-def _attempt(one: Sent, worker: str) -> dict[str, object]:
+def _attempt(one: Sent, worker: str, ahead: timedelta) -> dict[str, object]:
+    """ahead: of the database's clock, by which it was scheduled and is logged."""
     waiting, answer, trace = one.parcel.waiting, one.answer, one.answer.trace
     outcome, reason, provider_id = _words(answer.outcome)
     detail = None if trace.detail is None else trace.detail.replace("\0", "")
@@ -170,8 +172,8 @@ def _attempt(one: Sent, worker: str) -> dict[str, object]:
         "trigger": waiting.trigger,
         "position": waiting.position,
         "scheduled_for": waiting.due_at,
-        "started_at": one.started_at,
-        "ended_at": one.ended_at,
+        "started_at": one.started_at + ahead,
+        "ended_at": one.ended_at + ahead,
         "outcome": outcome,
         "reason": reason,
         "status_code": trace.status_code,

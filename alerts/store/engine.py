@@ -51,6 +51,8 @@ _OPTIONS: Final = {
 _SSL: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # Rows prepared or read in one go: some 10 ms of the event loop.
 CHUNK_ROWS: Final = 500
+# Clocks that differ by less are taken to be the same.
+AGREED: Final = timedelta(seconds=1)
 # Ids named in one statement; PostgreSQL takes 32,767 parameters at most.
 CHUNK_IDS: Final = 5000
 
@@ -66,6 +68,7 @@ class Transaction:
         self.is_postgresql = connection.dialect.name == "postgresql"
         self._clock = clock
         self._now: datetime | None = None
+        self._ahead = timedelta(0)
 
     async def now(self) -> datetime:
         """The time that due and lease times are made of: the database's clock on PostgreSQL.
@@ -77,9 +80,18 @@ class Transaction:
                 clock = func.extract("epoch", func.clock_timestamp()) * literal_column("1000000")
                 micros = (await self.connection.execute(select(clock))).scalar_one()
                 self._now = EPOCH + timedelta(microseconds=int(micros))
+                self._ahead = self._now - self._clock.now()
             else:
                 self._now = self._clock.now()
         return self._now
+
+    async def ahead(self) -> timedelta:
+        """How far the database's clock is ahead of this process's; zero where they agree.
+
+        What is measured holds the way of an answer, too, so a second is as good as none.
+        """
+        await self.now()
+        return self._ahead if abs(self._ahead) > AGREED else timedelta(0)
 
     async def new_id(self, prefix: str) -> str:
         """A random id of now."""

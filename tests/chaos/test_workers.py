@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select
 
 from alerts.bootstrap import Services
 from alerts.pipeline.fan_out import fan_out_cycles
-from alerts.store.tables import deliveries
+from alerts.store.tables import attempts, deliveries
 from tests.chaos.scene import (
     IS_LONG,
     PATIENCE_SECONDS,
@@ -37,6 +38,15 @@ async def ids_of_deliveries(services: Services) -> list[str]:
     async with services.store.read() as tx:
         found = await tx.connection.execute(select(deliveries.c.id).order_by(deliveries.c.sequence))
         return list(found.scalars())
+
+
+async def furthest_off(services: Services) -> timedelta:
+    """The most between when an attempt was due and when it began, either way."""
+    query = select(attempts.c.scheduled_for, attempts.c.started_at)
+    async with services.store.read() as tx:
+        rows = (await tx.connection.execute(query)).all()
+    off: list[timedelta] = [abs(started - due) for due, started in rows]
+    return max(off)
 
 
 async def test_a_delivery_that_kills_its_workers_takes_no_other_along(
@@ -94,6 +104,8 @@ async def test_a_clock_that_is_off_makes_nothing_early_late_or_lost(
             copies, cut_off = copies_of(receiver), await interruptions(services)
 
             assert await states(services) == {"delivered": 3 + 3 + 2 * 60}
+            # The log goes by the database's clock, whoever sent.
+            assert await furthest_off(services) < timedelta(seconds=HOUR / 2)
             assert await leased(services) == (0, 0)
     first, second = receiver.at("/0")[:2]
     signed = [int(one.headers["webhook-timestamp"]) - time.time() for one in receiver.requests]

@@ -41,7 +41,8 @@ def test_a_change_is_sent_verified_logged_and_sent_again(
     assert told == {"delivered": 1}
     assert delivery["endpoint_id"] == endpoint_id
     assert endpoint_id in operator.does("delivery", "list")
-    assert "204" in shown
+    told = ("status code", "scheduled for", "late ms", "timings ms", "remote address", "secret ids")
+    assert all(word in shown for word in ("204", "position", "worker", *told))
     assert expunged["expunged_at"] is not None
     assert [attempt["trigger"] for attempt in attempts] == ["schedule", "manual"]
     assert sum(delivery["event_id"] in line for line in listener.lines) == 2

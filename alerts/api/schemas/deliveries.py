@@ -137,7 +137,9 @@ class Attempt(Answer):
     scheduled_for: Time
     started_at: Time
     ended_at: Time
-    late_ms: int = Field(description="From `scheduled_for` to `started_at`.")
+    late_ms: int = Field(
+        description="From `scheduled_for` to `started_at`, by the database's clock."
+    )
     outcome: str = Field(description="delivered, deferred, rejected, unknown or interrupted.")
     reason: str | None
     status_code: int | None
