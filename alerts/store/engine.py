@@ -110,10 +110,13 @@ class Store:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
-        """A transaction that only reads; what it sees does not change meanwhile on SQLite."""
+        """A transaction that only reads; what it sees does not change meanwhile."""
         with storage_errors():
-            async with self.engine.connect() as connection, connection.begin():
-                yield Transaction(connection, self._clock)
+            async with self.engine.connect() as connection:
+                if not self._is_sqlite:
+                    await connection.execution_options(isolation_level="REPEATABLE READ")
+                async with connection.begin():
+                    yield Transaction(connection, self._clock)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:

@@ -48,8 +48,8 @@ async def test_an_endpoint_is_made_once_and_its_secret_shown_to_who_asks_again(a
 async def test_every_post_there_is_answers_a_second_time_as_the_first(api: Api) -> None:
     app_id = await api.app("tenant")
     made = await api.endpoint()
-    await api.upgrade("btc")
-    delivery = (await api.get("/v1/deliveries")).json()["data"][0]["id"]
+    await api.upgrade("btc", "eth")
+    delivery, spare = [one["id"] for one in (await api.get("/v1/deliveries")).json()["data"]]
     await api.push(3, {}, kind="fundamental")
     held = [(await api.push(day, {})) for day in (4, 5)]
     endpoint = f"/v1/endpoints/{made['id']}"
@@ -70,6 +70,7 @@ async def test_every_post_there_is_answers_a_second_time_as_the_first(api: Api) 
             {"since": "2026-01-01T00:00:00Z"},
         ),
         "/v1/deliveries/{delivery_id}/resend": (f"/v1/deliveries/{delivery}/resend", None),
+        "/v1/deliveries/{delivery_id}/expunge": (f"/v1/deliveries/{spare}/expunge", None),
         "/v1/endpoints/{endpoint_id}/pause": (f"{endpoint}/pause", None),
         "/v1/endpoints/{endpoint_id}/enable": (f"{endpoint}/enable", None),
     }

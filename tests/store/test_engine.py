@@ -213,6 +213,18 @@ async def test_an_error_without_words_is_a_storage_failure_too(database_url: str
                 raise TimeoutError
 
 
+async def test_what_a_transaction_reads_twice_is_the_same(store: Store) -> None:
+    await add_one(store)
+
+    async with store.read() as tx:
+        before = await count(tx)
+        await add_one(store)
+        assert await count(tx) == before
+
+    async with store.read() as tx:
+        assert await count(tx) == before + 1
+
+
 async def starting_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """PostgreSQL that takes connections before it takes any work."""
     while length := int.from_bytes(await reader.readexactly(4), "big"):
