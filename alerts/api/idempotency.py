@@ -137,7 +137,8 @@ async def claim(request: Request, principal: Principal, services: Services) -> N
             raise AnsweredBefore(msgspec.msgpack.decode(plain, type=Said))
         case Running(wait):
             problem = "a request under this Idempotency-Key is being answered; ask again for it"
-            seconds = max(1, math.ceil(wait.total_seconds()))
+            # Its lease may have begun a moment after our look at the clock.
+            seconds = max(1, math.ceil(min(wait, LEASE).total_seconds()))
             raise StillRunning(problem, retry_after_seconds=seconds)
         case Other():
             problem = "came with another request within 24 hours; a new request takes a new key"
