@@ -1,4 +1,4 @@
-"""`gradebell endpoint …`: whom to tell."""
+"""`gradebell endpoint add`, `list` and `show`: whom to tell."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Final
@@ -21,14 +21,13 @@ from alerts.cli.frame import (
 )
 from alerts.cli.show import fields, masked, rows, said
 from alerts.domain.deliveries import Order
-from alerts.domain.events import SUBSCRIBABLE, EventType, rfc3339
+from alerts.domain.events import SUBSCRIBABLE, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline.endpoints import WEBHOOK_TIME_TO_LIVE, Made, Wish
 from alerts.pipeline.pace import LEAST_RATE, MOST_RATE
-from alerts.pipeline.replay import resume, send_test
 from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
 
 endpoints: Final = group("Endpoints: whom to tell, and of what.")
@@ -104,7 +103,7 @@ def add(
 async def _say_made(services: Services, made: Made, *, as_json: bool) -> None:
     secret = format_secret(made.secret)
     line = f"{made.endpoint.id} is made. Its signing secret, shown this once:\n{secret}"
-    shown = await _shown(services, made.endpoint)
+    shown = await shown_of(services, made.endpoint)
     said(line, shown | {"secret": secret}, as_json=as_json)
 
 
@@ -158,7 +157,7 @@ def show(
             record = await find_endpoint(tx, endpoint, app_id=app_id)
         if record is None:
             raise NotFound("endpoint", endpoint)
-        shown = await _shown(services, record)
+        shown = await shown_of(services, record)
         if not as_json:
             health = {f"health {name}": value for name, value in shown.pop("health").items()}
             shown = {**shown, **health, "url": masked(shown["url"]) if shown["url"] else None}
@@ -167,95 +166,7 @@ def show(
     run(work)
 
 
-@command(endpoints, "test", example="gradebell endpoint test ep_01kahfzv5n9k3t1x7b8c2d4e6f")
-def send_one(
-    endpoint: EndpointArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
-) -> None:
-    """Send an `endpoint.test`; a worker, or `gradebell dispatch --until-idle`, takes it there."""
-
-    async def work(services: Services) -> None:
-        delivery = await send_test(
-            endpoint,
-            app_id=await app_id_of(services, app),
-            store=services.store,
-            waker=services.waker,
-        )
-        line = f"{delivery.id} is on its way; `gradebell delivery show {delivery.id}` follows it."
-        said(line, {"id": delivery.id, "event_id": delivery.event_id}, as_json=as_json)
-
-    run(work)
-
-
-@command(
-    endpoints,
-    "rotate-secret",
-    example="gradebell endpoint rotate-secret ep_01kahfzv5n9k3t1x7b8c2d4e6f --overlap-seconds 3600",
-)
-def rotate_secret(
-    endpoint: EndpointArgument,
-    *,
-    overlap_seconds: Annotated[
-        int, typer.Option(help="How long the old secrets sign as well, at most 7 days; 0: no more.")
-    ] = DAY_SECONDS,
-    app: AppOption = HOUSE,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a new signing secret; it is shown this once."""
-
-    async def work(services: Services) -> None:
-        overlap = timedelta(seconds=overlap_seconds)
-        app_id = await app_id_of(services, app)
-        fresh = await desk.rotate_secret(endpoint, overlap, app_id=app_id, desk=services.desk)
-        secret = format_secret(fresh)
-        line = f"The new signing secret of {endpoint}, shown this once:\n{secret}"
-        said(line, {"id": endpoint, "secret": secret}, as_json=as_json)
-
-    run(work)
-
-
-@command(endpoints, "pause", example="gradebell endpoint pause ep_01kahfzv5n9k3t1x7b8c2d4e6f")
-def pause(
-    endpoint: EndpointArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
-) -> None:
-    """Send nothing until it is enabled again; news meanwhile is skipped, to be replayed."""
-
-    async def work(services: Services) -> None:
-        app_id = await app_id_of(services, app)
-        record = await desk.pause(endpoint, app_id=app_id, desk=services.desk)
-        said(f"{endpoint} is {record.state}.", await _shown(services, record), as_json=as_json)
-
-    run(work)
-
-
-@command(endpoints, "enable", example="gradebell endpoint enable ep_01kahfzv5n9k3t1x7b8c2d4e6f")
-def enable(
-    endpoint: EndpointArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
-) -> None:
-    """Take a paused or disabled endpoint back into service, from now on; says what it missed."""
-
-    async def work(services: Services) -> None:
-        app_id = await app_id_of(services, app)
-        resumed = await resume(endpoint, app_id=app_id, desk=services.desk)
-        counts = {
-            "count": resumed.failed + resumed.missing,
-            "failed": resumed.failed,
-            "missing": resumed.missing,
-            "since": resumed.since,
-        }
-        line = f"{endpoint} is {resumed.endpoint.state}."
-        if counts["count"]:
-            line += (
-                f" It did not get {_counted(counts['count'])} ({resumed.failed} failed, "
-                f"{resumed.missing} missed); to send them:\n"
-                f"gradebell replay {endpoint} --since {rfc3339(resumed.since)}"
-                f"{'' if app == HOUSE else f' --app {app}'}"
-            )
-        said(line, await _shown(services, resumed.endpoint) | counts, as_json=as_json)
-
-    run(work)
-
-
-async def _shown(services: Services, record: EndpointRecord) -> dict[str, Any]:
+async def shown_of(services: Services, record: EndpointRecord) -> dict[str, Any]:
     """An endpoint in the shape that the API gives it."""
     return (await view_endpoint(services, record)).model_dump(mode="json")
 
@@ -272,10 +183,6 @@ def _line(view: dict[str, Any]) -> dict[str, Any]:
         "kinds": wanted["kinds"],
         "types": [name.partition(".")[2] for name in wanted["types"]],
     }
-
-
-def _counted(count: object) -> str:
-    return "1 delivery" if count == 1 else f"{count} deliveries"
 
 
 def _percent(share: float | None) -> str | None:

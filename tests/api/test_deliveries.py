@@ -220,7 +220,7 @@ async def test_why_is_told_by_the_delivery_there_is(api: Api) -> None:
     ]
 
     assert sent["delivery"]["state"] == "delivered"
-    assert sent["summary"] == "It is delivered, after 1 attempts."
+    assert sent["summary"] == "It is delivered, after 1 attempt."
     assert missed["miss"]["field"] is None
     assert "before the endpoint was made" in missed["summary"]
 

@@ -1,6 +1,7 @@
 """Endpoints, from the operator's side."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -101,6 +102,38 @@ def test_a_test_send_waits_for_a_worker(operator: Operator) -> None:
 
     shown = operator.reads("delivery", "show", delivery_id)
     assert (shown["event_type"], shown["state"]) == ("endpoint.test", "pending")
+
+
+def test_a_deleted_endpoint_is_gone_with_its_log(operator: Operator) -> None:
+    endpoint_id = operator.reads("endpoint", "add", URL)["id"]
+    delivery_id = operator.reads("endpoint", "test", endpoint_id)["id"]
+
+    deleted = operator.does("endpoint", "delete", endpoint_id)
+
+    assert deleted == f"{endpoint_id} is deleted.\n"
+    there_is_none = (1, f"gradebell: there is no endpoint {endpoint_id!r}")
+    assert operator.fails("endpoint", "delete", endpoint_id) == there_is_none
+    assert operator.fails("delivery", "show", delivery_id)[0] == 1
+
+
+def test_why_an_endpoint_is_told_or_not_is_explained(
+    operator: Operator, grades: Callable[[str], str]
+) -> None:
+    told = operator.reads("endpoint", "add", URL)["id"]
+    not_told = operator.reads("endpoint", "add", f"{URL}/2", "--min-notches", "4")["id"]
+    days = "kind,as_of,token_id,score\ntrader,2026-03-01,1,50\ntrader,2026-03-02,1,85\n"
+    operator.does("cycle", "import", grades(days), "--source", "models")
+    delivery = operator.reads("delivery", "list")["data"][0]
+
+    why = operator.does("endpoint", "explain", told, delivery["event_id"])
+    why_not = operator.does("endpoint", "explain", not_told, delivery["event_id"])
+
+    shown = f"`gradebell delivery show {delivery['id']}` has the whole of it.\n"
+    assert why == f"It is pending, after 0 attempts. {shown}"
+    assert why_not.startswith("No delivery: filter.min_notches: the change is of fewer bands")
+    read = operator.reads("endpoint", "explain", told, delivery["event_id"])
+    assert (read["delivery"], read["miss"]) == (delivery, None)
+    assert operator.fails("endpoint", "explain", told, "evt_0")[0] == 1
 
 
 def test_an_endpoint_of_another_app_is_not_there(operator: Operator) -> None:

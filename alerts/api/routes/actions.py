@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
@@ -14,43 +14,23 @@ from alerts.api.idempotency import Onced
 from alerts.api.schemas.deliveries import (
     Delivery,
     Enabled,
-    Explained,
-    MissedField,
     Rotated,
     Rotation,
 )
 from alerts.api.schemas.endpoints import Endpoint
+from alerts.api.schemas.explained import Explained
 from alerts.api.views import view_endpoint
 from alerts.bootstrap import Services
 from alerts.channels.signing import format_secret
 from alerts.domain.grades import TokenId
-from alerts.domain.subscriptions import Miss
 from alerts.errors import Conflict, InvalidInput
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline import replay as again
 from alerts.pipeline.access import Principal
 from alerts.pipeline.naming import MOST_TOKENS, resolve_token
-from alerts.store.deliveries import DeliveryRecord
 from alerts.store.endpoints import EndpointRecord
 
 router = APIRouter(prefix="/v1/endpoints/{endpoint_id}", tags=["Endpoints"])
-
-_MISSES: Final = {
-    Miss.TOKEN: MissedField(field="filter.tokens", detail="it does not want this token"),
-    Miss.KIND: MissedField(field="filter.kinds", detail="it does not want this kind"),
-    Miss.TYPE: MissedField(field="filter.types", detail="it does not want events of this type"),
-    Miss.MIN_NOTCHES: MissedField(
-        field="filter.min_notches", detail="the change is of fewer bands than it wants"
-    ),
-    Miss.MIN_DELTA: MissedField(
-        field="filter.min_delta", detail="the score moved by fewer points than it wants"
-    ),
-    Miss.BEFORE_SUBSCRIPTION: MissedField(
-        field=None,
-        detail="the event came before the endpoint was made, or before it asked for this, or "
-        "while it was out of service",
-    ),
-}
 
 
 @router.put("/tokens/{token}", responses=refuses(404, 422))
@@ -169,25 +149,7 @@ async def explain(
 ) -> Explained:
     """Say why this endpoint was, or was not, told an event."""
     found = await again.explain(endpoint_id, event, app_id=principal.reach, store=services.store)
-    miss = None if found.miss is None else _MISSES[found.miss]
-    return Explained(
-        event_id=found.event.id,
-        endpoint_id=found.endpoint.id,
-        summary=_summary(found.delivery, miss),
-        delivery=None if found.delivery is None else Delivery.of(found.delivery),
-        miss=miss,
-    )
-
-
-def _summary(delivery: DeliveryRecord | None, miss: MissedField | None) -> str:
-    if delivery is not None:
-        reason = delivery.reason or delivery.deferred_reason
-        because = f" ({reason})" if reason else ""
-        return f"It is {delivery.state.value}{because}, after {delivery.attempts} attempts."
-    if miss is None:
-        return "It is wanted, and its delivery is about to be written."
-    place = f"{miss.field}: " if miss.field else ""
-    return f"No delivery: {place}{miss.detail}."
+    return Explained.of(found)
 
 
 def _with_tokens(old: EndpointRecord, tokens: tuple[TokenId, ...]) -> EndpointRecord:

@@ -257,34 +257,3 @@ class Enabled(Answer):
         description="Since when it had been out of service; of one disabled because it was "
         "failing, since when it failed."
     )
-
-
-class MissedField(Answer):
-    """What of the endpoint's filter an event failed on. field: null where it came too early."""
-
-    field: str | None
-    detail: str
-
-
-class Explained(Answer):
-    """Why (not)."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "event_id": EXAMPLE_EVENT,
-                    "endpoint_id": EXAMPLE_ENDPOINT,
-                    "summary": "No delivery: filter.min_notches: the change is smaller.",
-                    "delivery": None,
-                    "miss": {"field": "filter.min_notches", "detail": "the change is smaller"},
-                }
-            ]
-        }
-    )
-
-    event_id: str
-    endpoint_id: str
-    summary: str = Field(description="In one sentence.")
-    delivery: Delivery | None
-    miss: MissedField | None

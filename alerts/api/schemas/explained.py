@@ -1,0 +1,84 @@
+"""Why an endpoint was, or was not, told an event."""
+
+from typing import Final, Self
+
+from pydantic import ConfigDict, Field
+
+from alerts.api.schemas.base import EXAMPLE_ENDPOINT, EXAMPLE_EVENT, Answer
+from alerts.api.schemas.deliveries import Delivery
+from alerts.domain.subscriptions import Miss
+from alerts.pipeline.replay import Explanation
+from alerts.store.deliveries import DeliveryRecord
+
+
+class MissedField(Answer):
+    """What of the endpoint's filter an event failed on. field: null where it came too early."""
+
+    field: str | None
+    detail: str
+
+
+_MISSES: Final = {
+    Miss.TOKEN: MissedField(field="filter.tokens", detail="it does not want this token"),
+    Miss.KIND: MissedField(field="filter.kinds", detail="it does not want this kind"),
+    Miss.TYPE: MissedField(field="filter.types", detail="it does not want events of this type"),
+    Miss.MIN_NOTCHES: MissedField(
+        field="filter.min_notches", detail="the change is of fewer bands than it wants"
+    ),
+    Miss.MIN_DELTA: MissedField(
+        field="filter.min_delta", detail="the score moved by fewer points than it wants"
+    ),
+    Miss.BEFORE_SUBSCRIPTION: MissedField(
+        field=None,
+        detail="the event came before the endpoint was made, or before it asked for this, or "
+        "while it was out of service",
+    ),
+}
+
+
+class Explained(Answer):
+    """Why (not)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "event_id": EXAMPLE_EVENT,
+                    "endpoint_id": EXAMPLE_ENDPOINT,
+                    "summary": "No delivery: filter.min_notches: the change is smaller.",
+                    "delivery": None,
+                    "miss": {"field": "filter.min_notches", "detail": "the change is smaller"},
+                }
+            ]
+        }
+    )
+
+    event_id: str
+    endpoint_id: str
+    summary: str = Field(description="In one sentence.")
+    delivery: Delivery | None
+    miss: MissedField | None
+
+    @classmethod
+    def of(cls, found: Explanation) -> Self:
+        """From what was found."""
+        miss = None if found.miss is None else _MISSES[found.miss]
+        return cls(
+            event_id=found.event.id,
+            endpoint_id=found.endpoint.id,
+            summary=_summary(found.delivery, miss),
+            delivery=None if found.delivery is None else Delivery.of(found.delivery),
+            miss=miss,
+        )
+
+
+def _summary(delivery: DeliveryRecord | None, miss: MissedField | None) -> str:
+    if delivery is not None:
+        reason = delivery.reason or delivery.deferred_reason
+        because = f" ({reason})" if reason else ""
+        tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
+        return f"It is {delivery.state.value}{because}, after {tries}."
+    if miss is None:
+        return "It is wanted, and its delivery is about to be written."
+    place = f"{miss.field}: " if miss.field else ""
+    return f"No delivery: {place}{miss.detail}."
