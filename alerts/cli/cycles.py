@@ -1,6 +1,7 @@
 """`gradebell cycle …`: what was swept, imported or held."""
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from alerts.pipeline.diff import discard as discard_cycle
 from alerts.pipeline.diff import release as release_cycle
 from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.receive import receive
-from alerts.sources.file import FileReading, read_file
+from alerts.sources.file import STANDARD_INPUT, FileReading, read_file
 from alerts.store.cycles import CycleRecord, CycleState, Origin, list_cycles
 from alerts.store.events import count_types
 
@@ -61,7 +62,10 @@ def run_(
 
 @command(cycles, "import", example="gradebell cycle import grades.csv --source my_models")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header, or NDJSON.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="CSV with a header, or NDJSON; - is standard input."),
+    ],
     *,
     source: Annotated[str, typer.Option(metavar="NAME", help="Whose grades they are.")],
     complete: Annotated[
@@ -76,6 +80,9 @@ def import_(
     be columns of their own, component.NAME. A line that cannot be read is left out and named.
     """
     name = source_name(source)
+    if file == STANDARD_INPUT and (sys.stdin is None or sys.stdin.isatty()):
+        problem = "- reads standard input, and nothing is piped into it: `… < grades.csv` does that"
+        raise InvalidInput("file", problem)
 
     async def work(services: Services) -> None:
         if services.plan is not None and services.plan.source.name == name:
@@ -86,7 +93,7 @@ def import_(
         if not reading.grades:
             left_out = plural(reading.rejected_count, "line")
             told = f"{left_out} left out" if reading.rejected_count else "it holds no grades"
-            raise Failed(f"{file.name}: nothing is imported; {told}")
+            raise Failed(f"{_named(file)}: nothing is imported; {told}")
         found = [
             await _take(services, kind, part, source=name, complete=complete)
             for kind, part in _parts(reading)
@@ -144,12 +151,16 @@ def discard(cycle: CycleArgument, *, as_json: JsonOption = False) -> None:
 
 async def _read(file: Path, source: SourceName, now: datetime) -> FileReading:
     with _progress() as bar:
-        task = bar.add_task(f"Reading {file.name}", total=None)
+        task = bar.add_task(f"Reading {_named(file)}", total=None)
 
         def told(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=done, total=None if file == STANDARD_INPUT else total)
 
         return await asyncio.to_thread(read_file, file, source=source, latest=now, progress=told)
+
+
+def _named(file: Path) -> str:
+    return "standard input" if file == STANDARD_INPUT else file.name
 
 
 def _parts(reading: FileReading) -> Iterator[tuple[Kind, Reading]]:

@@ -1,8 +1,9 @@
 """Cycles from a file: CSV with a header, or NDJSON, a grade a line."""
 
 import csv
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
@@ -22,6 +23,7 @@ LONGEST_LINE_BYTES = 1024 * 1024
 LINES_A_PROGRESS = 1000
 # A file that is wrong on every line says so a thousand times; the rest is counted.
 LISTED_REJECTIONS = 1000
+STANDARD_INPUT = Path("-")
 
 # (bytes read so far, bytes in all)
 Progress = Callable[[int, int], None]
@@ -53,6 +55,7 @@ def read_file(
 ) -> FileReading:
     """Read a whole file, each line by itself: one that cannot be read is left out and named.
 
+    path: STANDARD_INPUT is what its name says, of which nobody knows the size.
     Form: an object `{` first is NDJSON, anything else CSV with a header; UTF-8, BOM or not.
     Columns: COLUMNS in any order, those of REQUIRED_COLUMNS present; `components` is a JSON
     object; CSV takes them as columns `component.NAME` too, and where both name one the object's
@@ -64,7 +67,8 @@ def read_file(
     """
     cycles = _Cycles(source, latest)
     with _opened(path) as file:
-        lines = _Lines(file, path.stat().st_size, progress)
+        size = 0 if path == STANDARD_INPUT else path.stat().st_size
+        lines = _Lines(file, size, progress)
         first = lines.peek()
         if not first.strip():
             raise InvalidInput("file", f"{path.name} is empty")
@@ -180,7 +184,8 @@ class _Lines:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        with path.open("rb") as file:
+        is_given = path == STANDARD_INPUT
+        with nullcontext(sys.stdin.buffer) if is_given else path.open("rb") as file:
             yield file
     except OSError as error:
         raise InvalidInput("file", f"{path} cannot be read: {error.strerror or error}") from None

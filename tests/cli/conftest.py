@@ -21,10 +21,10 @@ class Operator:
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.settings = dict(settings)
 
-    def run(self, *words: str) -> Result:
-        """Run a command; whatever comes of it."""
+    def run(self, *words: str, given: str | None = None) -> Result:
+        """Run a command; whatever comes of it. given: what is piped into it."""
         set_to = {f"GRADEBELL_{name}": value for name, value in self.settings.items()}
-        return CliRunner().invoke(app, list(words), env=set_to)
+        return CliRunner().invoke(app, list(words), env=set_to, input=given)
 
     def does(self, *words: str) -> str:
         """Run a command that must work; what it printed."""

@@ -1,12 +1,15 @@
 """Cycles from a file, held ones, and sweeps by hand."""
 
+import os
+import pty
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import KEYS, Operator
-from tests.cli.processes import running
+from tests.cli.processes import COMMAND, WAIT_SECONDS, environment, running
 
 HEADER = "kind,as_of,token_id,symbol,score\n"
 THREE_DAYS = HEADER + "".join(
@@ -43,6 +46,51 @@ def test_a_file_imported_twice_changes_nothing_more(operator: Operator, grades: 
     again = operator.reads("cycle", "import", file, "--source", "models")
 
     assert again["events"] == {}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        THREE_DAYS,
+        (
+            '{"kind": "trader", "as_of": "2026-03-01", "token_id": "0", "score": 50}\n'
+            '{"kind": "trader", "as_of": "2026-03-03", "token_id": "0", "score": 85}\n'
+        ),
+    ],
+    ids=["CSV", "NDJSON"],
+)
+def test_a_dash_is_standard_input(sqlite_operator: Operator, lines: str) -> None:
+    words = ["cycle", "import", "-", "--source", "models"]
+
+    result = sqlite_operator.run(*words, given=lines)
+    empty = sqlite_operator.run(*words, given=HEADER)
+
+    assert result.exit_code == 0, result.output
+    assert "1 grade.upgraded" in result.stdout
+    assert empty.stderr == "gradebell: standard input: nothing is imported; it holds no grades\n"
+
+
+def test_a_dash_with_nothing_piped_into_it_does_not_wait_for_somebody_to_type(
+    tmp_path: Path,
+) -> None:
+    keyboard, terminal = pty.openpty()
+    try:
+        ended = subprocess.run(
+            [*COMMAND, "cycle", "import", "-", "--source", "models"],
+            cwd=tmp_path,
+            env=environment(KEYS),
+            stdin=terminal,
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            timeout=WAIT_SECONDS,
+        )
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("gradebell: FILE: - reads standard input, and nothing is piped")
 
 
 def test_a_line_that_cannot_be_read_is_named_by_its_number(
