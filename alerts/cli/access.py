@@ -47,12 +47,11 @@ def list_(
     async def work(services: Services) -> None:
         async with services.store.read() as tx:
             found = await list_apps(tx, before=before, limit=limit)
-        rows(
-            [asdict(record) for record in found],
-            as_json=as_json,
-            columns=("id", "name", "created_at"),
-            empty="There is no app.",
-        )
+        shown = [asdict(record) for record in found]
+        if not as_json:
+            shown = [{**app, "created_at": app["created_at"] or "built in"} for app in shown]
+        columns = ("id", "name", "created_at")
+        rows(shown, as_json=as_json, columns=columns, empty="There is no app.")
 
     run(work)
 
@@ -64,7 +63,7 @@ def delete(
     """Delete an app with its keys and endpoints, and their log."""
 
     async def work(services: Services) -> None:
-        await remove_app(app, store=services.store)
+        await remove_app(await app_id_of(services, app), store=services.store)
         said(f"{app} is deleted.", {"id": app, "deleted": True}, as_json=as_json)
 
     run(work)

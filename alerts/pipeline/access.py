@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from alerts.domain.events import rfc3339
 from alerts.domain.grades import source_name
 from alerts.domain.ids import APP, HOUSE_APP, KEY
 from alerts.errors import Conflict, Denied, InvalidInput, NotFound
@@ -18,6 +19,7 @@ from alerts.store.apps import (
     KeyRecord,
     delete_app,
     find_app,
+    find_key,
     find_key_by_hash,
     insert_app,
     insert_key,
@@ -100,7 +102,8 @@ async def create_app(name: str, *, store: Store, keep: Keep[AppRecord] = keep_no
 async def remove_app(app_id: str, *, store: Store) -> None:
     """Delete a tenant with all that was its own. Raises NotFound, or Conflict for `house`."""
     if app_id == HOUSE_APP:
-        raise Conflict("the app `house` is the operator's and stays")
+        problem = "is the operator's own and stays; delete its endpoints and keys one by one"
+        raise Conflict(f"the app `house` {problem}")
     async with store.write() as tx:
         if await find_app(tx, app_id, locked=True) is None:
             raise NotFound("app", app_id)
@@ -153,10 +156,15 @@ async def create_key(
 
 
 async def end_key(key_id: str, *, store: Store) -> None:
-    """Revoke a key. Raises NotFound for one that is not there or was revoked."""
+    """Revoke a key. Raises NotFound, or Conflict for one that was revoked."""
     async with store.write() as tx:
-        if not await revoke_key(tx, key_id):
+        if await revoke_key(tx, key_id):
+            return
+        record = await find_key(tx, key_id)
+        if record is None or record.revoked_at is None:
             raise NotFound("key", key_id)
+    since = rfc3339(record.revoked_at.replace(microsecond=0))
+    raise Conflict(f"this key has been revoked since {since}, and opens nothing; all is done")
 
 
 def hash_key(text: str) -> str:

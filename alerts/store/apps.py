@@ -1,7 +1,7 @@
 """Apps and their keys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Row, and_, bindparam, delete, insert, select, update
@@ -9,16 +9,16 @@ from sqlalchemy import Row, and_, bindparam, delete, insert, select, update
 from alerts.domain.events import AudienceKind
 from alerts.store.engine import Transaction, execute_many, insert_into
 from alerts.store.rows import record_of
-from alerts.store.tables import apps, events, keys, stored_answers
+from alerts.store.tables import EPOCH, apps, events, keys, stored_answers
 
 
 @dataclass(frozen=True, slots=True)
 class AppRecord:
-    """A tenant."""
+    """A tenant. created_at: None of the one that came with the database."""
 
     id: str
     name: str
-    created_at: datetime
+    created_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ async def find_app(tx: Transaction, app_id: str, *, locked: bool = False) -> App
     if locked:
         query = query.with_for_update()
     row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else AppRecord(*row)
+    return None if row is None else _app(row)
 
 
 async def list_apps(tx: Transaction, *, before: str | None, limit: int) -> list[AppRecord]:
@@ -62,7 +62,7 @@ async def list_apps(tx: Transaction, *, before: str | None, limit: int) -> list[
     query = select(apps).order_by(apps.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(apps.c.id < before)
-    return [AppRecord(*row) for row in await tx.connection.execute(query)]
+    return [_app(row) for row in await tx.connection.execute(query)]
 
 
 async def delete_app(tx: Transaction, app_id: str) -> None:
@@ -129,6 +129,12 @@ async def revoke_key(tx: Transaction, key_id: str) -> bool:
         .values(revoked_at=await tx.now())
     )
     return revoked.rowcount == 1
+
+
+def _app(row: Row[tuple[object, ...]]) -> AppRecord:
+    record = record_of(row, AppRecord)
+    # One is part of the schema, which knows no time.
+    return replace(record, created_at=None) if record.created_at == EPOCH else record
 
 
 def _key(row: Row[tuple[object, ...]]) -> KeyRecord:

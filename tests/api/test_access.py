@@ -210,7 +210,8 @@ async def test_a_revoked_key_ends_at_once_and_stays_in_the_list(api: Api) -> Non
     (listed,) = (await api.get("/v1/keys", params={"app_id": app_id})).json()["data"]
     assert listed["revoked_at"] is not None
     assert "key" not in listed
-    problem(await api.call("DELETE", f"/v1/keys/{made['id']}"), 404, "not-found")
+    problem(await api.call("DELETE", f"/v1/keys/{made['id']}"), 409, "conflict")
+    problem(await api.call("DELETE", "/v1/keys/key_0"), 404, "not-found")
 
 
 async def test_an_app_goes_with_all_that_was_its_own(api: Api) -> None:
@@ -229,6 +230,7 @@ async def test_an_app_goes_with_all_that_was_its_own(api: Api) -> None:
 async def test_the_operator_s_own_app_stays(lone_api: Api) -> None:
     house = (await lone_api.get("/v1/apps")).json()["data"][-1]
 
+    assert house["created_at"] is None
     problem(await lone_api.call("DELETE", f"/v1/apps/{house['id']}"), 409, "conflict")
 
 

@@ -30,7 +30,10 @@ def test_a_revoked_key_cannot_be_revoked_again(operator: Operator) -> None:
 
     operator.does("key", "revoke", key_id)
 
-    assert operator.fails("key", "revoke", key_id) == (1, f"gradebell: there is no key {key_id!r}")
+    code, told = operator.fails("key", "revoke", key_id)
+    assert code == 1
+    assert told.startswith("gradebell: this key has been revoked since 20")
+    assert operator.fails("key", "revoke", "key_0") == (1, "gradebell: there is no key 'key_0'")
 
 
 def test_a_key_belongs_to_the_app_it_was_made_for(operator: Operator) -> None:
@@ -49,14 +52,17 @@ def test_an_ingest_key_without_sources_names_the_option_at_fault(operator: Opera
     assert told.startswith("gradebell: --source: must name the sources")
 
 
-def test_the_operators_own_app_stays(operator: Operator) -> None:
-    app_id = next(
-        app["id"] for app in operator.reads("app", "list")["data"] if app["name"] == "house"
-    )
+def test_the_operators_own_app_is_built_in_and_stays(operator: Operator) -> None:
+    (house,) = operator.reads("app", "list")["data"]
 
-    code, told = operator.fails("app", "delete", app_id)
+    listed = operator.does("app", "list")
+    refusals = {operator.fails("app", "delete", name) for name in ("house", house["id"])}
 
-    assert (code, told) == (1, "gradebell: the app `house` is the operator's and stays")
+    assert (house["name"], house["created_at"]) == ("house", None)
+    assert listed.splitlines()[1].endswith("house  built in")
+    ((code, told),) = refusals
+    assert code == 1
+    assert told.startswith("gradebell: the app `house` is the operator's own and stays; delete its")
 
 
 def test_lists_go_on_where_a_page_ended(operator: Operator) -> None:

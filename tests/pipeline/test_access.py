@@ -128,7 +128,7 @@ async def test_a_revoked_key_opens_nothing_and_stays_listed(services: Services) 
 
     with pytest.raises(Denied):
         await enter(services, text)
-    with pytest.raises(NotFound):
+    with pytest.raises(Conflict):
         await end_key(record.id, store=services.store)
     async with services.store.read() as tx:
         (listed,) = await list_keys(tx, app_id=HOUSE_APP, before=None, limit=10)

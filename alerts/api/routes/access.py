@@ -109,7 +109,7 @@ async def show_key(key_id: str, _principal: Admin, services: Bell) -> Key:
     return Key.of(record)
 
 
-@router.delete("/keys/{key_id}", status_code=204, responses=refuses(404))
+@router.delete("/keys/{key_id}", status_code=204, responses=refuses(404, 409))
 async def revoke_key(key_id: str, _principal: Admin, services: Bell) -> None:
     """Revoke a key, from now on."""
     await access.end_key(key_id, store=services.store)

@@ -55,7 +55,7 @@ class App(Answer):
 
     id: str
     name: str
-    created_at: Time
+    created_at: Time | None = Field(description="null of `house`, which is built in.")
 
     @classmethod
     def of(cls, record: AppRecord) -> Self:
