@@ -60,6 +60,19 @@ async def test_a_filter_that_makes_no_sense_is_refused_by_name(
     assert problem(answer, 422, "invalid-input")["field"] == field
 
 
+@pytest.mark.parametrize("moment", ["2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00.5+01:30"])
+@pytest.mark.parametrize("path", ["/v1/deliveries", "/v1/deliveries/export"])
+async def test_a_plus_that_a_url_made_a_blank_is_told_how_to_be_written(
+    lone_api: Api, path: str, moment: str
+) -> None:
+    bare = await lone_api.get(f"{path}?since={moment}")
+    written = await lone_api.get(f"{path}?since={moment.replace('+', '%2B')}")
+
+    detail = problem(bare, 422, "invalid-input")["detail"]
+    assert detail.startswith("since: has a blank for its +, as URLs read it: write %2B")
+    assert written.status_code == 200
+
+
 async def test_the_log_goes_on_page_by_page(api: Api) -> None:
     await api.endpoint()
     await api.upgrade("a", "b", "c", "d", "e")

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from alerts.api.deps import Bell, Paging, Reader, Writer
 from alerts.api.docs import refuses
 from alerts.api.idempotency import Onced
-from alerts.api.schemas.base import KindName, Moment
+from alerts.api.schemas.base import KindName, QueryMoment
 from alerts.api.schemas.deliveries import (
     Deliveries,
     Delivery,
@@ -60,10 +60,10 @@ class Narrowing(BaseModel):
     code: int | None = Field(
         default=None, ge=100, le=999, description="The HTTP status of the last attempt."
     )
-    since: Moment | None = Field(
+    since: QueryMoment | None = Field(
         default=None, description="Their events were recorded at or after this time."
     )
-    until: Moment | None = Field(
+    until: QueryMoment | None = Field(
         default=None, description="Their events were recorded before this time."
     )
 

@@ -1,5 +1,6 @@
 """What all shapes share: times, labels, problems, and the refusal of unknown fields."""
 
+import re
 import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
@@ -21,6 +22,8 @@ from alerts.errors import InvalidInput
 
 # Control characters and lone surrogates: some databases hold none of them.
 _REFUSED: Final = {"Cc", "Cs"}
+# A time's offset whose + came as a blank.
+_LOST_PLUS: Final = re.compile(r":\d\d(\.\d+)? \d\d:\d\d$")
 EXAMPLE_CYCLE: Final = "cyc_01kahg3c8p3d8v6zj4m2q9w7xs"
 EXAMPLE_EVENT: Final = "evt_01kah9pm00jv0r6e0g3t6m1kdy"
 EXAMPLE_ENDPOINT: Final = "ep_01kahfzv5n9k3t1x7b8c2d4e6f"
@@ -54,6 +57,13 @@ def _moment(value: object) -> object:
         raise PydanticCustomError("time", "{problem}", {"problem": error.problem}) from None
 
 
+def _moment_of_query(value: object) -> object:
+    if isinstance(value, str) and _LOST_PLUS.search(value):
+        problem = "has a blank for its +, as URLs read it: write %2B for +, or the time with Z"
+        raise PydanticCustomError("time", "{problem}", {"problem": problem})
+    return _moment(value)
+
+
 # One line of text, as people write it.
 Line = Annotated[str, AfterValidator(_line)]
 _TIME_SCHEMA: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
@@ -61,6 +71,8 @@ _TIME_SCHEMA: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
 Time = Annotated[datetime, PlainSerializer(rfc3339), WithJsonSchema(_TIME_SCHEMA)]
 # A time somebody sends: RFC 3339 with any offset, or a date.
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(_TIME_SCHEMA)]
+# The same in a URL.
+QueryMoment = Annotated[datetime, BeforeValidator(_moment_of_query), WithJsonSchema(_TIME_SCHEMA)]
 KindName = Literal["fundamental", "trader"]
 
 
