@@ -7,6 +7,7 @@ from typing import Final
 
 import pycurl
 
+from alerts.channels.driver import Fault
 from alerts.channels.guard import BlockedAddress
 from alerts.domain.deliveries import Reason
 
@@ -54,12 +55,12 @@ _KNOWN: Final[dict[int, Failure]] = {
 _SAID_BY_OPENSSL = re.compile(r"(?:verify result: |SSL routines::)([A-Za-z][A-Za-z0-9 ,()-]{2,79})")
 
 
-def failure_of(error: pycurl.error, *, said: bool, errno: int) -> Failure:
+def failure_of(fault: Fault, *, said: bool, errno: int) -> Failure:
     """The reason for what a transfer ended with, and a line for the log.
 
     said: whether the request was begun. errno: of the operating system, 0 if there was none.
     """
-    code, message = error.args
+    code, message = fault
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return NO_ANSWER_IN_TIME if said else NO_CONNECTION_IN_TIME
     known = _KNOWN.get(code)

@@ -11,6 +11,7 @@ import pycurl
 
 from alerts.channels import failures
 from alerts.channels.authorities import find_authorities
+from alerts.channels.driver import Driver
 from alerts.channels.failures import Failure
 from alerts.channels.guard import BlockedAddress, Guard, GuardedResolver, Lookup, system_lookup
 from alerts.channels.networks import Trusted
@@ -55,7 +56,7 @@ class HttpClient:
 
     def __init__(
         self,
-        multi: pycurl.AsyncCurlMulti,
+        driver: Driver,
         guard: Guard,
         resolver: GuardedResolver,
         *,
@@ -63,7 +64,7 @@ class HttpClient:
         connect_seconds: float,
         authorities: Mapping[int, str],
     ) -> None:
-        self._multi = multi
+        self._driver = driver
         self._guard = guard
         self._resolver = resolver
         self._deadline_seconds = deadline_seconds
@@ -97,7 +98,12 @@ class HttpClient:
             transfer.curl.close()
 
     def _new_transfer(self) -> Transfer:
-        return Transfer(self._guard, self._connections, self._authorities)
+        return Transfer(
+            self._guard,
+            connections=self._connections,
+            driver=self._driver,
+            options=self._authorities,
+        )
 
     async def _exchange(self, transfer: Transfer, started: float) -> Failure | None:
         """Send; again, if nothing could be sent before the name or the connection was renewed."""
@@ -134,16 +140,13 @@ class HttpClient:
         curl.setopt(pycurl.TIMEOUT_MS, _milliseconds_left(self._deadline_seconds - passed))
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds_left(self._connect_seconds - passed))
         transfer.begin()
-        try:
-            await self._multi.perform(curl)
-        except pycurl.error as error:
-            if len(transfer.body) > READ_MAX:
-                return None
-            if transfer.refusal is not None and not transfer.said:
-                return failures.failure_to_connect(transfer.refusal)
-            errno = curl.getinfo(pycurl.OS_ERRNO)
-            return failures.failure_of(error, said=transfer.said, errno=errno)
-        return None
+        fault = await self._driver.perform(curl)
+        if fault is None or len(transfer.body) > READ_MAX:
+            return None
+        if transfer.refusal is not None and not transfer.said:
+            return failures.failure_to_connect(transfer.refusal)
+        errno = curl.getinfo(pycurl.OS_ERRNO)
+        return failures.failure_of(fault, said=transfer.said, errno=errno)
 
 
 @asynccontextmanager
@@ -165,20 +168,20 @@ async def open_http(
     """
     guard = Guard(trusted)
     resolver = GuardedResolver(guard, lookup)
+    driver = Driver(kept_connections=KEPT_CONNECTIONS)
+    client = HttpClient(
+        driver,
+        guard,
+        resolver,
+        deadline_seconds=deadline_seconds,
+        connect_seconds=connect_seconds,
+        authorities=find_authorities(authorities),
+    )
     try:
-        async with pycurl.AsyncCurlMulti() as multi:
-            multi.setopt(pycurl.M_MAXCONNECTS, KEPT_CONNECTIONS)
-            client = HttpClient(
-                multi,
-                guard,
-                resolver,
-                deadline_seconds=deadline_seconds,
-                connect_seconds=connect_seconds,
-                authorities=find_authorities(authorities),
-            )
-            yield client
-        client.close()
+        yield client
     finally:
+        driver.close()
+        client.close()
         await resolver.close()
 
 

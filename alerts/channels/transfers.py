@@ -19,6 +19,7 @@ from typing import Any, Final
 import pycurl
 from yarl import URL
 
+from alerts.channels.driver import Driver
 from alerts.channels.guard import Guard
 from alerts.channels.networks import Address, read_address
 
@@ -78,10 +79,16 @@ class Transfer:
     """
 
     def __init__(
-        self, guard: Guard, connections: Connections, options: Mapping[int, object]
+        self,
+        guard: Guard,
+        *,
+        connections: Connections,
+        driver: Driver,
+        options: Mapping[int, object],
     ) -> None:
         self._guard = guard
         self._connections = connections
+        self._driver = driver
         self.curl = pycurl.Curl()
         self.lines: list[bytes] = []
         for option, value in (_OPTIONS | dict(options)).items():
@@ -169,6 +176,7 @@ class Transfer:
         # A duplicate of ours, and libcurl closes that one.
         self._lent.close()
         self._opened.append(descriptor)
+        self._driver.forget(descriptor)
         return int(pycurl.SOCKOPT_OK)
 
     def _may_say_it(self, *ends: Any) -> int:  # noqa: ANN401

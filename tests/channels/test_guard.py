@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
-import pycurl
 import pytest
 import uvloop
 
+from alerts.channels.driver import Driver
 from alerts.channels.guard import BlockedAddress, Guard, GuardedResolver
 from alerts.channels.http import Exchange, HttpClient, open_http
 from alerts.channels.networks import Address, Trusted
@@ -67,9 +67,13 @@ class _Liar(GuardedResolver):
 async def test_an_answer_that_flips_after_it_was_judged_is_stopped_by_the_socket() -> None:
     guard = Guard(Trusted())
     liar = _Liar(guard, Names([PUBLIC]))
-    async with Receiver() as receiver, pycurl.AsyncCurlMulti() as multi:
-        http = HttpClient(multi, guard, liar, deadline_seconds=5, connect_seconds=5, authorities={})
+    async with Receiver() as receiver:
+        driver = Driver(kept_connections=1)
+        http = HttpClient(
+            driver, guard, liar, deadline_seconds=5, connect_seconds=5, authorities={}
+        )
         exchange = await http.post(f"http://flip.example:{receiver.port}/", {}, b"{}")
+        driver.close()
 
         assert _reason(exchange) is Reason.BLOCKED_ADDRESS
         assert receiver.requests == []
