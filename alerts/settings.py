@@ -16,6 +16,7 @@ from alerts.domain.retries import STANDARD_SCHEDULE, RetrySchedule
 from alerts.domain.tokens import PAGE_WORDS
 from alerts.errors import SettingsInvalid
 from alerts.pipeline.retain import Kept
+from alerts.plain_words import plain
 from alerts.telemetry import LogFormat
 
 PREFIX: Final = "GRADEBELL_"
@@ -242,9 +243,9 @@ def load_settings() -> Settings:
     except OSError as error:
         raise SettingsInvalid(f"{ENV_FILE} cannot be read: {error.strerror or error}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         place = "".join(str(part) for part in first["loc"][:1]).upper()
-        message = str(first["msg"]).removeprefix("Value error, ")
+        message = plain(first)
         problem = f"{PREFIX}{place}: {message}" if place else message
         raise SettingsInvalid(problem) from None
 

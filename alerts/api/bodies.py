@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from alerts.api.problems import BodyUnreadable, refused
+from alerts.domain.nearest import nearest
 from alerts.errors import InvalidInput, TooLarge
 
 # Ten thousand token ids and headers to the brim fit; only cycles are larger.
@@ -115,7 +115,7 @@ def object_of(body: bytes) -> dict[str, object]:
 
 def nearest_name(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """Names that look like the one given, nearest first; all of them where none does."""
-    return tuple(get_close_matches(name, known, n=3, cutoff=0.6)) or known
+    return nearest(name, known, most=3) or known
 
 
 async def _receive(request: Request, most_bytes: int, limits: str) -> bytes:
@@ -158,9 +158,17 @@ def _with_candidates(error: InvalidInput, shape: type[BaseModel]) -> InvalidInpu
         return error
     inner: Any = shape
     for part in outer.split(".") if outer else ():
-        field = getattr(inner, "model_fields", {}).get(part)
-        inner = None if field is None else field.annotation
-        options = getattr(inner, "__args__", (inner,))
-        inner = next((option for option in options if hasattr(option, "model_fields")), None)
+        inner = _shape_of(inner, part)
     known = tuple(getattr(inner, "model_fields", ()))
-    return InvalidInput(error.field, error.problem, nearest_name(name, known))
+    # Mostly it was meant for one of the objects inside.
+    inside = (each for each in known if name in getattr(_shape_of(inner, each), "model_fields", ()))
+    meant = tuple(f"{each}.{name}" for each in inside)
+    return InvalidInput(error.field, error.problem, meant or nearest_name(name, known))
+
+
+def _shape_of(shape: Any, name: str) -> Any:  # noqa: ANN401 - an annotation of any kind.
+    """The shape of an object's field; None where that is no object."""
+    field = getattr(shape, "model_fields", {}).get(name)
+    annotation = None if field is None else field.annotation
+    options = getattr(annotation, "__args__", (annotation,))
+    return next((option for option in options if hasattr(option, "model_fields")), None)

@@ -7,7 +7,15 @@ from typing import Final
 import msgspec
 
 from alerts.api.bodies import NumberTooLarge, decode_json, nearest_name, object_of
-from alerts.domain.grades import Grade, Kind, SourceName, read_as_of, read_grade, source_name
+from alerts.domain.grades import (
+    Grade,
+    Kind,
+    SourceName,
+    read_as_of,
+    read_grade,
+    read_kind,
+    source_name,
+)
 from alerts.domain.readings import (
     SHOWN_ID_LENGTH,
     Reading,
@@ -58,7 +66,7 @@ def read_push(body: bytes, now: datetime) -> Push:
         if name not in given and name != "complete":
             raise InvalidInput(name, "is required")
     source = source_name(_text(given["source"], "source"))
-    kind = _kind(given["kind"])
+    kind = read_kind(given["kind"])
     as_of = read_as_of(given["as_of"], latest=now)
     complete = given.get("complete", False)
     if not isinstance(complete, bool):
@@ -123,13 +131,6 @@ def _value(raw: msgspec.Raw) -> object:
         return msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
         return error
-
-
-def _kind(value: object) -> Kind:
-    names = tuple(kind.value for kind in Kind)
-    if value not in names:
-        raise InvalidInput("kind", f"must be {' or '.join(names)}", names)
-    return Kind(str(value))
 
 
 def _text(value: object, field: str) -> str:

@@ -98,7 +98,7 @@ class ProblemKind(Enum):
         "A field, parameter or header holds what cannot be used.",
         "`field` names it, `detail` says why, and `candidates` lists what would have done where a "
         "short list can.",
-        "limit: should be less than or equal to 200",
+        "limit: must be 200 or less",
     )
     IDEMPOTENCY_KEY_REUSED = ProblemType(
         422,

@@ -3,7 +3,6 @@
 Source: https://www.rfc-editor.org/rfc/rfc9457
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from alerts.api.problem_kinds import ProblemKind
+from alerts.domain.nearest import nearest_first
 from alerts.errors import (
     Conflict,
     CursorExpired,
@@ -32,14 +32,13 @@ from alerts.errors import (
     TooLarge,
     Undecryptable,
 )
+from alerts.plain_words import choices, plain
 from alerts.telemetry import Step, fail
 
 MEDIA_TYPE: Final = "application/problem+json"
 # How long a client does well to wait when the database failed.
 RETRY_AFTER_SECONDS: Final = 2
 CANDIDATES_SHOWN: Final = 20
-
-_QUOTED: Final = re.compile(r"'([^']*)'")
 
 
 class BodyUnreadable(InvalidInput):
@@ -127,17 +126,9 @@ def refused(errors: Sequence[Mapping[str, Any]]) -> InvalidInput:
     place = tuple(first["loc"])
     if place[:1] in {("body",), ("query",), ("path",), ("header",)} and len(place) > 1:
         place = place[1:]
-    field = _path(place)
-    kind, context = first["type"], first.get("ctx") or {}
-    if kind == "extra_forbidden":
-        return InvalidInput(field, "is not a field of this call")
-    if kind == "missing":
-        return InvalidInput(field, "is required")
-    message = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    candidates = ()
-    if kind in {"enum", "literal_error"}:
-        candidates = tuple(_QUOTED.findall(str(context.get("expected", ""))))[:CANDIDATES_SHOWN]
-    return InvalidInput(field, message[:1].lower() + message[1:], candidates)
+    given = first["input"] if isinstance(first["input"], str) else ""
+    candidates = nearest_first(given, choices(first))
+    return InvalidInput(_path(place), plain(first), candidates[:CANDIDATES_SHOWN])
 
 
 def install(app: FastAPI) -> None:

@@ -99,6 +99,14 @@ def is_token_identity(value: str) -> bool:
     return bool(colon and _SOURCE.fullmatch(source) and _UPSTREAM_ID.fullmatch(upstream_id))
 
 
+def read_kind(value: object) -> Kind:
+    """The kind of this name. Raises InvalidInput."""
+    names = tuple(kind.value for kind in Kind)
+    if value not in names:
+        raise InvalidInput("kind", f"must be {' or '.join(names)}, not {_shown(value)}", names)
+    return Kind(str(value))
+
+
 def read_grade(source: SourceName, row: Mapping[str, object]) -> Grade:
     """One row in the public shape, validated.
 
@@ -227,7 +235,11 @@ def _read_components(value: object) -> tuple[tuple[str, int | None], ...]:
 
 
 def _shown(value: object) -> str:
-    """A value as an error shows it: short, and safe in a terminal."""
+    """A value as an error shows it, in the words of JSON: short, and safe in a terminal."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, Mapping | list | tuple):
+        return "an object" if isinstance(value, Mapping) else "a list"
     try:
         text = ascii(value)
     except ValueError:

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from urllib.parse import quote
 
 from alerts.domain.grades import TokenId
+from alerts.domain.nearest import nearest
 
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 NEAREST_SHOWN = 5
@@ -25,8 +25,13 @@ def token_page(template: str | None, token: TokenId, *, symbol: str, name: str) 
     return page
 
 
-def nearest_symbols(wanted: str, known: Iterable[str]) -> tuple[str, ...]:
-    """Symbols that look like the one asked for, nearest first, at most five."""
-    by_folded = {symbol.casefold(): symbol for symbol in known}
-    close = get_close_matches(wanted.casefold(), by_folded, n=NEAREST_SHOWN, cutoff=0.5)
-    return tuple(by_folded[folded] for folded in close)
+def nearest_symbols(wanted: str, known: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Symbols that were perhaps meant, nearest first, at most five. known: (symbol, name).
+
+    Those of tokens with the name asked for come before those that look like it.
+    """
+    labels = list(known)
+    folded = wanted.casefold()
+    named = [symbol for symbol, name in labels if name.casefold() == folded]
+    alike = nearest(wanted, (symbol for symbol, _ in labels), most=NEAREST_SHOWN)
+    return tuple(dict.fromkeys((*sorted(named), *alike)))[:NEAREST_SHOWN]

@@ -8,7 +8,7 @@ from alerts.domain.grades import TokenId, is_token_identity
 from alerts.domain.tokens import NEAREST_SHOWN, nearest_symbols
 from alerts.errors import InvalidInput, NotFound
 from alerts.store.engine import Transaction
-from alerts.store.tokens import Bearer, all_symbols, bearers_of, find_token, fold
+from alerts.store.tokens import Bearer, all_labels, bearers_of, find_token, fold
 
 MOST_TOKENS: Final = 10_000
 
@@ -62,5 +62,5 @@ async def _meant(tx: Transaction, symbol: str, bearers: Sequence[Bearer], *, fie
         shown = tuple(f"{token.id} ({token.name})" for token in bearers[:NEAREST_SHOWN])
         problem = f"{len(bearers)} tokens bear the symbol {symbol!r}; name one by its id"
         raise InvalidInput(field, problem, shown)
-    nearest = await asyncio.to_thread(nearest_symbols, symbol, await all_symbols(tx))
+    nearest = await asyncio.to_thread(nearest_symbols, symbol, await all_labels(tx))
     raise InvalidInput(field, f"no token bears the symbol {symbol!r}", nearest)

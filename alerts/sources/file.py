@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from alerts.domain.grades import Grade, Kind, SourceName, TokenId, read_as_of, read_grade
+from alerts.domain.grades import Grade, Kind, SourceName, TokenId, read_as_of, read_grade, read_kind
+from alerts.domain.nearest import nearest
 from alerts.domain.readings import RejectedRow, shown_id, unique, unread_tokens
 from alerts.errors import InvalidInput, TooLarge
 
@@ -101,7 +101,7 @@ class _Cycles:
             return
         key: _Key | None = None
         try:
-            key = _read_kind(record.get("kind")), self._read_date(record.get("as_of"))
+            key = read_kind(record.get("kind")), self._read_date(record.get("as_of"))
             grade = _read_grade(self.source, record)
         except InvalidInput as error:
             row = RejectedRow(line, shown_id(record.get("token_id")), str(error))
@@ -243,11 +243,10 @@ def _checked_columns(cells: Sequence[str] | str) -> list[str]:
     columns = [cell.strip() for cell in cells]
     for column in columns:
         if column not in COLUMNS and not column.startswith(COMPONENT_COLUMN):
-            nearest = tuple(get_close_matches(column, COLUMNS))
             if ";" in column and len(columns) == 1:
                 raise InvalidInput("header", "must be separated by commas, not by semicolons")
             problem = f"unknown column {column!a}; the columns are {', '.join(COLUMNS)}"
-            raise InvalidInput("header", problem, nearest)
+            raise InvalidInput("header", problem, nearest(column, COLUMNS, most=3))
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         raise InvalidInput("header", f"names the column {twice[0]!a} twice")
@@ -284,13 +283,6 @@ def _read_grade(source: SourceName, record: dict[str, object]) -> Grade:
     if "score" not in record:
         raise InvalidInput("score", "is missing; null says that it is unknown")
     return read_grade(source, record)
-
-
-def _read_kind(value: object) -> Kind:
-    kinds = tuple(Kind)
-    if value not in kinds:
-        raise InvalidInput("kind", f"must be {' or '.join(kinds)}, not {value!a}", kinds)
-    return Kind(str(value))
 
 
 def _is_utf8(text: str) -> bool:

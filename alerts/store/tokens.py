@@ -98,9 +98,10 @@ async def bearers_of(tx: Transaction, symbols: Iterable[str]) -> dict[str, list[
     return found
 
 
-async def all_symbols(tx: Transaction) -> list[str]:
-    """Every symbol once, for finding the nearest to one nobody bears."""
-    return list((await tx.connection.execute(select(tokens.c.symbol).distinct())).scalars())
+async def all_labels(tx: Transaction) -> list[tuple[str, str]]:
+    """(symbol, name) of every token, for finding the nearest to a symbol that nobody bears."""
+    query = select(tokens.c.symbol, tokens.c.name).distinct()
+    return [(row.symbol, row.name) for row in await tx.connection.execute(query)]
 
 
 async def list_tokens(

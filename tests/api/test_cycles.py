@@ -70,7 +70,7 @@ async def test_a_token_listed_each_day_in_a_row_that_cannot_be_read_is_not_withd
         pytest.param({"score": 1e9}, "score: must be from 0 to 100", id="1e9"),
         pytest.param({"score": -3}, "score: must be from 0 to 100", id="-3"),
         pytest.param({"score": 101}, "score: must be from 0 to 100", id="101"),
-        pytest.param({"score": True}, "score: must be a number, not True", id="a-boolean"),
+        pytest.param({"score": True}, "score: must be a number, not true", id="a-boolean"),
         pytest.param({"score": "high"}, "score: must be a plain decimal number", id="a-word"),
         pytest.param({"score": "NaN"}, "score: must be a plain decimal number", id="nan-text"),
         pytest.param({"score": "-inf"}, "score: must be a plain decimal number", id="inf-text"),

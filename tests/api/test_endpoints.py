@@ -166,7 +166,7 @@ async def test_a_closed_set_is_refused_with_what_would_do(lone_api: Api) -> None
 
     answer = await lone_api.post("/v1/endpoints", json=body)
 
-    assert problem(answer, 422, "invalid-input")["candidates"] == ["none", "strict", "latest"]
+    assert problem(answer, 422, "invalid-input")["candidates"] == ["latest", "none", "strict"]
 
 
 @pytest.mark.parametrize(

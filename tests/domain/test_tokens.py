@@ -5,7 +5,11 @@ import pytest
 from alerts.domain.tokens import NEAREST_SHOWN, nearest_symbols, token_page
 from tests.builders import token
 
-KNOWN = ("BTC", "WBTC", "BCH", "ETH", "stETH", "DOGE", "BTT", "BTG", "TBTC", "BTCB")
+KNOWN = (
+    ("BTC", "Bitcoin"),
+    ("BCH", "Bitcoin Cash"),
+    *((symbol, symbol) for symbol in ("WBTC", "ETH", "stETH", "DOGE", "BTT", "BTG", "TBTC", "CAT")),
+)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,11 @@ def test_the_nearest_symbols_come_nearest_first_and_are_few() -> None:
 
     assert found[0] == "BTC"
     assert len(found) <= NEAREST_SHOWN
-    assert set(found) <= set(KNOWN)
+    assert set(found) <= {symbol for symbol, _ in KNOWN}
+
+
+def test_whoever_gives_the_name_is_told_the_symbol() -> None:
+    assert nearest_symbols("bitcoin", KNOWN)[0] == "BTC"
 
 
 def test_a_symbol_like_no_other_has_none_near() -> None:

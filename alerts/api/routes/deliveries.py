@@ -39,7 +39,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 def _known_reason(word: str) -> str:
     if word not in REASONS:
         expected = ", ".join(f"'{reason}'" for reason in REASONS)
-        raise PydanticCustomError("enum", "should be one of {expected}", {"expected": expected})
+        raise PydanticCustomError("enum", "must be one of {expected}", {"expected": expected})
     return word
 
 

@@ -19,7 +19,7 @@ _KINDS: Final = [kind.value for kind in Kind]
 def _subscribable(value: object) -> object:
     if value not in _TYPE_NAMES:
         expected = ", ".join(f"'{name}'" for name in _TYPE_NAMES)
-        raise PydanticCustomError("enum", "should be one of {expected}", {"expected": expected})
+        raise PydanticCustomError("enum", "must be one of {expected}", {"expected": expected})
     return EventType(str(value))
 
 
