@@ -44,9 +44,14 @@ def body(event: Draft) -> bytes:
     return encode(event, sequence=48211, recorded_at=RECORDED_AT)
 
 
+def parsed(event: Draft, *, sequence: int = 48211) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(encode(event, sequence=sequence, recorded_at=RECORDED_AT))
+    return read
+
+
 def data(event: Draft) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(body(event))["data"]
-    return parsed
+    said: dict[str, Any] = parsed(event)["data"]
+    return said
 
 
 def absences(last: int) -> list[Cycle]:

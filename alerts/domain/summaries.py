@@ -1,0 +1,173 @@
+"""Summing up: a survey as somebody's digest, what matters most first, and all of it counted."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from heapq import nsmallest
+from typing import Final
+
+from alerts.domain.digests import Digest, KindDigest, Line, Rung, Section
+from alerts.domain.grades import Kind, TokenId
+from alerts.domain.surveys import Ladder, Survey, Window
+
+# A grade that is older than this at the end of a window is not fresh: two daily cycles missed it.
+STALE_AFTER: Final = timedelta(hours=48)
+DEFAULT_TOP: Final = 5
+MOST_TOP: Final = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What an endpoint's digest is to be of. tokens: None is all.
+
+    watched: tokens that come first among equals. min_notches: of net changes of band.
+    top: lines of each section at most.
+    """
+
+    kinds: frozenset[Kind] = frozenset(Kind)
+    tokens: frozenset[TokenId] | None = None
+    watched: frozenset[TokenId] = frozenset()
+    min_notches: int = 1
+    top: int = DEFAULT_TOP
+
+    def of(self, token: TokenId) -> bool:
+        """Whether the digest is about this token."""
+        return self.tokens is None or token in self.tokens
+
+
+def summarise(window: Window, surveys: Iterable[Survey], wants: Wants) -> Digest:
+    """The digest of a window for somebody's wishes."""
+    return Digest(
+        period=window.period,
+        weeks=window.weeks,
+        starts_at=window.starts_at,
+        ends_at=window.ends_at,
+        time_zone=window.time_zone,
+        from_sequence=window.from_sequence,
+        through_sequence=window.through_sequence,
+        kinds=tuple(
+            _kind(found, wants, ends_at=window.ends_at)
+            for found in surveys
+            if found.kind in wants.kinds
+        ),
+    )
+
+
+def _kind(found: Survey, wants: Wants, *, ends_at: datetime) -> KindDigest:
+    ladder, starts = found.ladder, found.starts
+    ends = [line for line in found.ends if wants.of(line.token.id)]
+    stale = [line for line in ends if _end(line).as_of < ends_at - STALE_AFTER]
+    fresh = [line for line in ends if _end(line).as_of >= ends_at - STALE_AFTER]
+    now = [_end(line) for line in ends]
+    was = [rung for token, rung in (starts or {}).items() if wants.of(token)]
+    return KindDigest(
+        kind=found.kind,
+        bands=ladder.bands,
+        tokens=len(ends),
+        **_changes(found, wants),
+        corrections=_section(
+            (line for line in found.corrections if wants.of(line.token.id)), wants, key=_latest
+        ),
+        highest=_section(fresh, wants, key=_highest, is_watched_first=False),
+        stale=_section(stale, wants, key=_oldest),
+        shares_before=() if starts is None else _shares(ladder, was),
+        shares_after=() if starts is None else _shares(ladder, now),
+        rebased=found.rebased,
+    )
+
+
+def _changes(found: Survey, wants: Wants) -> dict[str, Section]:
+    lines = [line for line in found.nets if wants.of(line.token.id)]
+    graded = [line for line in lines if line.before is not None and line.after is not None]
+    climbs = [line for line in graded if abs(line.notches) >= wants.min_notches]
+    level = [line for line in graded if not line.notches]
+    step = found.ladder.move_step
+    return {
+        "upgrades": _section((line for line in climbs if line.notches > 0), wants, key=_best),
+        "downgrades": _section((line for line in climbs if line.notches < 0), wants, key=_worst),
+        "moved": _section(
+            (line for line in level if not line.moves and abs(line.delta or 0) >= step),
+            wants,
+            key=_widest,
+        ),
+        "returned": _section((line for line in level if line.moves), wants, key=_busiest),
+        "initiated": _section(
+            (line for line in lines if line.before is None and line.after is not None),
+            wants,
+            key=_highest,
+        ),
+        "withdrawn": _section(
+            (line for line in lines if line.before is not None and line.after is None),
+            wants,
+            key=_highest_before,
+        ),
+    }
+
+
+# What comes first in a section: after it, whoever is watched, and then by name.
+_Key = Callable[[Line], tuple[int, int]]
+
+
+def _section(
+    lines: Iterable[Line], wants: Wants, *, key: _Key, is_watched_first: bool = True
+) -> Section:
+    """The lines in order, watched ones marked, and as many as are wanted; all are counted.
+
+    key: (notches, or 0; then what decides among equals behind the watch-list), lowest first.
+    """
+
+    def place(line: Line) -> tuple[int, bool, int, str, str]:
+        first, then = key(line)
+        is_behind = is_watched_first and not line.watched
+        return first, is_behind, then, line.token.symbol.casefold(), line.token.id
+
+    marked = [
+        replace(line, watched=True) if line.token.id in wants.watched else line for line in lines
+    ]
+    # heapq.nsmallest keeps the order of `sorted`, and does not sort what nobody is shown.
+    return Section(tuple(nsmallest(wants.top, marked, key=place)), len(marked))
+
+
+def _best(line: Line) -> tuple[int, int]:
+    return -line.notches, -_end(line).score
+
+
+def _worst(line: Line) -> tuple[int, int]:
+    return line.notches, _end(line).score
+
+
+def _widest(line: Line) -> tuple[int, int]:
+    return 0, -abs(line.delta or 0)
+
+
+def _busiest(line: Line) -> tuple[int, int]:
+    return 0, -line.moves
+
+
+def _highest(line: Line) -> tuple[int, int]:
+    return 0, -_end(line).score
+
+
+def _highest_before(line: Line) -> tuple[int, int]:
+    return 0, -(line.before.score if line.before is not None else 0)
+
+
+def _oldest(line: Line) -> tuple[int, int]:
+    return 0, int(_end(line).as_of.timestamp())
+
+
+def _latest(line: Line) -> tuple[int, int]:
+    return 0, -int(_end(line).as_of.timestamp())
+
+
+def _end(line: Line) -> Rung:
+    if line.after is None:
+        raise ValueError(f"{line.token.id} has no grade at the end of the week")
+    return line.after
+
+
+def _shares(ladder: Ladder, rungs: Iterable[Rung]) -> tuple[int, ...]:
+    counts = [0] * len(ladder.bands)
+    for rung in rungs:
+        counts[rung.rank - 1] += 1
+    return tuple(counts)
