@@ -1,6 +1,6 @@
 """`gradebell delivery list`, `show`, `export`, `expunge`: what was owed, and what became of it."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -143,7 +143,7 @@ def expunge(
 def show(
     delivery: DeliveryArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
 ) -> None:
-    """Show one delivery with all attempts at it."""
+    """Show one delivery with all attempts at it, and what its reason means."""
 
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
@@ -153,12 +153,12 @@ def show(
         if record is None:
             raise NotFound("delivery", delivery)
         told = DeliveryDetail.told(record, attempts).model_dump(mode="json")
+        meaning = meaning_of(record.state, record.reason) if record.reason else None
         if as_json:
-            fields(told, as_json=True)
+            fields(told | {"meaning": None if meaning is None else asdict(meaning)}, as_json=True)
             return
         tries = told.pop("attempts")
         fields(told, as_json=False)
-        meaning = meaning_of(record.state, record.reason) if record.reason else None
         if meaning is not None:
             typer.echo(f"\n{record.reason}: {meaning.means}\n{meaning.mends}")
         for attempt in tries:

@@ -37,7 +37,9 @@ def test_a_change_is_sent_verified_logged_and_sent_again(
         operator.does("dispatch", "--until-idle")
         expunged = operator.reads("delivery", "expunge", delivery["id"])
 
-    attempts = operator.reads("delivery", "show", delivery["id"])["attempts"]
+    read = operator.reads("delivery", "show", delivery["id"])
+    attempts = read["attempts"]
+    assert read["meaning"] is None
     assert told == {"delivered": 1}
     assert delivery["endpoint_id"] == endpoint_id
     assert endpoint_id in operator.does("delivery", "list")
@@ -70,10 +72,11 @@ def test_a_listener_with_another_secret_refuses(operator: Operator, tmp_path: Pa
         operator.does("dispatch", "--until-idle")
 
         listener.wait_for("✗ refused: webhook-signature: no signature here was made with")
-    attempt = operator.reads("delivery", "show", delivery_id)["attempts"][0]
-    assert attempt["status_code"] == 400
+    read = operator.reads("delivery", "show", delivery_id)
+    assert read["attempts"][0]["status_code"] == 400
     told = operator.does("delivery", "show", delivery_id)
     assert "\nclient_error: The receiver answered with a 4xx" in told
+    assert f"\nclient_error: {read['meaning']['means']}\n{read['meaning']['mends']}\n" in told
 
 
 def test_what_was_missed_is_replayed(operator: Operator, grades: Write, tmp_path: Path) -> None:
