@@ -76,13 +76,17 @@ class SigningSecret:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An endpoint as a sender needs it. address: the URL, chat or channel, decrypted."""
+    """An endpoint as a sender needs it. address: the URL, chat or channel, decrypted.
+
+    role: of a Discord server, which the weekly digest mentions.
+    """
 
     endpoint_id: str
     channel: Channel
     address: str
     headers: tuple[tuple[str, str], ...] = ()
     secrets: tuple[SigningSecret, ...] = ()
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class DisableReason(StrEnum):
     """Why we closed an endpoint."""
 
     GONE = "gone"
+    UNAUTHORIZED = "unauthorized"
     FAILING = "failing"
 
 

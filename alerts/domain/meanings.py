@@ -43,7 +43,8 @@ _REASONS: Final[Mapping[str, Meaning]] = MappingProxyType(
         Reason.AUTH: Meaning(
             "The receiver, or what stands before it, answered 401, 403 or 407.",
             "Let our calls through: they are signed, so that the receiver need ask for nothing "
-            "else. If it must, send what it wants in the endpoint's `headers`.",
+            "else. If it must, send what it wants in the endpoint's `headers`. On Discord, see "
+            "what `detail` says.",
         ),
         Reason.RATE_LIMITED: Meaning(
             "The receiver answered 429.",
@@ -81,7 +82,8 @@ _REASONS: Final[Mapping[str, Meaning]] = MappingProxyType(
             "Set another `url`; the refusal says what would do. Then resend.",
         ),
         Reason.GONE: Meaning(
-            "The receiver answered 410: it wants no more. The endpoint is disabled.",
+            "The receiver answered 410: it wants no more. On Discord: the webhook, its channel or "
+            "its thread was deleted. The endpoint is disabled.",
             "If that was a mistake, mend the receiver, then `POST …/enable` and replay what is "
             "missing.",
         ),
@@ -157,9 +159,15 @@ _SKIPS: Final[Mapping[str, Meaning]] = MappingProxyType(
 _DISABLED: Final[Mapping[str, Meaning]] = MappingProxyType(
     {
         DisableReason.GONE: Meaning(
-            "The receiver answered 410: it wants no more.",
+            "The receiver answered 410: it wants no more. On Discord: the webhook, its channel or "
+            "its thread was deleted.",
             "If that was a mistake, mend the receiver, then `POST …/enable` and replay what is "
-            "`missing`.",
+            "`missing`. A webhook deleted in Discord does not come back: make a new one there, "
+            "and an endpoint for it.",
+        ),
+        DisableReason.UNAUTHORIZED: Meaning(
+            "Discord does not take the webhook's token any more.",
+            "Copy the webhook's URL from Discord again, and make an endpoint for it.",
         ),
         DisableReason.FAILING: Meaning(
             "For 72 hours, and 20 attempts at least, it took less than 5 % of them. An "
