@@ -1,0 +1,72 @@
+"""What the tests of the Discord channel share."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from alerts.channels.discord import DiscordSender, Paint, open_discord_sender
+from alerts.channels.discord_address import read_webhook_url
+from alerts.domain.deliveries import Channel
+from alerts.ports import Destination, Letter
+from tests.channels.webhooks import FixedClock
+from tests.discord.double import Discord
+from tests.discord.limits import Rates
+from tests.discord.world import Webhook
+
+UPGRADE = Letter(
+    "dlv_1",
+    "evt_1",
+    json.dumps(
+        {
+            "id": "evt_1",
+            "type": "endpoint.test",
+            "timestamp": "2026-11-20T00:00:00Z",
+            "recorded_at": "2026-11-20T00:04:07Z",
+            "sequence": 7,
+            "data": {},
+        }
+    ).encode(),
+)
+DIGEST = Letter(
+    "dlv_2",
+    "evt_2",
+    json.dumps(
+        {
+            "id": "evt_2",
+            "type": "digest.weekly",
+            "timestamp": "2026-11-20T00:00:00Z",
+            "recorded_at": "2026-11-20T00:04:07Z",
+            "sequence": 8,
+            "data": {
+                "period": "2026-W47",
+                "weeks": 1,
+                "starts_at": "2026-11-13T00:00:00Z",
+                "ends_at": "2026-11-20T00:00:00Z",
+                "time_zone": "Europe/Berlin",
+                "from_sequence": 1,
+                "through_sequence": 7,
+                "kinds": [],
+            },
+        }
+    ).encode(),
+)
+URL_OF_NOBODY = f"https://discord.com/api/webhooks/1300000000000000000/{'t0ken-' * 12}"
+
+
+def to(webhook: Webhook, *, thread_id: str | None = None, role: str | None = None) -> Destination:
+    url = webhook.url if thread_id is None else f"{webhook.url}?thread_id={thread_id}"
+    kept = read_webhook_url(url).kept
+    return Destination("ep_1", Channel.DISCORD, kept, role=role)
+
+
+@asynccontextmanager
+async def open_sender(
+    *, rates: Rates | None = None, paint: Paint | None = None, deadline_seconds: float = 5.0
+) -> AsyncIterator[tuple[Discord, DiscordSender]]:
+    async with (
+        Discord(rates=rates) as discord,
+        open_discord_sender(
+            discord.api_url, clock=FixedClock(), deadline_seconds=deadline_seconds, paint=paint
+        ) as sender,
+    ):
+        yield discord, sender
