@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +47,19 @@ def test_every_call_says_what_it_does_and_how_it_refuses(document: dict[str, Any
         for status, response in operation["responses"].items():
             if int(status) >= 400:
                 assert set(response["content"]) == {"application/problem+json"}, name
+
+
+def test_the_readme_lists_each_call_and_no_other(document: dict[str, Any]) -> None:
+    told = (Path(__file__).parent.parent.parent / "README.md").read_text()
+    rows = re.findall(r"^\| (`/.*?) \| (`[A-Z].*?) \|", told, re.MULTILINE)
+    listed = {
+        f"{method.lower()} {re.sub('{.*?}', '{}', path)}"
+        for paths, methods in rows
+        for path in re.findall("`(.*?)`", paths)
+        for method in re.findall("`(.*?)`", methods)
+    }
+
+    assert listed == {re.sub("{.*?}", "{}", name) for name, _ in operations(document)}
 
 
 # What the server itself says, and the framework.
