@@ -7,6 +7,8 @@ import pytest
 
 from alerts.store.migrate import upgrade
 from tests import databases, servers
+from tests.bench.receivers import receiving
+from tests.bench.runs import Bench, has_two_processors, machine, say
 from tests.programs import Unavailable
 
 
@@ -42,3 +44,19 @@ def durable_template(durable_postgresql: servers.Server) -> str:
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """A migrated SQLite database on the disk."""
     return databases.copy_sqlite(sqlite_template, tmp_path / "gradebell.db")
+
+
+@pytest.fixture
+def postgresql_url(durable_postgresql: servers.Server, durable_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database, likewise."""
+    with databases.postgresql_database(durable_postgresql, durable_template) as url:
+        yield url
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A receiver that runs, and where the sides run."""
+    with receiving(processor=1 if has_two_processors() else None) as receiver:
+        say(f"\n{machine()}")
+        say(f"receiver: {receiver.name}; SQLite synchronous=FULL, PostgreSQL fsync on")
+        yield Bench(tmp_path, receiver)

@@ -21,7 +21,7 @@ from alerts.pipeline.fan_out import fan_out_events
 from alerts.settings import Settings
 from alerts.store.cipher import new_encryption_key
 from alerts.store.migrate import upgrade
-from tests.bench.sides import LOW, push
+from tests.bench.loads import LOW, push
 
 # Bits of grade.upgraded and grade.downgraded, as subscriptions keep them.
 BAND_CHANGES = 3

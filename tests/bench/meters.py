@@ -1,10 +1,14 @@
-"""Processor time of processes, read from outside (Linux; elsewhere there is nothing to read)."""
+"""Processor time and memory of processes, read from outside.
+
+On Linux; elsewhere there is nothing to read.
+"""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,15 @@ def machine_seconds() -> Machine:
         return Machine(0, 0)
     ticks = [int(number) for number in numbers]
     return Machine(sum(ticks) / _TICKS, (ticks[3] + ticks[4]) / _TICKS)
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of a process now."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * _PAGE / 2**20
 
 
 def _children(pid: int) -> list[int]:

@@ -1,23 +1,29 @@
 """A receiver that answers 204 to everything, as fast as Python can.
 
-`python -m tests.bench.raw_receiver PORT TLS_PORT PEM`. It counts blank lines and content lengths,
-no more: for loads of our own making.
+`python -m tests.bench.raw_receiver PEM PORT TLS_PORT CLOSING_PORT CLOSING_TLS_PORT`. It counts
+blank lines and content lengths, no more: for loads of our own making. Paths that begin with /fails
+are answered 500, and the last two ports close each connection after one answer.
 """
 
 import asyncio
 import re
 import ssl
 import sys
+from functools import partial
 from typing import cast
 
 import uvloop
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+FAILURE = b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Answering(asyncio.Protocol):
-    """One connection."""
+    """One connection. closes: after its first answer."""
+
+    def __init__(self, *, closes: bool = False) -> None:
+        self._closes = closes
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's word for it."""
@@ -33,19 +39,29 @@ class Answering(asyncio.Protocol):
             whole = end + 4 + (int(length[1]) if length else 0)
             if len(self._buffer) < whole:
                 return
-            self._buffer = self._buffer[whole:]
-            self._transport.write(ANSWER)
+            request, self._buffer = self._buffer[:whole], self._buffer[whole:]
+            self._transport.write(self.answer(request))
+            if self._closes:
+                self._transport.close()
+
+    def answer(self, request: bytes) -> bytes:
+        """What is said to a request, nothing if nothing is."""
+        return FAILURE if request.startswith(b"POST /fails") else ANSWER
 
 
-async def serve(port: int, tls_port: int, pem: str) -> None:
+async def serve(pem: str, ports: list[int]) -> None:
     """Answer until the process is ended."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(pem)
     loop = asyncio.get_running_loop()
-    plain = await loop.create_server(Answering, "127.0.0.1", port)
-    secure = await loop.create_server(Answering, "127.0.0.1", tls_port, ssl=tls)
-    await asyncio.gather(plain.serve_forever(), secure.serve_forever())
+    served = [
+        await loop.create_server(
+            partial(Answering, closes=place > 1), "127.0.0.1", port, ssl=tls if place % 2 else None
+        )
+        for place, port in enumerate(ports)
+    ]
+    await asyncio.gather(*(each.serve_forever() for each in served))
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
+    uvloop.run(serve(sys.argv[1], [int(port) for port in sys.argv[2:]]))

@@ -28,11 +28,19 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
+  ssl_session_tickets off;
   ssl_certificate {folder}/server.pem;
   ssl_certificate_key {folder}/server.pem;
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     listen 127.0.0.1:{tls_port} ssl backlog=4096;
+    location / {{ return 204; }}
+    location /fails {{ return 500; }}
+  }}
+  server {{
+    listen 127.0.0.1:{closing} backlog=4096;
+    listen 127.0.0.1:{closing_tls} ssl backlog=4096;
+    keepalive_timeout 0;
     location / {{ return 204; }}
   }}
 }}
@@ -41,11 +49,17 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class LoadReceiver:
-    """A receiver that runs. authority: the file of whoever vouches for it over TLS."""
+    """A receiver that runs.
+
+    It answers 204, and 500 where a path begins with /fails. closing_http, closing_https: where it
+    closes each connection after one answer. authority: the file of whoever vouches for it.
+    """
 
     name: str
     http: str
     https: str
+    closing_http: str
+    closing_https: str
     authority: str
     pid: int
 
@@ -53,31 +67,38 @@ class LoadReceiver:
 @contextmanager
 def receiving(*, processor: int | None) -> Iterator[LoadReceiver]:
     """A receiver in a process of its own, on one processor if that is said."""
-    port, tls_port = free_port(), free_port()
+    ports = [free_port() for _ in range(4)]
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     with private_folder() as folder:
         _, authority = make_certificate(folder)
         command: Sequence[str | Path]
         if program is None:
             name = "a Python protocol on uvloop (no nginx on PATH)"
-            ports = [str(port), str(tls_port)]
-            certificate = folder / "server.pem"
-            command = [sys.executable, "-m", "tests.bench.raw_receiver", *ports, certificate]
+            words = [str(folder / "server.pem"), *map(str, ports)]
+            command = [sys.executable, "-m", "tests.bench.raw_receiver", *words]
             start_in = Path(__file__).parents[2]
         else:
             name = f"nginx `return 204`, one worker ({program})"
             configuration = folder / "nginx.conf"
-            text = NGINX.format(folder=folder, port=port, tls_port=tls_port)
-            configuration.write_text(text)
+            named = dict(zip(("port", "tls_port", "closing", "closing_tls"), ports, strict=True))
+            configuration.write_text(NGINX.format(folder=folder, **named))
             command = [program, "-p", folder, "-c", configuration]
             start_in = folder
         with running(
-            ["env", "-C", start_in, *command], folder, is_ready=lambda: _takes(tls_port)
+            ["env", "-C", start_in, *command], folder, is_ready=lambda: all(map(_takes, ports))
         ) as served:
             if processor is not None:
                 os.sched_setaffinity(served.pid, {processor})
-            http, https = f"http://{LOOPBACK}:{port}", f"https://{LOOPBACK}:{tls_port}"
-            yield LoadReceiver(name, http, https, authority, served.pid)
+            plain, secure, closing, closing_tls = (f"://{LOOPBACK}:{port}" for port in ports)
+            yield LoadReceiver(
+                name,
+                http=f"http{plain}",
+                https=f"https{secure}",
+                closing_http=f"http{closing}",
+                closing_https=f"https{closing_tls}",
+                authority=authority,
+                pid=served.pid,
+            )
 
 
 def _takes(port: int) -> bool:

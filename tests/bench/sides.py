@@ -3,103 +3,108 @@
 gradebell: one cycle pushed, told to every endpoint, all of it settled and logged.
 client: the same letters through Gradebell's own webhook sender alone, signed as they go.
 bare: the same bodies, signed beforehand, posted by aiohttp on uvloop, and nothing else.
+owe: one cycle pushed and owed to every endpoint, and nothing sent.
+dispatch: what is owed already, sent and settled.
 All run as the commands do: on the loop of `alerts.cli.frame.run_loop`.
 
-Prints one line of JSON: deliveries, wall and processor seconds, peak memory, seconds by step.
+Prints `ready`, begins when a line comes on standard input, prints `done` at the end of what is
+measured, and then a line of JSON: deliveries, wall and processor seconds, memory,
+seconds by step.
 """
 
 import argparse
 import asyncio
 import json
 import os
-import resource
 import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
-from sqlalchemy import text
 
 from alerts import telemetry
 from alerts.bootstrap import Services, forget_startup, open_services
 from alerts.channels import signing
 from alerts.cli.frame import run_loop
 from alerts.domain.deliveries import Channel, Delivered
-from alerts.domain.grades import Kind, read_grade, source_name
-from alerts.domain.ids import HOUSE_APP
-from alerts.domain.readings import Reading
-from alerts.pipeline.diff import diff_cycle
-from alerts.pipeline.endpoints import Wish, create_webhook
 from alerts.pipeline.fan_out import fan_out_events
-from alerts.pipeline.receive import receive
 from alerts.ports import Destination, Letter, SigningSecret
 from alerts.settings import Settings
-from alerts.store.cipher import new_encryption_key
-from alerts.store.cycles import Origin
 from alerts.store.migrate import upgrade
+from tests.bench.loads import Load, Result, check_log, letters_of, logged, prepare, push_day
+from tests.bench.meters import rss_mb
+from tests.cli.conftest import KEYS
 
-SOURCE = source_name("bench")
-FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
-LOW, HIGH = 50.0, 70.0
 # Posts in flight of the sides that are a client alone.
 CONCURRENCY = 200
+LOOK_SECONDS = 0.05
 
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Result:
-    """What one run came to. steps: wall seconds. Memory is the peak of the whole run."""
+@asynccontextmanager
+async def measured(side: str, deliveries: int) -> AsyncIterator[Result]:
+    """A result whose times and memory are those of the block.
 
-    side: str
-    deliveries: int
-    wall: float
-    cpu: float
-    peak_rss_mb: float = 0.0
-    steps: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """How much: every one of `tokens` events goes to every one of `endpoints`.
-
-    receiver: its URL without a path.
+    It begins once a line comes on standard input, so that several can begin together.
     """
-
-    receiver: str
-    endpoints: int
-    tokens: int
+    _say("ready")
+    await asyncio.to_thread(sys.stdin.readline)
+    result = Result(side, deliveries, time.perf_counter(), time.process_time())
+    looking = asyncio.create_task(_watch(result))
+    try:
+        yield result
+    finally:
+        looking.cancel()
+    result.wall = time.perf_counter() - result.wall
+    result.cpu = time.process_time() - result.cpu
+    result.rss_mb = max(result.rss_mb, rss_mb(os.getpid()))
+    _say("done")
 
 
 async def gradebell(services: Services, load: Load) -> Result:
     """One cycle from the push to the last settled delivery."""
-    for number in range(load.endpoints):
-        url = f"{load.receiver}/{number}"
-        await create_webhook(HOUSE_APP, url, Wish(), desk=services.desk)
-    result = Result(
-        "gradebell", load.endpoints * load.tokens, time.perf_counter(), time.process_time()
-    )
-    started = result.wall
-    await push(services, load.tokens, day=1, score=HIGH)
-    pushed = time.perf_counter()
-    await fan_out_events(store=services.store, waker=services.waker)
-    fanned_out = time.perf_counter()
-    await services.dispatcher().run_until_idle()
-    ended = time.perf_counter()
-    result.wall, result.cpu = ended - started, time.process_time() - result.cpu
+    await prepare(services, load)
+    forget_startup()
+    before = await logged(services)
+    async with measured("gradebell", load.deliveries) as result:
+        started = time.perf_counter()
+        await push_day(services, load)
+        pushed = time.perf_counter()
+        await fan_out_events(store=services.store, waker=services.waker)
+        fanned_out = time.perf_counter()
+        await services.dispatcher().run_until_idle()
+        ended = time.perf_counter()
     result.steps = {
         "push": pushed - started,
         "fan_out": fanned_out - pushed,
         "dispatch": ended - fanned_out,
     }
-    await _check_log(services, result.deliveries)
+    check_log(before, await logged(services), load.deliveries)
+    return result
+
+
+async def owe(services: Services, load: Load) -> Result:
+    """One cycle, owed to all."""
+    await prepare(services, load)
+    async with measured("owe", load.deliveries) as result:
+        await push_day(services, load)
+        await fan_out_events(store=services.store, waker=services.waker)
+    return result
+
+
+async def dispatch(services: Services, load: Load) -> Result:
+    """All that is owed, or this process's part of it. deliveries: what all have sent in the end."""
+    forget_startup()
+    async with measured("dispatch", load.deliveries) as result:
+        await services.dispatcher().run_until_idle()
     return result
 
 
@@ -107,6 +112,7 @@ async def client(services: Services, load: Load) -> Result:
     """The same letters by the webhook sender alone: no queue, no log."""
     sender = services.senders[Channel.WEBHOOK]
     secret = SigningSecret("sec_bench", os.urandom(32))
+    await prepare(services, Load(load.receiver, 0, load.tokens))
     letters = [
         (
             Destination(
@@ -117,7 +123,7 @@ async def client(services: Services, load: Load) -> Result:
             ),
             Letter(f"dlv_{number:026}", event_id, body),
         )
-        for event_id, body in await _events(services, load)
+        for event_id, body in await letters_of(services, load)
         for number in range(load.endpoints)
     ]
 
@@ -131,9 +137,10 @@ async def client(services: Services, load: Load) -> Result:
 
 async def bare(services: Services, load: Load) -> Result:
     """The same posts by aiohttp alone."""
+    await prepare(services, Load(load.receiver, 0, load.tokens))
     requests = [
         (f"{load.receiver}/{number}", _signed(event_id, body, number), body)
-        for event_id, body in await _events(services, load)
+        for event_id, body in await letters_of(services, load)
         for number in range(load.endpoints)
     ]
     connector = aiohttp.TCPConnector(limit=0)
@@ -154,48 +161,21 @@ async def bare(services: Services, load: Load) -> Result:
 async def _all(side: str, work: Sequence[T], post: Callable[[T], Awaitable[None]]) -> Result:
     """Everything posted, CONCURRENCY at a time."""
     waiting = deque(work)
+    forget_startup()
 
     async def some() -> None:
         while waiting:
             await post(waiting.popleft())
 
-    result = Result(side, len(work), time.perf_counter(), time.process_time())
-    await asyncio.gather(*(some() for _ in range(CONCURRENCY)))
-    result.wall = time.perf_counter() - result.wall
-    result.cpu = time.process_time() - result.cpu
+    async with measured(side, len(work)) as result:
+        await asyncio.gather(*(some() for _ in range(CONCURRENCY)))
     return result
 
 
-async def _events(services: Services, load: Load) -> list[tuple[str, bytes]]:
-    """(id, body) of a cycle's events: what Gradebell would send."""
-    await push(services, load.tokens, day=1, score=HIGH)
-    async with services.store.engine.connect() as connection:
-        rows = await connection.execute(text("SELECT id, body FROM events ORDER BY sequence"))
-        return [(row.id, bytes(row.body)) for row in rows]
-
-
-async def push(services: Services, tokens: int, *, day: int, score: float) -> None:
-    """One cycle of so many tokens, all with this score, received and compared."""
-    grades = tuple(
-        read_grade(
-            SOURCE,
-            {
-                "token_id": number,
-                "symbol": f"T{number}",
-                "name": f"Token {number}",
-                "score": score,
-                "components": {"ta_grade": score + 1.5, "quant_grade": score - 6},
-            },
-        )
-        for number in range(tokens)
-    )
-    reading = Reading({FIRST_DAY + timedelta(days=day): grades})
-    async with services.store.write() as tx:
-        ids = await receive(
-            tx, reading, source=SOURCE, kind=Kind.TRADER, complete=True, origin=Origin.PUSH
-        )
-    for cycle_id in ids:
-        await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
+async def _watch(result: Result) -> None:
+    while True:
+        result.rss_mb = max(result.rss_mb, rss_mb(os.getpid()))
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _signed(event_id: str, body: bytes, number: int) -> dict[str, str]:
@@ -212,37 +192,29 @@ def _signed(event_id: str, body: bytes, number: int) -> dict[str, str]:
     }
 
 
-async def _check_log(services: Services, deliveries: int) -> None:
-    """Raise unless every delivery was delivered at its one attempt."""
-    query = text(
-        "SELECT (SELECT count(*) FROM deliveries WHERE state = 'delivered' AND attempts = 1),"
-        " (SELECT count(*) FROM deliveries), (SELECT count(*) FROM attempts)"
-    )
-    async with services.store.engine.connect() as connection:
-        counts = tuple((await connection.execute(query)).one())
-    if counts != (deliveries,) * 3:
-        raise RuntimeError(f"{deliveries} were due, and the log has {counts}")
-
-
-SIDES = {"gradebell": gradebell, "client": client, "bare": bare}
+SIDES = {
+    "gradebell": gradebell,
+    "client": client,
+    "bare": bare,
+    "owe": owe,
+    "dispatch": dispatch,
+}
 
 
 async def _run(arguments: argparse.Namespace) -> Result:
     await upgrade(arguments.database_url)
     settings = Settings.model_validate(
         {
+            **{name.lower(): value for name, value in KEYS.items()},
             "database_url": arguments.database_url,
-            "admin_key": "a" * 20,
-            "encryption_keys": new_encryption_key(),
+            "encryption_keys": arguments.encryption_key,
             "trusted_destinations": urlsplit(arguments.receiver).netloc,
             "source": "none",
         }
     )
     telemetry.configure(settings.log_format, settings.log_level)
-    load = Load(arguments.receiver, arguments.endpoints, arguments.tokens)
+    load = Load(arguments.receiver, arguments.endpoints, arguments.tokens, arguments.day)
     async with open_services(settings) as services:
-        await push(services, load.tokens, day=0, score=LOW)
-        forget_startup()
         return await SIDES[arguments.side](services, load)
 
 
@@ -251,9 +223,11 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("side", choices=sorted(SIDES))
     parser.add_argument("--database-url", required=True)
+    parser.add_argument("--encryption-key", required=True)
     parser.add_argument("--receiver", required=True)
     parser.add_argument("--endpoints", type=int, required=True)
     parser.add_argument("--tokens", type=int, required=True)
+    parser.add_argument("--day", type=int, default=1)
     parser.add_argument("--processor", type=int)
     arguments = parser.parse_args(words)
     if arguments.processor is not None:
@@ -264,9 +238,12 @@ def main(words: Sequence[str] | None = None) -> None:
         results.append(await _run(arguments))
 
     run_loop(run())
-    result = results[0]
-    result.peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(f"{json.dumps(asdict(result))}\n")
+    _say(json.dumps(asdict(results[0])))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from alerts.settings import Settings
 from alerts.store.cipher import new_encryption_key
 from alerts.store.cycles import find_cycle
 from alerts.store.fan_out import FAN_OUT_ROWS, Chunk, cycles_to_fan_out, fan_out_chunk
-from tests.bench.sides import HIGH, LOW, push
+from tests.bench.loads import HIGH, LOW, push
 
 TOKENS, ENDPOINTS = 600, 80
 ID = re.compile(r"dlv_[0-9a-hjkmnp-tv-z]{26}")
