@@ -9,11 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
 import structlog
+from structlog.typing import Processor
 
 Facts = MutableMapping[str, Any]
 
@@ -22,7 +25,9 @@ REPEAT_SECONDS: Final = 10.0
 # Whatever a caller does by mistake, these never reach a log line.
 _SECRET_NAMES: Final = ("secret", "authorization", "api_key", "token_header", "password", "address")
 
-_encoder: Final = json.JSONEncoder(default=repr)
+_encoder: Final = msgspec.json.Encoder(enc_hook=repr)
+# What is done with a line, in this order, until `configure` says otherwise as structlog has it.
+_processors: Final[list[Processor]] = structlog.get_config()["processors"]
 
 
 class Step(StrEnum):
@@ -58,7 +63,7 @@ class LogFormat(StrEnum):
 
 def emit(step: Step, **facts: object) -> None:
     """Log one wide event."""
-    _logger().info(step.value, **facts)
+    _say("info", step, facts)
 
 
 def fail(step: Step, error: BaseException, **facts: object) -> None:
@@ -67,11 +72,10 @@ def fail(step: Step, error: BaseException, **facts: object) -> None:
     An error whose `is_outside` is true, a full disk say, is one line: our own stack explains
     nothing of it. A job that fails so again and again says it every REPEAT_SECONDS.
     """
-    logger = _logger()
     if getattr(error, "is_outside", False):
-        logger.error(step.value, problem=str(error), **facts)
+        _say("error", step, {"problem": str(error), **facts})
     else:
-        logger.error(step.value, exc_info=error, **facts)
+        _say("error", step, {"exc_info": error, **facts})
 
 
 def about(**facts: str) -> AbstractContextManager[None]:
@@ -87,43 +91,66 @@ def configure(
     tell: takes the wide events instead of standard error, for a terminal that tells a story.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    renderer: Any = (
-        structlog.processors.JSONRenderer(serializer=_as_json)
-        if log_format is LogFormat.JSON
-        # The default one prints the values of all variables, secrets among them.
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
-    processors: list[Any] = [
+    processors: list[Processor] = [
+        _from(number),
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _stamp,
         _redact,
         _sparing(),
     ]
     if tell is not None:
         processors.append(_divert(tell))
     if log_format is LogFormat.JSON:
-        processors.append(structlog.processors.format_exc_info)
-    structlog.configure(
-        processors=[*processors, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
-    _logger.cache_clear()
+        processors += [structlog.processors.format_exc_info, _as_json]
+    else:
+        # The default one prints the values of all variables, secrets among them.
+        plain = structlog.dev.plain_traceback
+        is_terminal = sys.stderr.isatty()
+        renderer = structlog.dev.ConsoleRenderer(colors=is_terminal, exception_formatter=plain)
+        processors.append(renderer)
+    _processors[:] = processors
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
 
 
-@cache
-def _logger() -> Any:  # noqa: ANN401 - made by structlog out of what is configured.
-    """Made once, for a line is written for every attempt."""
-    return structlog.get_logger("gradebell").bind()
+def _say(method: str, step: Step, facts: Facts) -> None:
+    """Through structlog's processors, without its loggers: a line is written for every attempt."""
+    told: Any = {**facts, "event": step.value}
+    try:
+        for processor in _processors:
+            told = processor(None, method, told)
+    except structlog.DropEvent:
+        return
+    # Standard error writes line by line.
+    sys.stderr.write(f"{told}\n")
 
 
-def _as_json(facts: Facts, **_: object) -> str:
-    return _encoder.encode(facts)
+def _from(number: int) -> Processor:
+    levels = {"info": logging.INFO, "error": logging.ERROR}
+
+    def processor(_logger: object, method: str, facts: Facts) -> Facts:
+        if levels[method] < number:
+            raise structlog.DropEvent
+        return facts
+
+    return processor
+
+
+def _stamp(_logger: object, _method: str, facts: Facts) -> Facts:
+    now = datetime.now(UTC)  # noqa: TID251 - when the line was written, and nothing hangs on it.
+    facts["at"] = _encoder.encode(now).decode().strip('"')
+    return facts
+
+
+def _as_json(_logger: object, _method: str, facts: Facts) -> str:
+    try:
+        line = _encoder.encode(facts)
+    except UnicodeEncodeError:  # half a character, of a file's name for one
+        line = b""
+    if line and line.isascii():
+        return line.decode()
+    # What is not ASCII is escaped: some of it ends lines, or moves a terminal's cursor.
+    return json.dumps(facts, default=repr, separators=(",", ":"))
 
 
 def _redact(_logger: object, _method: str, facts: Facts) -> Facts:

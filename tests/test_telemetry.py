@@ -1,6 +1,7 @@
 """What is logged when something outside of us fails again and again."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from alerts.bootstrap import SystemClock
 from alerts.errors import StorageFailed
 from alerts.store.cipher import Cipher, new_encryption_key
 from alerts.store.engine import open_store
-from alerts.telemetry import LogFormat, Step, configure, fail
+from alerts.telemetry import LogFormat, Step, configure, emit, fail
 
 
 async def test_a_database_that_cannot_work_is_one_short_line_a_job(
@@ -48,3 +49,25 @@ def test_what_is_a_mistake_of_ours_has_its_traceback_every_time(
         True,
         True,
     ]
+
+
+@pytest.mark.parametrize("name", ["Bücher\u2028\x9b", "half \ud800"])
+def test_a_line_is_one_line_of_ascii_whatever_it_tells(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(LogFormat.JSON, "INFO")
+
+    emit(Step.SOURCE_POLLED, source=name, late=timedelta(seconds=1))
+
+    line = capsys.readouterr().err
+    assert line.isascii()
+    assert line.endswith("\n")
+    assert json.loads(line)["source"] == name
+
+
+def test_what_bears_a_secret_s_name_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(LogFormat.JSON, "INFO")
+
+    emit(Step.SOURCE_POLLED, new_secret="s3cr3t", Authorization="s3cr3t")
+
+    assert "s3cr3t" not in capsys.readouterr().err

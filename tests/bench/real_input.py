@@ -9,14 +9,12 @@ with 1 if anything was told that should not have been, or not told that should.
 
 import argparse
 import asyncio
-import logging
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 
-import structlog
-
+from alerts import telemetry
 from alerts.store.migrate import upgrade
 from tests.bench.real_pages import Day, recorded_day
 from tests.bench.real_run import Report, by_file, by_poll
@@ -29,7 +27,7 @@ def main() -> int:
     parser.add_argument("--database-url")
     parser.add_argument("--way", choices=("file", "poll", "both"), default="both")
     asked = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    telemetry.configure(telemetry.LogFormat.CONSOLE, "WARNING")
     today = recorded_day(asked.recorded)
     ways = ("file", "poll") if asked.way == "both" else (asked.way,)
     problems = 0
