@@ -98,23 +98,17 @@ class Settings(BaseSettings):
     @field_validator("log_level")
     @classmethod
     def _known_level(cls, value: str) -> str:
-        if value.upper() not in _LEVELS:
-            raise ValueError(f"must be one of {', '.join(_LEVELS)}")
-        return value.upper()
+        return _one_of(_LEVELS, value.upper())
 
     @field_validator("source")
     @classmethod
     def _known_source(cls, value: str) -> str:
-        if value not in _SOURCES:
-            raise ValueError(f"must be one of {', '.join(_SOURCES)}")
-        return value
+        return _one_of(_SOURCES, value)
 
     @field_validator("token_metrics_profile")
     @classmethod
     def _known_profile(cls, value: str) -> str:
-        if value not in _PROFILES:
-            raise ValueError(f"must be one of {', '.join(_PROFILES)}")
-        return value
+        return _one_of(_PROFILES, value)
 
     @field_validator("admin_key")
     @classmethod
@@ -248,6 +242,12 @@ def load_settings() -> Settings:
         message = plain(first)
         problem = f"{PREFIX}{place}: {message}" if place else message
         raise SettingsInvalid(problem) from None
+
+
+def _one_of(known: tuple[str, ...], value: str) -> str:
+    if value not in known:
+        raise ValueError(f"must be one of {', '.join(known)}")
+    return value
 
 
 def _is_web_address(text: str) -> bool:

@@ -11,6 +11,7 @@ from alerts.channels.signing import format_secret
 from alerts.cli.endpoints import DAY_SECONDS, EndpointArgument, endpoints, shown_of
 from alerts.cli.frame import HOUSE, AppOption, JsonOption, app_id_of, command, run
 from alerts.cli.show import said
+from alerts.cli.wording import plural
 from alerts.domain.events import rfc3339
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline.replay import explain as explain_event
@@ -89,16 +90,17 @@ def enable(
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
         resumed = await resume(endpoint, app_id=app_id, desk=services.desk)
+        count = resumed.failed + resumed.missing
         counts = {
-            "count": resumed.failed + resumed.missing,
+            "count": count,
             "failed": resumed.failed,
             "missing": resumed.missing,
             "since": resumed.since,
         }
         line = f"{endpoint} is {resumed.endpoint.state}."
-        if counts["count"]:
+        if count:
             line += (
-                f" It did not get {_counted(counts['count'])} ({resumed.failed} failed, "
+                f" It did not get {plural(count, 'delivery')} ({resumed.failed} failed, "
                 f"{resumed.missing} missed); to send them:\n"
                 f"gradebell replay {endpoint} --since {rfc3339(resumed.since)}"
                 f"{'' if app == HOUSE else f' --app {app}'}"
@@ -148,7 +150,3 @@ def explain(
         said(line, told.model_dump(mode="json"), as_json=as_json)
 
     run(work)
-
-
-def _counted(count: object) -> str:
-    return "1 delivery" if count == 1 else f"{count} deliveries"

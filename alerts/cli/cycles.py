@@ -132,7 +132,7 @@ def release(cycle: CycleArgument, *, as_json: JsonOption = False) -> None:
     async def work(services: Services) -> None:
         record = await release_cycle(cycle, store=services.store, ladder=services.ladder)
         await fan_out_events(store=services.store, waker=services.waker)
-        line = f"{cycle} is believed; {record.events} events."
+        line = f"{cycle} is believed; {plural(record.events, 'event')}."
         said(line, _shown(record), as_json=as_json)
 
     run(work)
@@ -201,7 +201,7 @@ async def _finish(
     _list(shown, as_json=False)
     counted = ", ".join(f"{count} {name}" for name, count in totals.most_common()) or "no events"
     told = f"{plural(len(found), 'cycle')}: {counted}; "
-    owed = "1 delivery" if deliveries == 1 else f"{deliveries} deliveries"
+    owed = plural(deliveries, "delivery")
     left_out = "" if rejected is None else f"; {plural(rejected, 'line')} left out"
     typer.echo(f"{told}{owed} owed{left_out}.")
 

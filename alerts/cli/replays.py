@@ -11,6 +11,7 @@ from alerts.api.schemas.replays import Replay
 from alerts.bootstrap import Services
 from alerts.cli.frame import HOUSE, AppOption, JsonOption, app_id_of, command, read_time, run
 from alerts.cli.show import said
+from alerts.cli.wording import plural
 from alerts.pipeline.replay import Wanted, count_replayable
 from alerts.pipeline.replay import replay as send_again
 from alerts.store.replays import ReplayRecord, ReplayState, find_replay, read_progress
@@ -50,7 +51,7 @@ def replay(
         if dry_run:
             count = await count_replayable(endpoint, wanted, app_id=app_id, store=store)
             found = {"count": count, "dry_run": True}
-            said(f"{count} deliveries would be sent again.", found, as_json=as_json)
+            said(f"{plural(count, 'delivery')} would be sent again.", found, as_json=as_json)
             return
         record = await send_again(
             endpoint, wanted, app_id=app_id, store=store, waker=services.waker
@@ -58,7 +59,7 @@ def replay(
         if wait:
             await _watch(services, record)
         shown = await _shown(services, record)
-        line = f"{record.total} deliveries are sent again."
+        line = f"{plural(record.total, 'delivery')} to be sent again."
         if wait:
             line += f" {shown.delivered} were delivered, {shown.failed} failed once more."
         found = {"dry_run": False, **shown.model_dump(mode="json")}

@@ -88,6 +88,7 @@ def test_what_was_missed_is_replayed(operator: Operator, grades: Write, tmp_path
         words = ["replay", endpoint_id, "--since", "2026-01-01", "--only", "missing"]
 
         counted = operator.reads(*words, "--dry-run")
+        told = operator.does(*words, "--dry-run")
         replayed = operator.reads(*words)
         operator.does("dispatch", "--until-idle")
 
@@ -95,6 +96,7 @@ def test_what_was_missed_is_replayed(operator: Operator, grades: Write, tmp_path
     assert "did not get 1 delivery (0 failed, 1 missed); to send them:" in enabled
     assert f"gradebell replay {endpoint_id} --since 20" in enabled
     assert counted == {"count": 1, "dry_run": True}
+    assert told == "1 delivery would be sent again.\n"
     facts = ("count", "dry_run", "state", "waiting", "only")
     assert [replayed[name] for name in facts] == [1, False, "running", 1, "missing"]
 
@@ -112,7 +114,7 @@ def test_a_replay_is_watched_to_its_end(operator: Operator, grades: Write, tmp_p
         # Nothing is left, so there is nothing to wait for.
         told = operator.does(*words, "--wait")
 
-    assert told.strip() == "0 deliveries are sent again. 0 were delivered, 0 failed once more."
+    assert told.strip() == "0 deliveries to be sent again. 0 were delivered, 0 failed once more."
 
 
 def test_dispatching_for_ever_is_another_command(sqlite_operator: Operator) -> None:
