@@ -1,6 +1,7 @@
 """The database: how a transaction is opened, on SQLite and on PostgreSQL alike."""
 
 import asyncio
+import json
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -12,13 +13,18 @@ from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import (
+    ARRAY,
     URL,
+    ColumnElement,
     Connection,
     Engine,
     Executable,
+    String,
     Table,
+    any_,
     event,
     func,
+    literal,
     literal_column,
     make_url,
     select,
@@ -180,6 +186,18 @@ def in_chunks(ids: Sequence[str], size: int = CHUNK_IDS) -> Iterator[Sequence[st
     """Ids in their order, as many at a time as one statement takes on either database."""
     for start in range(0, len(ids), size):
         yield ids[start : start + size]
+
+
+def among(tx: Transaction, column: ColumnElement[str], ids: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a column is one of many ids, however many.
+
+    They are one parameter: a list of thousands costs half of what an IN does, and the statement
+    is the same for any number of them, so that PostgreSQL need not read it anew.
+    """
+    if tx.is_postgresql:
+        return column == any_(literal(list(ids), ARRAY(String)))
+    listed = func.json_each(json.dumps(list(ids))).table_valued("value")
+    return column.in_(select(listed.c.value))
 
 
 def insert_into(tx: Transaction, table: Table) -> PostgresqlInsert | SqliteInsert:

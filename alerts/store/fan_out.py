@@ -18,7 +18,7 @@ from sqlalchemy import (
 from alerts.domain.deliveries import EndpointState, SkipReason, State
 from alerts.store.cycles import CycleRecord, CycleState, advance_fan_out
 from alerts.store.endpoints import EndpointRecord, Recipient
-from alerts.store.engine import CHUNK_ROWS, Transaction, in_chunks, insert_into
+from alerts.store.engine import CHUNK_ROWS, Transaction, among, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.matching import corrections, matches, next_endpoints
 from alerts.store.owing import owed, owing
@@ -164,14 +164,15 @@ async def owe(tx: Transaction, pairs: Sequence[tuple[EventRecord, Recipient]]) -
 
 async def lock_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
     """Hold these lanes to the end of the transaction, in order of id so that nobody deadlocks."""
-    if not tx.is_postgresql:
-        return
-    for chunk in in_chunks(sorted(endpoint_ids)):
+    if tx.is_postgresql:
         await tx.connection.execute(
-            select(lanes.c.endpoint_id)
-            .where(lanes.c.endpoint_id.in_(chunk))
-            .order_by(lanes.c.endpoint_id)
-            .with_for_update()
+            select(func.count()).select_from(
+                select(lanes.c.endpoint_id)
+                .where(among(tx, lanes.c.endpoint_id, endpoint_ids))
+                .order_by(lanes.c.endpoint_id)
+                .with_for_update()
+                .subquery("locked")
+            )
         )
 
 
@@ -179,15 +180,14 @@ async def make_due(
     tx: Transaction, endpoint_ids: Sequence[str], now: datetime, *, only_active: bool = False
 ) -> None:
     """Pull lanes forward to now; they are locked already. only_active: by their endpoints."""
-    for chunk in in_chunks(endpoint_ids):
-        statement = update(lanes).where(
-            lanes.c.endpoint_id.in_(chunk),
-            or_(lanes.c.due_at.is_(None), lanes.c.due_at > now),
-        )
-        if only_active:
-            own = (endpoints.c.id == lanes.c.endpoint_id, endpoints.c.state == EndpointState.ACTIVE)
-            statement = statement.where(exists().where(*own))
-        await tx.connection.execute(statement.values(due_at=now))
+    statement = update(lanes).where(
+        among(tx, lanes.c.endpoint_id, endpoint_ids),
+        or_(lanes.c.due_at.is_(None), lanes.c.due_at > now),
+    )
+    if only_active:
+        own = (endpoints.c.id == lanes.c.endpoint_id, endpoints.c.state == EndpointState.ACTIVE)
+        statement = statement.where(exists().where(*own))
+    await tx.connection.execute(statement.values(due_at=now))
 
 
 async def _has_earlier(tx: Transaction, record: CycleRecord) -> bool:

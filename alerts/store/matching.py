@@ -1,6 +1,8 @@
 """Who wants a cycle's events: the endpoints in order, and the matches one by one."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy import ColumnElement, Select, and_, exists, select
 
@@ -47,12 +49,13 @@ async def next_endpoints(
         found.append(list((await tx.connection.execute(query)).scalars()))
         if len(found[-1]) == count:
             ends.append(found[-1][-1])
-    end = min(ends, default=None)
-    corrected, ids = (
-        [one for one in some if end is None or one <= end]
-        for some in (found[0], sorted({one for some in found for one in some}))
-    )
-    return Following(ids, corrected, end is None)
+    corrected = found[0]
+    # Each look is in order, and mostly all but one are empty.
+    full = [some for some in found if some]
+    ids = full[0] if len(full) == 1 else sorted(set(chain(*full)))
+    if ends:
+        ids, corrected = (some[: bisect_right(some, min(ends))] for some in (ids, corrected))
+    return Following(ids, corrected, is_last=not ends)
 
 
 def matches(*where: ColumnElement[bool]) -> list[Select[tuple[str, str]]]:

@@ -13,10 +13,8 @@ from sqlalchemy import (
     cast,
     literal,
     null,
-    select,
-    true,
     type_coerce,
-    union,
+    union_all,
 )
 
 from alerts.domain.deliveries import SKIPPED_WHILE, EndpointState, State, Trigger
@@ -24,7 +22,7 @@ from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.endpoints import Recipient
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import EventRecord
-from alerts.store.fresh_ids import chance, fresh_id
+from alerts.store.fresh_ids import fresh_id
 from alerts.store.tables import deliveries, endpoints, events
 
 
@@ -57,18 +55,17 @@ def owed(
 def owing(tx: Transaction, found: Sequence[Select[tuple[str, str]]], *, now: datetime) -> Insert:
     """These (event, endpoint) as deliveries, each once, in one statement.
 
-    An endpoint deleted since the look-up has taken its lane along; nothing is owed to it.
+    found: looks at events, each joined with what names the endpoints. An endpoint deleted since
+    the look-up has taken its lane along; nothing is owed to it.
     """
-    matching = union(*found).subquery("matching")
-    drawn = select(matching, chance(tx).label("chance")).subquery("drawn")
-    values = _columns(tx, drawn.c.chance, now)
-    rows = (
-        select(*values.values())
-        .select_from(drawn)
-        .join(events, events.c.id == drawn.c.event_id)
-        .join(endpoints, endpoints.c.id == drawn.c.endpoint_id)
-        # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE between them.
-        .where(true())
+    values = _columns(tx, now)
+    rows = union_all(
+        *(
+            look.join(
+                endpoints, endpoints.c.id == look.selected_columns.endpoint_id
+            ).with_only_columns(*values.values())
+            for look in found
+        )
     )
     return (
         insert_into(tx, deliveries)
@@ -77,16 +74,14 @@ def owing(tx: Transaction, found: Sequence[Select[tuple[str, str]]], *, now: dat
     )
 
 
-def _columns(
-    tx: Transaction, drawn: ColumnElement[Any], now: datetime
-) -> dict[str, ColumnElement[Any]]:
+def _columns(tx: Transaction, now: datetime) -> dict[str, ColumnElement[Any]]:
     """A new delivery, column by column, out of its event and its endpoint."""
     state = endpoints.c.state
     is_active = state == EndpointState.ACTIVE
     moment = literal(now, deliveries.c.due_at.type)
     lives = cast(endpoints.c.time_to_live_seconds, BigInteger) * literal(1_000_000, BigInteger)
     return {
-        "id": fresh_id(tx, DELIVERY, now, chance=drawn),
+        "id": fresh_id(tx, DELIVERY, now, sequence=events.c.sequence, table=endpoints.name),
         "event_id": events.c.id,
         "endpoint_id": endpoints.c.id,
         "app_id": endpoints.c.app_id,
