@@ -42,6 +42,7 @@ class Step(StrEnum):
     BREAKER_CLOSED = "breaker.closed"
     ENDPOINT_FAILING = "endpoint.failing"
     ENDPOINT_DISABLED = "endpoint.disabled"
+    ENDPOINT_SPARED = "endpoint.spared"
     LANES_RECOVERED = "lanes.recovered"
     LANES_REPAIRED = "lanes.repaired"
     SCHEMA_NEWER = "schema.newer"

@@ -9,7 +9,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
-from alerts.domain.deliveries import Deferred, Delivered, Outcome, Rejected, Scope, Unknown
+from alerts.domain.deliveries import (
+    Deferred,
+    Delivered,
+    Outcome,
+    Reason,
+    Rejected,
+    Scope,
+    Unknown,
+)
 from alerts.domain.retries import JITTER_SHARE
 
 # Attempts that an endpoint's share of success is made of.
@@ -30,6 +38,13 @@ CLOSED_AT: Final = 20
 # Its owner is told when half of both has passed, and has the other half of the time.
 WARNED_AFTER: Final = CLOSED_AFTER / 2
 WARNED_AT: Final = CLOSED_AT // 2
+
+# What an attempt fails for that nobody answered: their side is down, or ours.
+UNANSWERED: Final = frozenset({Reason.DNS, Reason.CONNECTION, Reason.TLS, Reason.TIMEOUT})
+# Where no more than this share of the endpoints tried answers, it is ours; of fewer endpoints
+# nobody can tell.
+ANSWERING_SHARE: Final = 0.1
+LEAST_TRIED: Final = 3
 
 _FULL: Final = 1 << REMEMBERED
 _ALL_DELIVERED: Final = 2 * _FULL - 1
@@ -62,7 +77,7 @@ class Health:
     held_until: nothing is sent before; while the breaker is open, the time of its next probe.
     failing_since: the failure that its present spell began with; a first failure begins one, and
     most end with the next attempt. failing_attempts: in that spell, whatever they came to.
-    warned_at: when its owner was told of the spell.
+    warned_at: when its owner was told of the spell, or later, when it was spared its end.
     """
 
     recent: int = 1
@@ -153,6 +168,16 @@ def advise(health: Health, now: datetime) -> Advice | None:
         and health.failing_attempts >= CLOSED_AT
     )
     return Advice.CLOSE if is_due else None
+
+
+def is_unanswered(outcome: Outcome) -> bool:
+    """Whether nobody was reached, as far as this says."""
+    return isinstance(outcome, Deferred | Unknown) and outcome.reason in UNANSWERED
+
+
+def is_our_outage(*, tried: int, answering: int) -> bool:
+    """Whether it is our own way out that fails. answering: of the endpoints tried."""
+    return tried >= LEAST_TRIED and answering <= tried * ANSWERING_SHARE
 
 
 def closed(health: Health, now: datetime) -> Health:

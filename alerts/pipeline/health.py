@@ -6,12 +6,20 @@ from typing import Final
 
 from alerts.domain.deliveries import Delivered, DisableReason, EndpointState, Outcome
 from alerts.domain.events import EventType
-from alerts.domain.health import Advice, Health, advise, closed, observe
+from alerts.domain.health import (
+    Advice,
+    Health,
+    advise,
+    closed,
+    is_our_outage,
+    is_unanswered,
+    observe,
+)
 from alerts.domain.notices import endpoint_disabled_event, endpoint_failing_event
 from alerts.pipeline.tell import tell_app, to_app
 from alerts.store.endpoints import disable_endpoint, find_recipients
 from alerts.store.engine import Transaction
-from alerts.store.health import HeldLane, write_health
+from alerts.store.health import HeldLane, count_answering, write_health
 from alerts.store.outbox import Waiting
 from alerts.telemetry import Step, emit
 
@@ -49,7 +57,8 @@ async def watch(
         after = observe(before, outcomes, now=now, jitter=jitter())
         _say(endpoint_id, before, after)
         if any(map(_blames, ended)):
-            after = await _heed(tx, endpoint_id, after)
+            is_silent = all(map(is_unanswered, outcomes))
+            after = await _heed(tx, endpoint_id, after, is_silent=is_silent)
         if after != before:
             learned[endpoint_id] = after
     await write_health(tx, learned)
@@ -80,17 +89,32 @@ async def close_endpoint(
     return True
 
 
-async def _heed(tx: Transaction, endpoint_id: str, health: Health) -> Health:
-    """Do what an endpoint's health calls for; returns what is to be kept of it."""
+async def _heed(tx: Transaction, endpoint_id: str, health: Health, *, is_silent: bool) -> Health:
+    """Do what an endpoint's health calls for; returns what is to be kept of it.
+
+    is_silent: nobody answered. Then it is closed only if others do answer: where none does it is
+    our own way out that is down, and the word that it was given counts from now on.
+    """
     now = await tx.now()
     match advise(health, now):
         case Advice.WARN if await _warn(tx, endpoint_id, health):
+            return replace(health, warned_at=now)
+        case Advice.CLOSE if is_silent and await _spare(tx, endpoint_id, health):
             return replace(health, warned_at=now)
         case Advice.CLOSE if await close_endpoint(
             tx, endpoint_id, DisableReason.FAILING, health=health
         ):
             return closed(health, now)
     return health
+
+
+async def _spare(tx: Transaction, endpoint_id: str, health: Health) -> bool:
+    """Whether it is our own outage that would close an endpoint; the operator is told."""
+    tried, answering = await count_answering(tx, health.failing_since or await tx.now())
+    is_ours = is_our_outage(tried=tried, answering=answering)
+    if is_ours:
+        emit(Step.ENDPOINT_SPARED, endpoint=endpoint_id, tried=tried, answering=answering)
+    return is_ours
 
 
 async def _warn(tx: Transaction, endpoint_id: str, health: Health) -> bool:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, case, func, or_, select, update
 
 from alerts.domain.deliveries import EndpointState
 from alerts.domain.health import Health
 from alerts.store.engine import Transaction, in_chunks
-from alerts.store.tables import endpoints, lanes
+from alerts.store.tables import attempts, deliveries, endpoints, lanes
 
+# By their ids, which come in the order of time: as many as are read in a millisecond or two.
+NEWEST_ATTEMPTS: Final = 1000
 _COLUMNS: Final = tuple(lanes.c[name] for name in Health.__dataclass_fields__)
 
 
@@ -63,6 +66,29 @@ async def read_health(tx: Transaction, endpoint_ids: Iterable[str]) -> dict[str,
 async def forget_health(tx: Transaction, endpoint_id: str) -> None:
     """Begin anew, as with an endpoint never heard of, and hold it no longer; its lane is locked."""
     await write_health(tx, {endpoint_id: Health()})
+
+
+async def count_answering(tx: Transaction, since: datetime) -> tuple[int, int]:
+    """How many endpoints the newest attempts were made at, and how many of them answered any.
+
+    since: only attempts from then on, and at most NEWEST_ATTEMPTS.
+    """
+    columns = attempts.c
+    newest = (
+        select(columns.delivery_id, columns.started_at, columns.outcome, columns.status_code)
+        .order_by(columns.id.desc())
+        .limit(NEWEST_ATTEMPTS)
+        .subquery()
+    )
+    is_answer = or_(newest.c.status_code.is_not(None), newest.c.outcome == "delivered")
+    query = (
+        select(deliveries.c.endpoint_id, func.max(case((is_answer, 1), else_=0)))
+        .join_from(newest, deliveries, deliveries.c.id == newest.c.delivery_id)
+        .where(newest.c.started_at >= since)
+        .group_by(deliveries.c.endpoint_id)
+    )
+    found = [answered for _, answered in await tx.connection.execute(query)]
+    return len(found), sum(found)
 
 
 async def count_troubled(tx: Transaction) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from alerts.domain.health import (
     Breaker,
     Health,
     advise,
+    is_our_outage,
     observe,
 )
 from tests.builders import day
@@ -50,6 +51,16 @@ def pauses(probes: int, *, jitter: float = 0) -> list[timedelta]:
         now = health.held_until
         health = after(DOWN, since=health, now=now, jitter=jitter)
     return found
+
+
+@pytest.mark.parametrize(
+    ("tried", "answering", "is_ours"),
+    [(2, 0, False), (3, 0, True), (9, 1, False), (10, 1, True), (100, 11, False), (0, 0, False)],
+)
+def test_an_outage_is_ours_where_next_to_nobody_answers(
+    tried: int, answering: int, *, is_ours: bool
+) -> None:
+    assert is_our_outage(tried=tried, answering=answering) is is_ours
 
 
 def test_five_failures_in_a_row_open_it() -> None:
