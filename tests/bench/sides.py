@@ -3,6 +3,7 @@
 gradebell: one cycle pushed, told to every endpoint, all of it settled and logged.
 client: the same letters through Gradebell's own webhook sender alone, signed as they go.
 bare: the same bodies, signed beforehand, posted by aiohttp on uvloop, and nothing else.
+prepare: the endpoints and a first cycle, which is no news.
 owe: one cycle pushed and owed to every endpoint, and nothing sent.
 dispatch: what is owed already, sent and settled.
 All run as the commands do: on the loop of `alerts.cli.frame.run_loop`.
@@ -39,8 +40,8 @@ from alerts.settings import Settings
 from alerts.store.migrate import upgrade
 from tests.bench.loads import Load, Result, check_log, letters_of, logged, prepare, push_day
 from tests.bench.meters import rss_mb
-from tests.cli.conftest import KEYS
 
+ADMIN_KEY = "an-admin-key-of-the-bench"
 # Posts in flight of the sides that are a client alone.
 CONCURRENCY = 200
 LOOK_SECONDS = 0.05
@@ -88,6 +89,13 @@ async def gradebell(services: Services, load: Load) -> Result:
         "dispatch": ended - fanned_out,
     }
     check_log(before, await logged(services), load.deliveries)
+    return result
+
+
+async def prepare_only(services: Services, load: Load) -> Result:
+    """The endpoints and the baseline."""
+    async with measured("prepare", 0) as result:
+        await prepare(services, load)
     return result
 
 
@@ -196,6 +204,7 @@ SIDES = {
     "gradebell": gradebell,
     "client": client,
     "bare": bare,
+    "prepare": prepare_only,
     "owe": owe,
     "dispatch": dispatch,
 }
@@ -205,7 +214,7 @@ async def _run(arguments: argparse.Namespace) -> Result:
     await upgrade(arguments.database_url)
     settings = Settings.model_validate(
         {
-            **{name.lower(): value for name, value in KEYS.items()},
+            "admin_key": ADMIN_KEY,
             "database_url": arguments.database_url,
             "encryption_keys": arguments.encryption_key,
             "trusted_destinations": urlsplit(arguments.receiver).netloc,
