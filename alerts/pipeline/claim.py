@@ -104,7 +104,8 @@ async def claim(
         lane.endpoint_id: 1 if lane.is_open else quota_of(lane.order, lane.rate_limit, rules.width)
         for lane in readable
     }
-    parcels = await take(tx, lease_id, quotas, endpoints=endpoints, rules=rules)
+    leases = dict.fromkeys(quotas, lease_id)
+    parcels = await take(tx, leases, quotas, endpoints=endpoints, rules=rules)
     return [
         ClaimedLane(
             endpoint_id=lane.endpoint_id,
@@ -143,7 +144,7 @@ async def _read_destinations(
             await hold(tx, endpoint.id, await tx.now() + UNREADABLE_WAIT)
     unread = [endpoint for endpoint in endpoints.values() if endpoint.id not in found]
     strict = {endpoint.id for endpoint in unread if endpoint.order is Order.STRICT}
-    await release_lanes(tx, lease_id, [endpoint.id for endpoint in unread], strict=strict)
+    await release_lanes(tx, {endpoint.id: lease_id for endpoint in unread}, strict=strict)
     return found
 
 
@@ -157,7 +158,7 @@ def quota_of(order: Order, rate_limit: float | None, width: int) -> int:
 
 async def take(
     tx: Transaction,
-    lease_id: str,
+    leases: Mapping[str, str],
     quotas: Mapping[str, int],
     *,
     endpoints: Mapping[str, Recipient],
@@ -165,6 +166,7 @@ async def take(
 ) -> dict[str, list[Parcel]]:
     """Reserve and begin up to `quotas` deliveries of lanes we hold, by endpoint.
 
+    leases: ours, by endpoint, and on the lanes already.
     What is expired or no longer wanted ends here, and the next is looked at instead.
     """
     latest = [e.id for e in endpoints.values() if e.order is Order.LATEST and e.id in quotas]
@@ -174,15 +176,15 @@ async def take(
     wanted = dict(quotas)
     taken: dict[str, list[Parcel]] = {}
     for _ in range(ROUNDS):
-        found = await find_next(tx, list(wanted.items()), strict=strict)
-        kept, ended = await consent(tx, found, now)
+        found = await find_next(tx, wanted, strict=strict)
+        kept, ended = await consent(tx, found, now, leases=leases)
         if ended:
-            await reserve(tx, lease_id, [decision.delivery_id for decision in ended])
-            await apply_decisions(tx, lease_id, ended)
+            await reserve(tx, [decision.delivery_id for decision in ended])
+            await apply_decisions(tx, ended)
         for waiting in kept:
             parcels = taken.setdefault(waiting.endpoint_id, [])
             if len(parcels) < quotas[waiting.endpoint_id]:
-                letter = Letter(waiting.id, waiting.event_id, waiting.body)
+                letter = Letter(waiting.id, waiting.news.id, waiting.news.body)
                 parcels.append(Parcel(waiting, letter, waiting.attempts + 1))
         short = {decision.delivery_id for decision in ended}
         # Where all that was looked at had ended, much more may have.
@@ -193,7 +195,7 @@ async def take(
         }
         if not wanted:
             break
-    await _begin(tx, taken, lease_id=lease_id, endpoints=endpoints, rules=rules)
+    await _begin(tx, taken, endpoints=endpoints, rules=rules)
     return taken
 
 
@@ -201,7 +203,6 @@ async def _begin(
     tx: Transaction,
     taken: Mapping[str, Sequence[Parcel]],
     *,
-    lease_id: str,
     endpoints: Mapping[str, Recipient],
     rules: Rules,
 ) -> None:
@@ -212,7 +213,8 @@ async def _begin(
         for parcel in parcels:
             ids[is_repeatable and not parcel.is_suspect].append(parcel.waiting.id)
     for is_begun, of_these in ids.items():
-        await reserve(tx, lease_id, of_these, is_begun=is_begun)
+        if of_these:
+            await reserve(tx, of_these, is_begun=is_begun)
     for endpoint_id, parcels in taken.items():
         rate = endpoints[endpoint_id].rate_limit
         if rate is not None:

@@ -136,7 +136,7 @@ async def _warn(tx: Transaction, endpoint_id: str, health: Health) -> bool:
 
 def _blames(tried: Tried) -> bool:
     """Whether this attempt is a reason to speak of its endpoint."""
-    is_notice = tried.waiting.event_type in _NOTICES
+    is_notice = tried.waiting.news.facts.type in _NOTICES
     return not is_notice and not isinstance(tried.outcome, Delivered)
 
 

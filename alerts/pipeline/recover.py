@@ -6,12 +6,12 @@ from typing import Final
 
 from alerts.domain.deliveries import Channel, Reason, after_interruption
 from alerts.domain.ids import ATTEMPT, SEND
+from alerts.store.attempts import insert_attempts
 from alerts.store.counters import add_to_counter
 from alerts.store.decisions import Decision, apply_decisions
 from alerts.store.engine import Store, Transaction
 from alerts.store.lanes import expired_lanes, free_lanes, repair_lanes
 from alerts.store.lost import Interrupted, adopt, free_reserved, lost_deliveries
-from alerts.store.outbox import insert_attempts
 from alerts.telemetry import Step, emit
 
 # Lanes looked at in one transaction.
@@ -37,13 +37,11 @@ async def recover(
     cut_off = await lost_deliveries(tx, lease_ids, endpoint_ids)
     await insert_attempts(tx, [await _attempt(tx, one, now=now, worker=worker) for one in cut_off])
     lease_of = dict(lost)
-    for lease_id in lease_ids:
-        decisions = [
-            _decision(one, now, repeatable)
-            for one in cut_off
-            if lease_of[one.endpoint_id] == lease_id
-        ]
-        await apply_decisions(tx, lease_id, decisions)
+    ended = [
+        _decision(one, now, lease_id=lease_of[one.endpoint_id], repeatable=repeatable)
+        for one in cut_off
+    ]
+    await apply_decisions(tx, ended)
     await free_reserved(tx, lease_ids, endpoint_ids)
     emit(Step.LANES_RECOVERED, lanes=len(lost), interrupted=len(cut_off))
 
@@ -71,7 +69,9 @@ async def reap(*, store: Store, repeatable: frozenset[Channel], worker: str) -> 
     return repaired
 
 
-def _decision(one: Interrupted, now: datetime, repeatable: frozenset[Channel]) -> Decision:
+def _decision(
+    one: Interrupted, now: datetime, *, lease_id: str, repeatable: frozenset[Channel]
+) -> Decision:
     verdict = after_interruption(
         repeatable=one.channel in repeatable,
         interruptions=one.interruptions + 1,
@@ -80,6 +80,7 @@ def _decision(one: Interrupted, now: datetime, repeatable: frozenset[Channel]) -
     )
     return Decision(
         one.id,
+        lease_id,
         verdict.state,
         verdict.reason,
         verdict.position,

@@ -22,6 +22,7 @@ from alerts.domain.deliveries import (
 from alerts.domain.retries import RetrySchedule
 from alerts.pipeline.claim import Parcel
 from alerts.pipeline.health import Tried, close_endpoint, watch
+from alerts.store.attempts import insert_attempts
 from alerts.store.decisions import Decision, apply_decisions, deliver_late
 from alerts.store.endpoints import (
     move_endpoint,
@@ -30,7 +31,6 @@ from alerts.store.engine import Transaction
 from alerts.store.fan_out import make_due
 from alerts.store.health import HeldLane, forget_health, lock_held
 from alerts.store.lanes import hold
-from alerts.store.outbox import insert_attempts
 from alerts.telemetry import Step, emit
 
 
@@ -104,7 +104,7 @@ async def _deliver_late(tx: Transaction, others: Sequence[Sent]) -> None:
 
 async def _decide(tx: Transaction, ours: Sequence[Sent], terms: Terms) -> None:
     now = await tx.now()
-    by_lease: dict[str, list[Decision]] = {}
+    decisions: list[Decision] = []
     holds: dict[str, datetime] = {}
     for one in ours:
         waiting = one.parcel.waiting
@@ -118,6 +118,7 @@ async def _decide(tx: Transaction, ours: Sequence[Sent], terms: Terms) -> None:
         )
         decision = Decision(
             waiting.id,
+            one.lease_id,
             verdict.state,
             verdict.reason,
             verdict.position,
@@ -125,12 +126,11 @@ async def _decide(tx: Transaction, ours: Sequence[Sent], terms: Terms) -> None:
             verdict.due_at,
             one.answer.trace.status_code,
         )
-        by_lease.setdefault(one.lease_id, []).append(decision)
+        decisions.append(decision)
         if verdict.hold_until is not None:
             known = holds.get(one.endpoint_id, verdict.hold_until)
             holds[one.endpoint_id] = max(known, verdict.hold_until)
-    for lease_id, decisions in by_lease.items():
-        await apply_decisions(tx, lease_id, decisions)
+    await apply_decisions(tx, decisions)
     for endpoint_id, until in holds.items():
         await hold(tx, endpoint_id, until)
 
@@ -211,8 +211,8 @@ def log_sent(one: Sent) -> None:
     emit(
         Step.DELIVERY_ATTEMPTED,
         delivery=waiting.id,
-        event_id=waiting.event_id,
-        type=waiting.event_type,
+        event_id=waiting.news.id,
+        type=waiting.news.facts.type.value,
         endpoint=one.endpoint_id,
         attempt=one.parcel.number,
         outcome=outcome,

@@ -125,22 +125,22 @@ async def refill(
     tx: Transaction, turns: Sequence[Turn], *, rules: Rules, now: float
 ) -> dict[str, list[Parcel]]:
     """More work for lanes whose turn goes on, by endpoint. now: of the monotonic clock."""
-    quotas: dict[str, dict[str, int]] = {}
+    wanted: dict[str, int] = {}
     for turn in turns:
         room = turn.room(now)
         turn.looked = now
         if room > 0:
-            quotas.setdefault(turn.lease_id, {})[turn.endpoint_id] = room
-    fresh: dict[str, list[Parcel]] = {}
-    for lease_id, wanted in quotas.items():
-        endpoints = await find_recipients(tx, wanted)
-        going = {
-            key: wanted[key]
-            for key, endpoint in endpoints.items()
-            if endpoint.state is EndpointState.ACTIVE
-        }
-        fresh |= await take(tx, lease_id, going, endpoints=endpoints, rules=rules)
-    return fresh
+            wanted[turn.endpoint_id] = room
+    if not wanted:
+        return {}
+    endpoints = await find_recipients(tx, wanted)
+    going = {
+        key: wanted[key]
+        for key, endpoint in endpoints.items()
+        if endpoint.state is EndpointState.ACTIVE
+    }
+    leases = {turn.endpoint_id: turn.lease_id for turn in turns}
+    return await take(tx, leases, going, endpoints=endpoints, rules=rules)
 
 
 def heed(turns: Sequence[Turn], held: Mapping[str, HeldLane]) -> list[Turn]:
@@ -158,12 +158,11 @@ def heed(turns: Sequence[Turn], held: Mapping[str, HeldLane]) -> list[Turn]:
 
 async def give_back(tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[str]]:
     """What was begun and is not to be sent now, by endpoint: free again, attempt and all."""
-    given: dict[str, list[str]] = {}
-    for turn in turns:
-        if turn.waiting:
-            ids = [parcel.waiting.id for parcel in turn.waiting]
-            await unstart(tx, turn.lease_id, ids)
-            given[turn.endpoint_id] = ids
+    giving = [turn for turn in turns if turn.waiting]
+    given = {turn.endpoint_id: [parcel.waiting.id for parcel in turn.waiting] for turn in giving}
+    if given:
+        ids = [one for of_lane in given.values() for one in of_lane]
+        await unstart(tx, ids, lease_ids={turn.lease_id for turn in giving})
     return given
 
 
@@ -175,11 +174,8 @@ async def release(tx: Transaction, turns: Sequence[Turn], *, now: float) -> None
             # What was reserved at the claim was a guess; whoever comes next goes by what was sent.
             await set_next_slot(tx, turn.endpoint_id, timedelta(seconds=turn.pace.free_in(now)))
     strict = {turn.endpoint_id for turn in turns if turn.order is Order.STRICT}
-    by_lease: dict[str, list[str]] = {}
-    for turn in turns:
-        by_lease.setdefault(turn.lease_id, []).append(turn.endpoint_id)
-    for lease_id, endpoint_ids in by_lease.items():
-        await release_lanes(tx, lease_id, endpoint_ids, strict=strict)
+    leases = {turn.endpoint_id: turn.lease_id for turn in turns}
+    await release_lanes(tx, leases, strict=strict)
 
 
 def lose(turns: Iterable[Turn]) -> None:

@@ -3,23 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import bindparam, func, update
 
 from alerts.domain.deliveries import State
-from alerts.store.engine import Transaction, in_chunks
+from alerts.store.among import among, ids_called
+from alerts.store.engine import Transaction
 from alerts.store.queue import OPEN
 from alerts.store.tables import deliveries
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a delivery becomes; only while our lease still holds it.
+    """What a delivery becomes; only while the lease that we sent it under still holds it.
 
     status_code: what the last attempt was answered with.
     """
 
     delivery_id: str
+    lease_id: str
     state: State
     reason: str | None
     position: int
@@ -28,75 +31,76 @@ class Decision:
     status_code: int | None
 
 
-async def apply_decisions(tx: Transaction, lease_id: str, decisions: Sequence[Decision]) -> None:
-    """Settle deliveries that our lease still holds; it comes off them."""
-    delivered: dict[int | None, list[str]] = {}
+async def apply_decisions(tx: Transaction, decisions: Sequence[Decision]) -> None:
+    """Settle deliveries that our leases still hold; they come off them."""
+    delivered: dict[int | None, list[Decision]] = {}
     others = []
     for decision in decisions:
         if decision.state is State.DELIVERED:
-            delivered.setdefault(decision.status_code, []).append(decision.delivery_id)
+            delivered.setdefault(decision.status_code, []).append(decision)
         else:
             others.append(decision)
     # What most come to, in one statement for all instead of one for each.
-    for status_code, ids in delivered.items():
-        await _deliver(tx, lease_id, ids, status_code=status_code)
-    await _apply(tx, lease_id, others)
+    for status_code, of_these in delivered.items():
+        given = {
+            "ids": [decision.delivery_id for decision in of_these],
+            "leases": {decision.lease_id for decision in of_these},
+            "to_status_code": status_code,
+            "to_ended_at": await tx.now(),
+        }
+        await tx.connection.execute(_DELIVER, given)
+    if others:
+        now = await tx.now()
+        await tx.connection.execute(_DECIDE, [_bound(decision, now) for decision in others])
 
 
-async def _deliver(
-    tx: Transaction, lease_id: str, ids: Sequence[str], *, status_code: int | None
-) -> None:
-    for chunk in in_chunks(ids):
-        await tx.connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id.in_(chunk), deliveries.c.lease_id == lease_id)
-            .values(
-                state=State.DELIVERED,
-                reason=None,
-                interruptions=0,
-                status_code=status_code,
-                ended_at=await tx.now(),
-                lease_id=None,
-            )
-        )
+def _bound(decision: Decision, now: datetime) -> dict[str, object]:
+    return {
+        "of_id": decision.delivery_id,
+        "of_lease": decision.lease_id,
+        "to_state": decision.state,
+        "to_reason": decision.reason,
+        "to_position": decision.position,
+        "to_interruptions": decision.interruptions,
+        "to_status_code": decision.status_code,
+        "to_due_at": decision.due_at,
+        "to_ended_at": None if decision.state in OPEN else now,
+    }
 
 
-async def _apply(tx: Transaction, lease_id: str, decisions: Sequence[Decision]) -> None:
-    if not decisions:
-        return
-    now = await tx.now()
-    statement = (
-        update(deliveries)
-        .where(deliveries.c.id == bindparam("of_id"), deliveries.c.lease_id == lease_id)
-        .values(
-            state=bindparam("to_state"),
-            reason=bindparam("to_reason"),
-            position=bindparam("to_position"),
-            interruptions=bindparam("to_interruptions"),
-            status_code=bindparam("to_status_code"),
-            due_at=func.coalesce(
-                bindparam("to_due_at", type_=deliveries.c.due_at.type), deliveries.c.due_at
-            ),
-            ended_at=bindparam("to_ended_at", type_=deliveries.c.ended_at.type),
-            lease_id=None,
-        )
+_STATUS_CODE: Final = bindparam("to_status_code", type_=deliveries.c.status_code.type)
+_ENDED_AT: Final = bindparam("to_ended_at", type_=deliveries.c.ended_at.type)
+_DELIVER: Final = (
+    update(deliveries)
+    .where(
+        among(deliveries.c.id, ids_called("ids")),
+        among(deliveries.c.lease_id, ids_called("leases")),
     )
-    await tx.connection.execute(
-        statement,
-        [
-            {
-                "of_id": decision.delivery_id,
-                "to_state": decision.state,
-                "to_reason": decision.reason,
-                "to_position": decision.position,
-                "to_interruptions": decision.interruptions,
-                "to_status_code": decision.status_code,
-                "to_due_at": decision.due_at,
-                "to_ended_at": None if decision.state in OPEN else now,
-            }
-            for decision in decisions
-        ],
+    .values(
+        state=State.DELIVERED,
+        reason=None,
+        interruptions=0,
+        status_code=_STATUS_CODE,
+        ended_at=_ENDED_AT,
+        lease_id=None,
     )
+)
+_DECIDE: Final = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("of_id"), deliveries.c.lease_id == bindparam("of_lease"))
+    .values(
+        state=bindparam("to_state"),
+        reason=bindparam("to_reason"),
+        position=bindparam("to_position"),
+        interruptions=bindparam("to_interruptions"),
+        status_code=_STATUS_CODE,
+        due_at=func.coalesce(
+            bindparam("to_due_at", type_=deliveries.c.due_at.type), deliveries.c.due_at
+        ),
+        ended_at=_ENDED_AT,
+        lease_id=None,
+    )
+)
 
 
 async def deliver_late(tx: Transaction, delivered: Mapping[str, int | None]) -> None:

@@ -22,8 +22,9 @@ from sqlalchemy import (
 
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
 from alerts.domain.subscriptions import Filter
+from alerts.store.among import among, ids_called
 from alerts.store.cipher import Cipher, keyed_hash
-from alerts.store.engine import Transaction, in_chunks, insert_into
+from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import current_sequence
 from alerts.store.rows import record_of
 from alerts.store.subscriptions import (
@@ -80,7 +81,9 @@ _WHOLE: Final = tuple(
     for column in (endpoints.c[field.name] for field in fields(EndpointRecord))
 )
 _filters: Final = msgspec.json.Decoder(Filter)
-_RECIPIENT: Final = tuple(endpoints.c[field.name] for field in fields(Recipient))
+_RECIPIENTS: Final = select(*(endpoints.c[field.name] for field in fields(Recipient))).where(
+    among(endpoints.c.id, ids_called("ids"))
+)
 
 
 async def ensure_lookup_key(tx: Transaction, cipher: Cipher, fresh: bytes) -> bytes:
@@ -181,12 +184,8 @@ async def find_endpoint(
 
 async def find_recipients(tx: Transaction, ids: Iterable[str]) -> dict[str, Recipient]:
     """Endpoints by id, as sending needs them."""
-    found: dict[str, Recipient] = {}
-    for chunk in in_chunks(list(ids)):
-        query = select(*_RECIPIENT).where(endpoints.c.id.in_(chunk))
-        rows = await tx.connection.execute(query)
-        found |= {row.id: record_of(row, Recipient) for row in rows}
-    return found
+    rows = await tx.connection.execute(_RECIPIENTS, {"ids": list(ids)})
+    return {row.id: record_of(row, Recipient) for row in rows}
 
 
 async def find_address(

@@ -1,6 +1,6 @@
 """Health: what a lane knows of its endpoint, read and written where the lane is locked."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, case, func, or_, select, update
 
 from alerts.domain.deliveries import EndpointState
 from alerts.domain.health import Health
-from alerts.store.engine import Transaction, in_chunks
+from alerts.store.among import among, ids_called
+from alerts.store.engine import Transaction
 from alerts.store.tables import attempts, deliveries, endpoints, lanes
 
 # By their ids, which come in the order of time: as many as are read in a millisecond or two.
@@ -25,42 +26,40 @@ class HeldLane:
     health: Health
 
 
-async def lock_held(tx: Transaction, endpoint_ids: Sequence[str]) -> dict[str, HeldLane]:
+async def lock_held(tx: Transaction, endpoint_ids: Collection[str]) -> dict[str, HeldLane]:
     """Lock lanes, in order; returns whose each is now, and how its endpoint does."""
-    held: dict[str, HeldLane] = {}
-    for chunk in in_chunks(sorted(endpoint_ids)):
-        query = (
-            select(lanes.c.endpoint_id, lanes.c.lease_id, *_COLUMNS)
-            .where(lanes.c.endpoint_id.in_(chunk))
-            .order_by(lanes.c.endpoint_id)
-            .with_for_update()
-        )
-        rows = await tx.connection.execute(query)
-        held |= {row[0]: HeldLane(row[1], Health(*row[2:])) for row in rows}
-    return held
+    rows = await tx.connection.execute(_LOCK, {"lanes": endpoint_ids})
+    return {row[0]: HeldLane(row[1], Health(*row[2:])) for row in rows}
 
 
 async def write_health(tx: Transaction, found: Mapping[str, Health]) -> None:
     """Keep what is known of these endpoints; their lanes are locked."""
-    if not found:
-        return
-    values = {column.name: bindparam(f"to_{column.name}", type_=column.type) for column in _COLUMNS}
-    await tx.connection.execute(
-        update(lanes).where(lanes.c.endpoint_id == bindparam("of_id")).values(values),
-        [
+    if found:
+        rows = [
             {"of_id": endpoint_id, **{f"to_{c.name}": getattr(health, c.name) for c in _COLUMNS}}
             for endpoint_id, health in found.items()
-        ],
-    )
+        ]
+        await tx.connection.execute(_WRITE, rows)
+
+
+_LOCK: Final = (
+    select(lanes.c.endpoint_id, lanes.c.lease_id, *_COLUMNS)
+    .where(among(lanes.c.endpoint_id, ids_called("lanes")))
+    .order_by(lanes.c.endpoint_id)
+    .with_for_update()
+)
+_WRITE: Final = (
+    update(lanes)
+    .where(lanes.c.endpoint_id == bindparam("of_id"))
+    .values({c.name: bindparam(f"to_{c.name}", type_=c.type) for c in _COLUMNS})
+)
 
 
 async def read_health(tx: Transaction, endpoint_ids: Iterable[str]) -> dict[str, Health]:
     """How endpoints do, by id."""
-    found: dict[str, Health] = {}
-    for chunk in in_chunks(list(endpoint_ids)):
-        query = select(lanes.c.endpoint_id, *_COLUMNS).where(lanes.c.endpoint_id.in_(chunk))
-        found |= {row[0]: Health(*row[1:]) for row in await tx.connection.execute(query)}
-    return found
+    query = select(lanes.c.endpoint_id, *_COLUMNS)
+    named = query.where(among(lanes.c.endpoint_id, list(endpoint_ids)))
+    return {row[0]: Health(*row[1:]) for row in await tx.connection.execute(named)}
 
 
 async def forget_health(tx: Transaction, endpoint_id: str) -> None:

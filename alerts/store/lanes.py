@@ -5,7 +5,7 @@ endpoint, and reads their deliveries only in later statements: a statement that 
 sees the other rows as they were before the wait.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from alerts.domain.deliveries import Order, State
+from alerts.store.among import among, ids_called
 from alerts.store.engine import Transaction
 from alerts.store.queue import due_of_lane, has_due, is_later
 from alerts.store.tables import deliveries, endpoints, lanes
@@ -96,7 +97,7 @@ async def lease_lanes(
     if leased:
         await tx.connection.execute(
             update(lanes)
-            .where(columns.endpoint_id.in_([lane.endpoint_id for lane in leased]))
+            .where(among(columns.endpoint_id, [lane.endpoint_id for lane in leased]))
             .values(lease_id=lease_id, lease_until=now + lease)
         )
     return leased
@@ -104,7 +105,7 @@ async def lease_lanes(
 
 async def extend_leases(tx: Transaction, lease_ids: Sequence[str], lease: timedelta) -> set[str]:
     """Hold on to lanes; returns the endpoints whose lanes are still ours."""
-    is_ours = lanes.c.lease_id.in_(lease_ids)
+    is_ours = among(lanes.c.lease_id, lease_ids)
     in_order = select(lanes.c.endpoint_id).where(is_ours).order_by(lanes.c.endpoint_id)
     await tx.connection.execute(in_order.with_for_update())
     now = await tx.now()
@@ -172,31 +173,36 @@ async def set_aside(tx: Transaction, wait: timedelta, pools: Collection[str] = (
 
 
 async def release_lanes(
-    tx: Transaction, lease_id: str, endpoint_ids: Sequence[str], *, strict: Collection[str] = ()
+    tx: Transaction, leases: Mapping[str, str], *, strict: Collection[str] = ()
 ) -> None:
     """Give lanes back: what was reserved and not sent is free again.
 
     Nothing of theirs is on the wire. What was begun nevertheless is what a commit began whose
     success we never learned of, as when the database stopped; nobody else would look for it. The
     lanes are locked already. Each is due when the first of its open deliveries is, and if
-    that is now, it goes to the back. strict: those endpoints that want strict order.
+    that is now, it goes to the back.
+    leases: ours, by endpoint. strict: those endpoints that want strict order.
     """
-    if not endpoint_ids:
+    if not leases:
         return
-    await tx.connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.lease_id == lease_id,
-            deliveries.c.endpoint_id.in_(endpoint_ids),
-            deliveries.c.state.in_((State.PENDING, State.SENDING)),
-        )
-        .values(
-            state=State.PENDING,
-            attempts=deliveries.c.attempts - cast(deliveries.c.state == State.SENDING, Integer),
-            lease_id=None,
-        )
+    of_these = {"lanes": leases, "leases": set(leases.values())}
+    await tx.connection.execute(_GIVE_BACK, of_these)
+    await _free(tx, leases, strict=strict, lease_ids=of_these["leases"])
+
+
+_GIVE_BACK: Final = (
+    update(deliveries)
+    .where(
+        among(deliveries.c.lease_id, ids_called("leases")),
+        among(deliveries.c.endpoint_id, ids_called("lanes")),
+        deliveries.c.state.in_((State.PENDING, State.SENDING)),
     )
-    await _free(tx, endpoint_ids, strict=strict, lease_id=lease_id)
+    .values(
+        state=State.PENDING,
+        attempts=deliveries.c.attempts - cast(deliveries.c.state == State.SENDING, Integer),
+        lease_id=None,
+    )
+)
 
 
 def _is_in(pools: Collection[str]) -> ColumnElement[bool]:
@@ -221,20 +227,24 @@ async def free_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
         endpoints.c.id.in_(endpoint_ids), endpoints.c.order == Order.STRICT
     )
     strict = set((await tx.connection.execute(query)).scalars())
-    await _free(tx, endpoint_ids, strict=strict, lease_id=None)
+    await _free(tx, endpoint_ids, strict=strict, lease_ids=None)
 
 
 async def _free(
-    tx: Transaction, endpoint_ids: Sequence[str], *, strict: Collection[str], lease_id: str | None
+    tx: Transaction,
+    endpoint_ids: Iterable[str],
+    *,
+    strict: Collection[str],
+    lease_ids: Collection[str] | None,
 ) -> None:
-    """lease_id: only lanes that are under it; None for all."""
+    """lease_ids: only lanes that are under one of them; None for all."""
     now = await tx.now()
-    is_ours = true() if lease_id is None else lanes.c.lease_id == lease_id
+    is_ours = true() if lease_ids is None else among(lanes.c.lease_id, lease_ids)
     for is_strict in (False, True):
         ids = [one for one in endpoint_ids if (one in strict) is is_strict]
         if ids:
             due = due_of_lane(now, is_strict=is_strict)
-            freed = update(lanes).where(lanes.c.endpoint_id.in_(ids), is_ours)
+            freed = update(lanes).where(among(lanes.c.endpoint_id, ids), is_ours)
             await tx.connection.execute(freed.values(lease_id=None, lease_until=None, due_at=due))
 
 

@@ -1,40 +1,56 @@
 """The deliveries of leased lanes: reserved, begun, settled, and what a lost worker left."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
+import msgspec
 from sqlalchemy import (
+    Integer,
     Row,
     Select,
+    bindparam,
+    case,
     select,
     true,
     update,
 )
 
 from alerts.domain.deliveries import State, Trigger
-from alerts.store.engine import Transaction, in_chunks, insert_into
+from alerts.domain.events import EventType
+from alerts.domain.grades import Kind, TokenId
+from alerts.domain.subscriptions import EventFacts
+from alerts.store.among import among, ids_called
+from alerts.store.engine import Transaction
 from alerts.store.queue import next_in_lane, state_of_corrected
-from alerts.store.rows import record_of
-from alerts.store.tables import attempts, deliveries, events, lanes
+from alerts.store.tables import deliveries, events, lanes
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class News(msgspec.Struct, frozen=True):
+    """An event, with what deciding and sending need of it: one for all that it is owed to.
+
+    is_matched: what it is owed by is a subscription, and needs one still.
+    corrects: the event that it corrects.
+    """
+
+    id: str
+    facts: EventFacts
+    is_matched: bool
+    body: bytes
+    corrects: str | None
+
+
+class Waiting(msgspec.Struct, frozen=True):
     """A reserved delivery, with what deciding and sending need.
 
     attempts: before this one; status_code: what the last of them was answered with.
-    is_matched: it came by a subscription, and needs one still.
-    corrects: the event that it corrects; corrected: what became of that, None without a delivery.
+    corrected: what became of what it corrects, None without a delivery.
     """
 
     id: str
     endpoint_id: str
-    event_id: str
-    sequence: int
-    token: str | None
-    kind: str | None
+    news: News
     trigger: Trigger
     due_at: datetime
     expires_at: datetime
@@ -42,109 +58,117 @@ class Waiting:
     attempts: int
     interruptions: int
     status_code: int | None
-    event_type: str
-    is_matched: bool
-    notches: int | None
-    size: int | None
-    body: bytes
-    corrects: str | None
     corrected: State | None
 
 
 async def find_next(
-    tx: Transaction, quotas: Sequence[tuple[str, int]], *, strict: Collection[str]
+    tx: Transaction, quotas: Mapping[str, int], *, strict: Collection[str]
 ) -> list[Waiting]:
     """The next due deliveries of lanes that are locked.
 
-    quotas: (endpoint, how many). First attempts come before retries, older events before newer.
+    quotas: how many, by endpoint. First attempts come before retries, older events before newer.
     strict: endpoints where a newer event about a token and kind waits until the older has ended.
     """
     if not quotas:
         return []
-    now = await tx.now()
-    groups: dict[tuple[int, bool], list[str]] = {}
-    for endpoint_id, count in quotas:
-        groups.setdefault((count, endpoint_id in strict), []).append(endpoint_id)
-    found: list[Waiting] = []
-    for (count, is_strict), ids in groups.items():
-        heads = _heads(tx, ids, count=count, now=now, is_strict=is_strict)
-        rows = [_waiting(row) for row in await tx.connection.execute(heads)]
-        found += _first_of_each(rows, count)
-    return found
+    given = {"now": await tx.now(), "most": max(quotas.values())}
+    rows: list[Row[Any]] = []
+    for is_strict in (False, True):
+        ids = [one for one in quotas if (one in strict) is is_strict]
+        if ids:
+            heads = _heads(is_postgresql=tx.is_postgresql, is_strict=is_strict)
+            rows += await tx.connection.execute(heads, given | {"lanes": ids})
+    found = _first_of_each(sorted(rows, key=_place), quotas)
+    news = await _read_news(tx, {row.event_id for row in found})
+    return [_waiting(row, news[row.event_id]) for row in found if row.event_id in news]
 
 
 async def reserve(
-    tx: Transaction, lease_id: str, delivery_ids: Sequence[str], *, is_begun: bool = False
+    tx: Transaction, delivery_ids: Collection[str], *, is_begun: bool = False
 ) -> None:
-    """Put our lease on deliveries that wait in lanes which are locked, and ours.
+    """Put their lane's lease on deliveries that wait in lanes which are locked, and ours.
 
     is_begun: an attempt of each is spent, too, as `start` would.
     """
-    begun = {
-        "state": State.SENDING,
-        "attempts": deliveries.c.attempts + 1,
-        "started_at": await tx.now(),
-    }
-    for chunk in in_chunks(delivery_ids):
-        await tx.connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id.in_(chunk))
-            .values(lease_id=lease_id, **(begun if is_begun else {}))
-        )
+    if is_begun:
+        await tx.connection.execute(_BEGIN, {"ids": delivery_ids, "now": await tx.now()})
+    else:
+        await tx.connection.execute(_RESERVE, {"ids": delivery_ids})
 
 
-async def start(tx: Transaction, delivery_ids: Sequence[str], *, lease_id: str) -> int:
+async def start(tx: Transaction, delivery_ids: Collection[str], *, lease_id: str) -> int:
     """Spend an attempt of what our lease holds: a lost worker now means an interrupted attempt.
 
     Returns how many were begun.
     """
-    if not delivery_ids:
-        return 0
-    begun = await tx.connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.id.in_(delivery_ids),
-            deliveries.c.lease_id == lease_id,
-            deliveries.c.state == State.PENDING,
-        )
-        .values(
-            state=State.SENDING,
-            attempts=deliveries.c.attempts + 1,
-            started_at=await tx.now(),
-        )
+    given = {"ids": delivery_ids, "leases": [lease_id], "now": await tx.now()}
+    return (await tx.connection.execute(_START, given)).rowcount
+
+
+async def unstart(
+    tx: Transaction, delivery_ids: Collection[str], *, lease_ids: Collection[str]
+) -> None:
+    """Give back what was started under these leases and never sent, attempt and all."""
+    await tx.connection.execute(_UNSTART, {"ids": delivery_ids, "leases": lease_ids})
+
+
+_NAMED: Final = update(deliveries).where(among(deliveries.c.id, ids_called("ids")))
+_HELD: Final = _NAMED.where(among(deliveries.c.lease_id, ids_called("leases")))
+_BEGUN: Final = {
+    "state": State.SENDING,
+    "attempts": deliveries.c.attempts + 1,
+    "started_at": bindparam("now", type_=deliveries.c.started_at.type),
+}
+_RESERVE: Final = _NAMED.values(
+    lease_id=select(lanes.c.lease_id)
+    .where(lanes.c.endpoint_id == deliveries.c.endpoint_id)
+    .scalar_subquery()
+)
+_BEGIN: Final = _RESERVE.values(_BEGUN)
+_START: Final = _HELD.where(deliveries.c.state == State.PENDING).values(_BEGUN)
+_UNSTART: Final = _HELD.where(deliveries.c.state == State.SENDING).values(
+    state=State.PENDING, attempts=deliveries.c.attempts - 1, lease_id=None
+)
+_NEWS: Final = select(
+    events.c.id,
+    events.c.sequence,
+    events.c.type,
+    events.c.token,
+    events.c.kind,
+    (events.c.type_bit != 0).label("is_matched"),
+    events.c.notches,
+    events.c.size,
+    events.c.body,
+    events.c.corrects,
+).where(among(events.c.id, ids_called("ids")))
+
+
+async def _read_news(tx: Transaction, event_ids: Collection[str]) -> dict[str, News]:
+    """Events by id. Each is read once: a body is a kilobyte, and goes to many."""
+    if not event_ids:
+        return {}
+    rows = await tx.connection.execute(_NEWS, {"ids": event_ids})
+    return {row.id: _news(row) for row in rows}
+
+
+def _news(row: Row[Any]) -> News:
+    facts = EventFacts(
+        sequence=row.sequence,
+        type=EventType(row.type),
+        token=None if row.token is None else TokenId(row.token),
+        kind=None if row.kind is None else Kind(row.kind),
+        notches=row.notches,
+        size=row.size,
     )
-    return begun.rowcount
+    return News(row.id, facts, bool(row.is_matched), row.body, row.corrects)
 
 
-async def unstart(tx: Transaction, lease_id: str, delivery_ids: Sequence[str]) -> None:
-    """Give back what was started and never sent, attempt and all."""
-    if delivery_ids:
-        await tx.connection.execute(
-            update(deliveries)
-            .where(
-                deliveries.c.id.in_(delivery_ids),
-                deliveries.c.lease_id == lease_id,
-                deliveries.c.state == State.SENDING,
-            )
-            .values(state=State.PENDING, attempts=deliveries.c.attempts - 1, lease_id=None)
-        )
-
-
-async def insert_attempts(tx: Transaction, rows: Sequence[dict[str, object]]) -> None:
-    """Log tries: whatever else holds, they happened. One that is logged already stays."""
-    if rows:
-        statement = insert_into(tx, attempts).on_conflict_do_nothing(index_elements=["id"])
-        await tx.connection.execute(statement, list(rows))
-
-
-# What a `Waiting` is made of.
+# What a `Waiting` is made of, its news aside.
 _COLUMNS: Final = (
     deliveries.c.id,
     deliveries.c.endpoint_id,
     deliveries.c.event_id,
     deliveries.c.sequence,
-    deliveries.c.token,
-    deliveries.c.kind,
     deliveries.c.trigger,
     deliveries.c.due_at,
     deliveries.c.expires_at,
@@ -152,49 +176,56 @@ _COLUMNS: Final = (
     deliveries.c.attempts,
     deliveries.c.interruptions,
     deliveries.c.status_code,
-    events.c.type.label("event_type"),
-    (events.c.type_bit != 0).label("is_matched"),
-    events.c.notches,
-    events.c.size,
-    events.c.body,
-    deliveries.c.corrects,
-    state_of_corrected(deliveries).label("corrected"),
+    case(
+        (deliveries.c.corrects.is_not(None), state_of_corrected(deliveries)),
+    ).label("corrected"),
 )
 
 
-def _heads(
-    tx: Transaction, endpoint_ids: Sequence[str], *, count: int, now: datetime, is_strict: bool
-) -> Select[tuple[object, ...]]:
-    """The heads of each lane's two lines, at most `count` of either."""
-    first = next_in_lane(count=count, now=now, is_strict=is_strict)
+@cache
+def _heads(*, is_postgresql: bool, is_strict: bool) -> Select[Any]:
+    """The heads of each lane's two lines, at most `most` of either. lanes: whose."""
+    now = bindparam("now", type_=deliveries.c.due_at.type)
+    first = next_in_lane(most=bindparam("most", type_=Integer), now=now, is_strict=is_strict)
     # PostgreSQL plans LATERAL well and a correlated IN badly; SQLite has only the latter.
-    if tx.is_postgresql:
+    if is_postgresql:
         lateral = first.lateral("first")
         joined = lanes.join(lateral, true()).join(deliveries, deliveries.c.id == lateral.c.id)
     else:
         joined = lanes.join(deliveries, deliveries.c.id.in_(first))
     return (
-        select(*_COLUMNS)
-        .select_from(joined.join(events, events.c.id == deliveries.c.event_id))
-        .where(lanes.c.endpoint_id.in_(endpoint_ids))
+        select(*_COLUMNS).select_from(joined).where(among(lanes.c.endpoint_id, ids_called("lanes")))
     )
 
 
-def _first_of_each(rows: Iterable[Waiting], count: int) -> list[Waiting]:
-    """The first `count` of each lane: first attempts by event, then all else by due time."""
-    lines: dict[str, list[Waiting]] = {}
-    for waiting in sorted(rows, key=_place):
-        line = lines.setdefault(waiting.endpoint_id, [])
-        if len(line) < count:
-            line.append(waiting)
-    return [waiting for line in lines.values() for waiting in line]
+def _first_of_each(rows: Iterable[Row[Any]], quotas: Mapping[str, int]) -> list[Row[Any]]:
+    """The first of each lane, as many as its quota, lane by lane."""
+    lines: dict[str, list[Row[Any]]] = {}
+    for row in rows:
+        line = lines.setdefault(row.endpoint_id, [])
+        if len(line) < quotas[row.endpoint_id]:
+            line.append(row)
+    return [row for line in lines.values() for row in line]
 
 
-def _place(waiting: Waiting) -> tuple[bool, datetime | int, int]:
-    if waiting.position == 0 and waiting.trigger is Trigger.SCHEDULE:
-        return (False, waiting.sequence, 0)
-    return (True, waiting.due_at, waiting.sequence)
+def _place(row: Row[Any]) -> tuple[bool, datetime | int, int]:
+    """First attempts by event, then all else by due time."""
+    if row.position == 0 and row.trigger == Trigger.SCHEDULE:
+        return (False, row.sequence, 0)
+    return (True, row.due_at, row.sequence)
 
 
-def _waiting(row: Row[tuple[object, ...]]) -> Waiting:
-    return record_of(row, Waiting)
+def _waiting(row: Row[Any], news: News) -> Waiting:
+    return Waiting(
+        row.id,
+        row.endpoint_id,
+        news,
+        Trigger(row.trigger),
+        row.due_at,
+        row.expires_at,
+        row.position,
+        row.attempts,
+        row.interruptions,
+        row.status_code,
+        None if row.corrected is None else State(row.corrected),
+    )

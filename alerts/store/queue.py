@@ -72,8 +72,10 @@ def is_sending(delivery: FromClause) -> tuple[ColumnElement[bool], ...]:
     return (*is_logged(delivery), *stretch, delivery.c.state == _SENDING)
 
 
-def next_in_lane(*, count: int, now: datetime, is_strict: bool) -> Select[tuple[str]]:
-    """Ids of what is due next in a lane, for use in a query of lanes: at most `count` of each line.
+def next_in_lane(
+    *, most: ColumnElement[int], now: ColumnElement[datetime], is_strict: bool
+) -> Select[tuple[str]]:
+    """Ids of what is due next in a lane, for use in a query of lanes: at most `most` of each line.
 
     is_strict: what has an older open delivery about its token and kind does not go yet. What
     corrects another never goes before that one has ended.
@@ -90,7 +92,7 @@ def next_in_lane(*, count: int, now: datetime, is_strict: bool) -> Select[tuple[
                 head.c.due_at <= now,
             )
             .order_by(head.c[order])
-            .limit(count)
+            .limit(most)
         )
         first = first.where(~_must_wait(head, is_strict=is_strict))
         lines.append(select(first.correlate(lanes).subquery("line").c.id))

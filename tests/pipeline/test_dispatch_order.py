@@ -197,11 +197,11 @@ async def test_a_lane_whose_turn_is_over_goes_to_the_back(
     assert lane.endpoint_id == made.endpoint.id
 
     async with services.store.write() as tx:
-        await release_lanes(tx, "lse_1", [lane.endpoint_id])
+        await release_lanes(tx, {lane.endpoint_id: "lse_1"})
 
     async with services.store.write() as tx:
         (lane,) = await lease_lanes(tx, "lse_2", limit=1, lease=timedelta(seconds=45))
-        await release_lanes(tx, "lse_2", [lane.endpoint_id])
+        await release_lanes(tx, {lane.endpoint_id: "lse_2"})
     assert lane.endpoint_id == other.endpoint.id
     async with services.store.read() as tx:
         due = await next_due(tx)

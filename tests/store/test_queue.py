@@ -74,12 +74,12 @@ async def test_heads_and_due_times_come_from_the_two_indexes(store: Store) -> No
     lanes = [f"ep_{number}" for number in range(LANES)]
     async with store.write() as tx:
         with noted(tx) as statements:
-            found = await find_next(tx, [(lane, 8) for lane in lanes], strict=())
-            await release_lanes(tx, "lse_none", lanes)
+            found = await find_next(tx, dict.fromkeys(lanes, 8), strict=())
+            await release_lanes(tx, dict.fromkeys(lanes, "lse_none"))
         plan = await plans(tx, statements)
 
     assert len(found) == 8 * LANES
-    assert {waiting.sequence for waiting in found} == set(range(8))
+    assert {waiting.news.facts.sequence for waiting in found} == set(range(8))
     for index in ("ix_deliveries_fresh", "ix_deliveries_later"):
         assert plan.count(index) >= 2, plan
     for whole in (
@@ -101,7 +101,7 @@ async def test_a_lane_is_due_when_the_first_of_either_line_is(store: Store) -> N
             text("UPDATE deliveries SET due_at = :now WHERE endpoint_id = :lane"), values
         )
         await tx.connection.execute(text("UPDATE lanes SET lease_id = 'lse_1'"))
-        await release_lanes(tx, "lse_1", ["ep_0", "ep_1"])
+        await release_lanes(tx, {"ep_0": "lse_1", "ep_1": "lse_1"})
         query = text("SELECT endpoint_id, due_at FROM lanes WHERE endpoint_id IN ('ep_0', 'ep_1')")
         due = {row.endpoint_id: row.due_at for row in await tx.connection.execute(query)}
 

@@ -25,6 +25,11 @@ metadata = MetaData(
 )
 
 
+def to_micros(at: datetime) -> int:
+    """Microseconds since 1970."""
+    return (at - EPOCH) // MICROSECOND
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware UTC time, kept as microseconds: exact, sortable, and the same on both databases."""
 
@@ -33,7 +38,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> int | None:
         """To microseconds."""
-        return None if value is None else (value - EPOCH) // MICROSECOND
+        return None if value is None else to_micros(value)
 
     def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
         """From microseconds."""
