@@ -25,10 +25,12 @@ from alerts.domain.tokens import token_page
 from alerts.limits import open_limiter
 from alerts.pipeline.claim import Rules
 from alerts.pipeline.diff import Ladder
+from alerts.pipeline.digest import DigestRun
 from alerts.pipeline.dispatch import Dispatcher
 from alerts.pipeline.endpoints import Desk
 from alerts.pipeline.poll import Plan
 from alerts.pipeline.settle import Terms
+from alerts.pipeline.survey import Surveys
 from alerts.pipeline.turn import IN_FLIGHT
 from alerts.pipeline.uses import Uses, open_uses
 from alerts.pipeline.vault import Vault
@@ -89,6 +91,10 @@ class Services:
             deadline=self.settings.deadline,
             new_id=lambda prefix: make_id(prefix, self.clock.now(), os.urandom(10)),
         )
+
+    def digest_run(self, *, at: datetime | None = None) -> DigestRun:
+        """The digests that are due, now or at another moment."""
+        return DigestRun(store=self.store, surveys=Surveys(self.ladder), waker=self.waker, at=at)
 
 
 @asynccontextmanager

@@ -37,6 +37,7 @@ class Step(StrEnum):
     SOURCE_TROUBLED = "source.troubled"
     CYCLE_DIFFED = "cycle.diffed"
     CYCLE_FANNED_OUT = "cycle.fanned_out"
+    DIGEST_SUMMED_UP = "digest.summed_up"
     DELIVERY_ATTEMPTED = "delivery.attempted"
     BREAKER_OPENED = "breaker.opened"
     BREAKER_CLOSED = "breaker.closed"

@@ -37,6 +37,13 @@ async def reap_lanes(services: Services) -> None:
     await reap(store=services.store, repeatable=rules.repeatable, worker=rules.worker)
 
 
+async def tell_digests(services: Services) -> None:
+    """Sum up the weeks that are due."""
+    run = services.digest_run()
+    for endpoint_id in await run.due():
+        await _alone(run.tell(endpoint_id), job=f"digest_{endpoint_id}")
+
+
 async def drop_old_rows(services: Services) -> None:
     """Forget what is older than it is kept."""
     await drop_old(services.settings.kept, store=services.store)

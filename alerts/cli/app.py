@@ -8,6 +8,7 @@ from alerts import __version__
 from alerts.cli import actions, deliveries, log, operate, replays, serve
 from alerts.cli.access import apps, keys
 from alerts.cli.cycles import cycles
+from alerts.cli.digests import digests
 from alerts.cli.frame import Frame
 from alerts.cli.sources import sources
 
@@ -45,6 +46,7 @@ app.add_typer(operate.databases, name="db")
 operate.add_to(app)
 app.add_typer(sources, name="source")
 app.add_typer(cycles, name="cycle")
+app.add_typer(digests, name="digest")
 app.add_typer(actions.endpoints, name="endpoint")
 app.add_typer(log.deliveries, name="delivery")
 deliveries.add_to(app)

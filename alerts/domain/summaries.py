@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from heapq import nsmallest
 from typing import Final
 
 from alerts.domain.digests import Digest, KindDigest, Line, Rung, Section
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.surveys import Ladder, Survey, Window
+from alerts.domain.weeks import Schedule
 
 # A grade that is older than this at the end of a window is not fresh: two daily cycles missed it.
 STALE_AFTER: Final = timedelta(hours=48)
@@ -33,6 +35,36 @@ class Wants:
     def of(self, token: TokenId) -> bool:
         """Whether the digest is about this token."""
         return self.tokens is None or token in self.tokens
+
+
+class WhenEmpty(StrEnum):
+    """What becomes of a week in which nothing changed."""
+
+    SKIP = "skip"
+    SAY = "say"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestSettings:
+    """An endpoint's digest, as its owner set it. The first three are a Schedule's."""
+
+    weekday: int
+    hour: int
+    time_zone: str
+    kinds: frozenset[Kind] = frozenset(Kind)
+    tokens: frozenset[TokenId] | None = None
+    min_notches: int = 1
+    when_empty: WhenEmpty = WhenEmpty.SKIP
+    top: int = DEFAULT_TOP
+
+    @property
+    def schedule(self) -> Schedule:
+        """When it is told."""
+        return Schedule(self.weekday, self.hour, self.time_zone)
+
+    def wants(self, watched: Iterable[TokenId]) -> Wants:
+        """What it is to be of. watched: tokens that the endpoint names."""
+        return Wants(self.kinds, self.tokens, frozenset(watched), self.min_notches, self.top)
 
 
 def summarise(window: Window, surveys: Iterable[Survey], wants: Wants) -> Digest:

@@ -37,13 +37,15 @@ class Mark:
 class Standing:
     """How a token stands now, and what its grade was at both ends of a window.
 
-    band, rank: held now. start, end: None where there was no grade yet.
+    band, rank: held now; as_of: of the newest grade taken in, which may say what the last one said.
+    start, end: None where there was no grade yet.
     """
 
     token: TokenView
     kind: Kind
     band: str
     rank: int
+    as_of: datetime
     withdrawn: bool
     start: Mark | None
     end: Mark | None
@@ -123,8 +125,7 @@ def survey(
     standings = [one for one in standings if one.kind is kind]
     within = [one for one in told if one.sequence <= window.through_sequence]
     rebased = any(number <= window.through_sequence for number in rebases)
-    starts = _held_at(told, window.from_sequence, standings, is_start=True)
-    ends = _held_at(told, window.through_sequence, standings, is_start=False)
+    starts, ends = _starts(told, window, standings), _ends(told, window, standings)
     nets = _nets(within)
     if not rebases:
         nets = [_at_the_ends(line, starts, ends) for line in nets]
@@ -145,23 +146,49 @@ def survey(
     )
 
 
-def _held_at(
-    told: Iterable[Told], sequence: int, standings: Iterable[Standing], *, is_start: bool
+def _starts(
+    told: Sequence[Told], window: Window, standings: Iterable[Standing]
 ) -> dict[TokenId, Rung]:
-    """Where each token stood after event number `sequence`; who was not graded is left out.
+    marks = ((one, one.start) for one in standings)
+    return _held_at(_first_after(window.from_sequence, told), marks)
 
-    The first event after it says so by its `from`; without one it stood where it stands.
-    """
+
+def _ends(
+    told: Sequence[Told], window: Window, standings: Iterable[Standing]
+) -> dict[TokenId, Rung]:
+    """A grade that was confirmed without a change is as fresh as one that changed."""
+    marks = (
+        (
+            one,
+            one.end and replace(one.end, as_of=max(one.end.as_of, min(one.as_of, window.ends_at))),
+        )
+        for one in standings
+    )
+    return _held_at(_first_after(window.through_sequence, told), marks)
+
+
+def _first_after(sequence: int, told: Iterable[Told]) -> dict[TokenId, Told]:
+    """The first thing told of each token after event number `sequence`."""
     since: dict[TokenId, Told] = {}
     for one in told:
         if one.sequence > sequence and one.type is not EventType.RESTATED:
             since.setdefault(one.token.id, one)
+    return since
+
+
+def _held_at(
+    since: Mapping[TokenId, Told], marks: Iterable[tuple[Standing, Mark | None]]
+) -> dict[TokenId, Rung]:
+    """Where each token stood at a moment; who was not graded then is left out.
+
+    since: the first thing told of it after the moment: its `from` says. Where nothing was, it
+    stood where it stands.
+    """
     held: dict[TokenId, Rung] = {}
-    for standing in standings:
-        mark = standing.start if is_start else standing.end
-        following = since.get(standing.token.id)
+    for standing, mark in marks:
         if mark is None:
             continue
+        following = since.get(standing.token.id)
         if following is not None:
             rung = None if following.type in BASELINES else following.before
         elif standing.withdrawn:

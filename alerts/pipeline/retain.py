@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Final
 
 from alerts.store.answers import drop_answers
+from alerts.store.digests import drop_digests
 from alerts.store.engine import Store, Transaction
 from alerts.store.removal import clear_removed
 from alerts.store.retention import (
@@ -48,6 +49,7 @@ class Kept:
         yield drop_secrets, self.deliveries
         yield drop_sweeps, self.deliveries
         yield drop_rejected_rows, min(self.deliveries, self.grades)
+        yield drop_digests, self.events
         yield drop_events, self.events
         yield drop_grades, self.grades
         yield drop_cycles, self.grades

@@ -24,6 +24,7 @@ from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Orde
 from alerts.domain.subscriptions import Filter
 from alerts.store.among import among, ids_called
 from alerts.store.cipher import Cipher, keyed_hash
+from alerts.store.digests import find_schedule, plan_digest
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import current_sequence
 from alerts.store.rows import record_of
@@ -115,6 +116,7 @@ async def insert_endpoint(
     if (await tx.connection.execute(statement)).rowcount != 1:
         return False
     await tx.connection.execute(insert(lanes), [{"endpoint_id": record.id, "pool": pool}])
+    await plan_digest(tx, record.id, record.digest)
     await add_subscriptions(tx, record.id, record.filter, since=await current_sequence(tx))
     return True
 
@@ -127,9 +129,12 @@ async def update_endpoint(
     old: its filter until now. since: the number of the event after which starts what a filter
     newly asks for, and everything when `is_resumed`.
     """
+    schedule = await find_schedule(tx, record.id)
     await tx.connection.execute(
         update(endpoints).where(endpoints.c.id == record.id).values(_values(record))
     )
+    if schedule != await find_schedule(tx, record.id):
+        await plan_digest(tx, record.id, record.digest)
     if is_resumed:
         await restart_subscriptions(tx, record.id, record.filter, since=since)
     else:

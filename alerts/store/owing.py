@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -18,12 +18,16 @@ from sqlalchemy import (
 )
 
 from alerts.domain.deliveries import SKIPPED_WHILE, EndpointState, State, Trigger
+from alerts.domain.events import EventType
 from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.endpoints import Recipient
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.fresh_ids import fresh_id
 from alerts.store.tables import deliveries, endpoints, events
+
+# A week's news is none of today's: it is told for longer than a channel's instant news may be.
+DIGEST_TIME_TO_LIVE: Final = timedelta(hours=72)
 
 
 def owed(
@@ -43,13 +47,18 @@ def owed(
         "reason": skip,
         "trigger": Trigger.SCHEDULE,
         "due_at": now,
-        "expires_at": event.recorded_at + timedelta(seconds=endpoint.time_to_live_seconds),
+        "expires_at": event.recorded_at + _lives(event, endpoint),
         "position": 0,
         "attempts": 0,
         "interruptions": 0,
         "created_at": now,
         "ended_at": None if skip is None else now,
     }
+
+
+def _lives(event: EventRecord, endpoint: Recipient) -> timedelta:
+    lives = timedelta(seconds=endpoint.time_to_live_seconds)
+    return max(lives, DIGEST_TIME_TO_LIVE) if event.type is EventType.DIGEST_WEEKLY else lives
 
 
 def owing(tx: Transaction, found: Sequence[Select[tuple[str, str]]], *, now: datetime) -> Insert:

@@ -10,6 +10,7 @@ from alerts.store.queue import is_fresh, is_logged
 from alerts.store.tables import (
     attempts,
     deliveries,
+    digests,
     endpoint_secrets,
     endpoints,
     events,
@@ -35,7 +36,7 @@ async def remove_endpoints(tx: Transaction, endpoint_ids: Sequence[str]) -> None
             .where(deliveries.c.lease_id.in_(leases), deliveries.c.endpoint_id.in_(chunk))
             .values(lease_id=None)
         )
-        for table in (endpoint_secrets, replays):
+        for table in (endpoint_secrets, replays, digests):
             await tx.connection.execute(delete(table).where(table.c.endpoint_id.in_(chunk)))
         await tx.connection.execute(delete(endpoints).where(endpoints.c.id.in_(chunk)))
         await tx.connection.execute(insert(removed_endpoints), [{"id": one} for one in chunk])

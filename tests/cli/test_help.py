@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMMANDS = {
     "up", "api", "worker", "db upgrade", "source list",
     "cycle run", "cycle import", "cycle list", "cycle release", "cycle discard",
-    "dispatch", "endpoint add", "endpoint list", "endpoint show", "endpoint test",
+    "digest run", "dispatch", "endpoint add", "endpoint list", "endpoint show", "endpoint test",
     "endpoint rotate-secret", "endpoint pause", "endpoint enable", "endpoint delete",
     "endpoint explain",
     "delivery list", "delivery show", "delivery export", "delivery expunge", "delivery resend",

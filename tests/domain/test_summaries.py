@@ -174,6 +174,7 @@ def test_bands_of_two_ladders_are_not_compared() -> None:
         kind=Kind.TRADER,
         band="Strong Sell",
         rank=1,
+        as_of=day(7),
         withdrawn=False,
         start=Mark(5000, day(0)),
         end=Mark(1000, day(7)),

@@ -67,6 +67,7 @@ class Past:
                 kind=Kind.TRADER,
                 band=TRADER.name_of(now.rank),
                 rank=now.rank,
+                as_of=now.as_of,
                 withdrawn=now.withdrawn,
                 start=mark(before.get(now.token)),
                 end=mark(after.get(now.token)),

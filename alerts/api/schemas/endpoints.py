@@ -100,9 +100,7 @@ class NewEndpoint(Body):
     )
     description: Description = ""
     filter: NewFilter = NewFilter()
-    digest: NewDigest | None = Field(
-        default=None, description="Kept; this version sends no weekly digests."
-    )
+    digest: NewDigest | None = Field(default=None, description="A weekly digest; null is none.")
     rate_limit: Rate | None = Field(
         default=None, description="Sends per second; null is unlimited."
     )
@@ -138,9 +136,7 @@ class EndpointChange(Body):
     url: str = ""
     description: Description = ""
     filter: FilterChange = FilterChange()
-    digest: DigestChange | None = Field(
-        default=None, description="Kept; this version sends no weekly digests. null takes it away."
-    )
+    digest: DigestChange | None = Field(default=None, description="null takes it away.")
     rate_limit: Rate | None = None
     order: Order = Order.NONE
     time_to_live_seconds: Lifetime = 259_200
@@ -168,9 +164,7 @@ class Endpoint(Answer):
     state_since: Time
     health: EndpointHealth
     filter: ShownFilter
-    digest: dict[str, Any] | None = Field(
-        description="As you set it; this version sends no weekly digests."
-    )
+    digest: dict[str, Any] | None = Field(description="As you set it.")
     rate_limit: float | None
     order: Order
     time_to_live_seconds: int

@@ -10,6 +10,7 @@ from alerts.api.schemas.base import Answer, Body, KindName, Line
 from alerts.domain.events import SUBSCRIBABLE, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
+from alerts.domain.summaries import DEFAULT_TOP, MOST_TOP
 from alerts.pipeline.naming import MOST_TOKENS
 
 _TYPE_NAMES: Final = [event_type.value for event_type in SUBSCRIBABLE]
@@ -38,6 +39,7 @@ Tokens = Annotated[list[TokenName], Field(min_length=1, max_length=MOST_TOKENS)]
 Kinds = Annotated[list[KindName], Field(min_length=1)]
 Types = Annotated[list[TypeName], Field(min_length=1)]
 Notches = Annotated[int, Field(ge=1, le=20)]
+Top = Annotated[int, Field(ge=1, le=MOST_TOP)]
 Points = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -86,17 +88,18 @@ class ShownFilter(Answer):
 
 
 class NewDigest(Body):
-    """The net changes of a local week: kept as you set it, and not sent by this version."""
+    """The net changes of a local week, told once, by a `digest.weekly`."""
 
     weekday: int = Field(ge=1, le=7, description="1 is Monday, 7 is Sunday.")
     hour: int = Field(ge=0, le=23, description="In that time zone.")
     time_zone: TimeZone = Field(description="An IANA name, such as Europe/Berlin.")
     kinds: Kinds = Field(default=_KINDS)
     tokens: Tokens | None = Field(default=None, description="null is all.")
-    min_notches: Notches = 1
+    min_notches: Notches = Field(default=1, description="Bands, over the week.")
     when_empty: Literal["skip", "say"] = Field(
         default="skip", description="A week without changes."
     )
+    top: Top = Field(default=DEFAULT_TOP, description="Lines of each section; all are counted.")
 
 
 class DigestChange(Body):
@@ -109,3 +112,4 @@ class DigestChange(Body):
     tokens: Tokens | None = None
     min_notches: Notches = 1
     when_empty: Literal["skip", "say"] = "skip"
+    top: Top = DEFAULT_TOP

@@ -8,6 +8,7 @@ from alerts.store.tables.attempts import attempts
 from alerts.store.tables.base import EPOCH, MICROSECOND, Instant, metadata
 from alerts.store.tables.deliveries import deliveries, events, lanes, pools
 from alerts.store.tables.endpoints import (
+    digests,
     endpoint_secrets,
     endpoints,
     removed_endpoints,
@@ -39,6 +40,7 @@ __all__ = [
     "cycle_rows",
     "cycles",
     "deliveries",
+    "digests",
     "endpoint_secrets",
     "endpoints",
     "events",

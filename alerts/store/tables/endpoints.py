@@ -31,6 +31,8 @@ endpoints = Table(
     Column("state_since", Instant, nullable=False),
     Column("filter", JSON, nullable=False),
     Column("digest", JSON(none_as_null=True)),
+    # When its next digest is told; null where it has none, or was not planned yet.
+    Column("digest_due_at", Instant),
     Column("rate_limit", Float),
     Column("order", String(16), nullable=False),
     Column("time_to_live_seconds", Integer, nullable=False),
@@ -42,6 +44,30 @@ endpoints = Table(
 
 
 Index("ix_endpoints_app_id", endpoints.c.app_id, endpoints.c.id)
+
+
+Index(
+    "ix_endpoints_digest_due_at",
+    endpoints.c.digest_due_at,
+    sqlite_where=text("digest IS NOT NULL"),
+    postgresql_where=text("digest IS NOT NULL"),
+)
+
+
+# The weeks of an endpoint. Each takes up where the one before ended, so no event is in two or in
+# none. scheduled_at: the moment it was due, not that of its telling. event_id: null where nothing
+# changed, and nothing was to be said.
+digests = Table(
+    "digests",
+    metadata,
+    Column("endpoint_id", String(40), primary_key=True),
+    Column("period", String(8), primary_key=True),
+    Column("weeks", Integer, nullable=False),
+    Column("scheduled_at", Instant, nullable=False, index=True),
+    Column("from_sequence", BigInteger, nullable=False),
+    Column("through_sequence", BigInteger, nullable=False),
+    Column("event_id", String(40)),
+)
 
 
 # Those whose rows in other tables are still being cleared away.
