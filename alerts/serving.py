@@ -13,6 +13,8 @@ from alerts.errors import InvalidInput
 
 # Requests under way may end within this time when a server stops.
 DRAIN_SECONDS: Final = 2
+# And what is cut off then is given this long to end.
+CANCEL_SECONDS: Final = 1
 # uvicorn's own pace: every tenth tick it sets the date that its answers bear.
 TICK_SECONDS: Final = 0.1
 CLOSING_SECONDS: Final = 0.002
@@ -94,8 +96,15 @@ class _Guest(uvicorn.Server):
                 # uvicorn tells nobody when the last one is gone.
                 while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
                     await asyncio.sleep(CLOSING_SECONDS)
-        for task in self.server_state.tasks:
+        # Who is not answered by now is hung up on: a caller who takes nothing keeps no socket open.
+        left = list(self.server_state.tasks)
+        for task in left:
             task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=CANCEL_SECONDS)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:

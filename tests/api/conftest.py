@@ -21,6 +21,8 @@ from tests.receiver import Receiver
 ADMIN_KEY = "admin-key-of-a-test"
 # A client whose context is given reads no certificates, which takes longer than most tests.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+# Fifty thousand rows on a machine that has much else to do take their time.
+WAIT_SECONDS = 120
 METRICS_TOKEN = "metrics-token-of-a-test"
 ENCRYPTION_KEY = base64.urlsafe_b64encode(bytes(32)).decode()
 JANUARY = "2026-01-{day:02}T00:00:00Z"
@@ -144,7 +146,9 @@ async def serve(services: Services, receiver: Receiver) -> AsyncIterator[Api]:
     """The API on these services."""
     async with (
         open_server(create_app(services)) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False, timeout=30, verify=NO_TLS) as http,
+        httpx.AsyncClient(
+            base_url=url, trust_env=False, timeout=WAIT_SECONDS, verify=NO_TLS
+        ) as http,
     ):
         yield Api(services, http, receiver)
 

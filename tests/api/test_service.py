@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 from starlette.responses import PlainTextResponse
@@ -100,6 +101,31 @@ async def test_a_server_that_ends_answers_what_is_under_way() -> None:
             asyncio.get_running_loop().call_later(0.05, may_answer.set)
 
         assert (await asking).text == "late"
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+async def test_a_server_that_ends_leaves_no_socket_behind() -> None:
+    sending = asyncio.Event()
+
+    async def endless(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            sending.set()
+            await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+
+    before = open_files()
+    async with open_server(endless) as url:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await sending.wait()
+
+    # The caller has taken nothing, and still holds its end.
+    assert open_files() == before + 1
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_two_servers_stand_side_by_side_on_ports_of_their_own() -> None:
