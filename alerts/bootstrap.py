@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from alerts import open_files
 from alerts.channels.addresses import vet_headers
 from alerts.channels.guard import Lookup, system_lookup
 from alerts.channels.networks import Trusted
@@ -23,7 +24,7 @@ from alerts.domain.ids import make_id
 from alerts.domain.ratings import default_policies
 from alerts.domain.tokens import token_page
 from alerts.limits import open_limiter
-from alerts.pipeline.claim import Rules
+from alerts.pipeline.claim import MOST_LANES, Rules
 from alerts.pipeline.diff import Ladder
 from alerts.pipeline.digest import DigestRun
 from alerts.pipeline.dispatch import Dispatcher
@@ -43,6 +44,7 @@ from alerts.sources.token_metrics import Profile, TokenMetrics
 from alerts.store.cipher import Cipher
 from alerts.store.endpoints import ensure_lookup_key
 from alerts.store.engine import Store, open_store
+from alerts.telemetry import Step, emit
 from alerts.wakers import open_waker
 
 # Where `gradebell sandbox` listens, unless it is told otherwise.
@@ -80,7 +82,9 @@ class Services:
     plan: Plan | None
 
     def dispatcher(self) -> Dispatcher:
-        """A dispatch loop of this process."""
+        """A dispatch loop of this process; said where few open files keep it small."""
+        if self.rules.lanes < MOST_LANES:
+            emit(Step.SENDS_BOUNDED, files=open_files.limit(), lanes=self.rules.lanes)
         return Dispatcher(
             store=self.store,
             senders=self.senders,
@@ -176,12 +180,14 @@ def _ladder(settings: Settings) -> Ladder:
 
 
 def _rules(store: Store, senders: Mapping[Channel, Sender], settings: Settings) -> Rules:
+    sends = open_files.left_for_sends(open_files.limit())
     return Rules(
         vault=Vault(store.cipher),
         repeatable=frozenset(channel for channel, sender in senders.items() if sender.repeatable),
         worker=worker_name(),
         lease=settings.lease,
         width=IN_FLIGHT,
+        lanes=min(max(sends // IN_FLIGHT, 1), MOST_LANES),
     )
 
 

@@ -43,6 +43,7 @@ class Step(StrEnum):
     BREAKER_CLOSED = "breaker.closed"
     ENDPOINT_FAILING = "endpoint.failing"
     ENDPOINT_DISABLED = "endpoint.disabled"
+    SENDS_BOUNDED = "sends.bounded"
     ENDPOINT_SPARED = "endpoint.spared"
     LANES_RECOVERED = "lanes.recovered"
     LANES_REPAIRED = "lanes.repaired"

@@ -17,6 +17,7 @@ from alerts.channels.guard import BlockedAddress, Guard, GuardedResolver, Lookup
 from alerts.channels.networks import Trusted
 from alerts.channels.transfers import READ_MAX, Connections, Transfer
 from alerts.domain.http_answers import SUCCESS
+from alerts.open_files import left_for_sends, limit
 
 # Bytes of an answer's body that are kept: enough to see what went wrong, little of what went well.
 KEPT_OF_FAILURE = 16 * 1024
@@ -168,7 +169,8 @@ async def open_http(
     """
     guard = Guard(trusted)
     resolver = GuardedResolver(guard, lookup)
-    driver = Driver(kept_connections=KEPT_CONNECTIONS)
+    kept = min(KEPT_CONNECTIONS, left_for_sends(limit()))
+    driver = Driver(kept_connections=kept)
     client = HttpClient(
         driver,
         guard,

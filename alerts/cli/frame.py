@@ -23,6 +23,7 @@ from alerts.bootstrap import Services, open_services
 from alerts.domain.grades import read_as_of
 from alerts.domain.ids import HOUSE_APP
 from alerts.errors import GradebellError, InvalidInput, NotFound, SettingsInvalid, StorageFailed
+from alerts.open_files import raise_limit
 from alerts.settings import PREFIX, Settings, load_settings
 from alerts.store.apps import find_app
 
@@ -130,6 +131,7 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
     # What a thousand sends in flight are made of outlives Python's usual 700 allocations, and
     # looking through all of it over and over was a quarter of a worker's processor time.
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)
+    raise_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)
 

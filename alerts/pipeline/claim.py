@@ -66,11 +66,16 @@ class ClaimedLane:
     parcels: tuple[Parcel, ...]
 
 
+# Lanes that one worker holds at most where nothing else bounds it.
+MOST_LANES: Final = 2048
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a claim needs to know. repeatable: channels where a repeated send does no harm.
 
     width: sends in flight on one lane at most; as many again are kept ready.
+    lanes: held by one worker at most, those that hang included.
     pools: by name, how many sends a second their platform takes of all their lanes together.
     """
 
@@ -79,6 +84,7 @@ class Rules:
     worker: str
     lease: timedelta
     width: int
+    lanes: int = MOST_LANES
     pools: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -33,10 +33,8 @@ from alerts.store.engine import Store
 from alerts.store.lanes import extend_leases, next_due
 from alerts.telemetry import Step, fail
 
-# Lanes one worker holds at a time.
+# Lanes one worker holds at a time; those that hang do not count, as far as the rules allow.
 LANES: Final = 256
-# And those that hang do not count, up to so many.
-MOST_LANES: Final = 2048
 # A lane with room for more looks whether there is any this often.
 THIRST_SECONDS: Final = 0.05
 # The longest sleep, for a wake-up may be lost.
@@ -130,7 +128,8 @@ class Dispatcher:
     async def _claim_due(self) -> float:
         """Claim what is due; returns how long there is nothing more to do, in seconds."""
         await self._keep_pools()
-        room = min(LANES + len(self._waiting(HANGING_SECONDS)), MOST_LANES) - len(self._turns)
+        hanging = len(self._waiting(HANGING_SECONDS))
+        room = min(LANES + hanging, self._rules.lanes) - len(self._turns)
         if room <= 0:
             return LONGEST_SLEEP_SECONDS
         try:
