@@ -16,9 +16,10 @@ from sqlalchemy import (
 )
 
 from alerts.domain.deliveries import EndpointState, SkipReason, State
+from alerts.store.among import among
 from alerts.store.cycles import CycleRecord, CycleState, advance_fan_out
 from alerts.store.endpoints import EndpointRecord, Recipient
-from alerts.store.engine import CHUNK_ROWS, Transaction, among, insert_into
+from alerts.store.engine import CHUNK_ROWS, Transaction, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.matching import corrections, matches, next_endpoints
 from alerts.store.owing import owed, owing
@@ -168,7 +169,7 @@ async def lock_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
         await tx.connection.execute(
             select(func.count()).select_from(
                 select(lanes.c.endpoint_id)
-                .where(among(tx, lanes.c.endpoint_id, endpoint_ids))
+                .where(among(lanes.c.endpoint_id, endpoint_ids))
                 .order_by(lanes.c.endpoint_id)
                 .with_for_update()
                 .subquery("locked")
@@ -181,7 +182,7 @@ async def make_due(
 ) -> None:
     """Pull lanes forward to now; they are locked already. only_active: by their endpoints."""
     statement = update(lanes).where(
-        among(tx, lanes.c.endpoint_id, endpoint_ids),
+        among(lanes.c.endpoint_id, endpoint_ids),
         or_(lanes.c.due_at.is_(None), lanes.c.due_at > now),
     )
     if only_active:
