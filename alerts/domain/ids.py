@@ -27,8 +27,16 @@ HOUSE_APP: Final = APP + "0" * 26
 
 def make_id(prefix: str, at: datetime, distinct: bytes) -> str:
     """An id that sorts by `at` (milliseconds); distinct: 10 bytes, random or a hash."""
-    milliseconds = int(at.timestamp() * 1000) & 0xFFFF_FFFF_FFFF
-    return prefix + _encode((milliseconds << 80) | int.from_bytes(distinct[:10], "big"))
+    time = int(at.timestamp() * 1000) & 0xFFFF_FFFF_FFFF
+    high, low = int.from_bytes(distinct[:5], "big"), int.from_bytes(distinct[5:10], "big")
+    # Crockford's base 32, two characters for every 10 bits; written out, for each send has one.
+    of = _PAIRS
+    return (
+        f"{prefix}{of[time >> 40]}{of[time >> 30 & 1023]}{of[time >> 20 & 1023]}"
+        f"{of[time >> 10 & 1023]}{of[time & 1023]}"
+        f"{of[high >> 30]}{of[high >> 20 & 1023]}{of[high >> 10 & 1023]}{of[high & 1023]}"
+        f"{of[low >> 30]}{of[low >> 20 & 1023]}{of[low >> 10 & 1023]}{of[low & 1023]}"
+    )
 
 
 def event_id(at: datetime, *parts: str | int | None) -> str:
@@ -39,9 +47,3 @@ def event_id(at: datetime, *parts: str | int | None) -> str:
     """
     text = "\x1f".join("" if part is None else str(part) for part in parts)
     return make_id(EVENT, at, hashlib.sha256(text.encode()).digest())
-
-
-def _encode(number: int) -> str:
-    """128 bits as 26 characters of Crockford's base 32, highest first."""
-    pairs = _PAIRS
-    return "".join([pairs[(number >> shift) & 1023] for shift in range(120, -1, -10)])

@@ -44,21 +44,27 @@ class Wire:
         self._settled = asyncio.Event()
 
     def pump(self, turn: Turn) -> None:
-        """Put on the wire what may go; never with less than a deadline of lease left."""
-        while turn.waiting and turn.in_flight < turn.width and not turn.is_stopped:
-            now = self._clock.monotonic()
-            if (
-                self._closed
-                or not turn.lasts(now + self._deadline)
-                or not self._has_slot(turn, now)
-            ):
-                return
-            turn.in_flight += 1
-            parcel = turn.waiting.popleft()
-            send = self._send_alone if parcel.is_suspect else self._send
-            task = asyncio.create_task(send(turn, parcel))
+        """Put on the wire what may go."""
+        while (parcel := self._next(turn)) is not None:
+            task = asyncio.create_task(self._send_on(turn, parcel))
             self._sends.add(task)
             task.add_done_callback(partial(self._ended, turn))
+
+    def _next(self, turn: Turn) -> Parcel | None:
+        """What may go now, and is in flight; never with less than a deadline of lease left."""
+        if not turn.waiting or turn.in_flight >= turn.width or turn.is_stopped or self._closed:
+            return None
+        now = self._clock.monotonic()
+        if not turn.lasts(now + self._deadline) or not self._has_slot(turn, now):
+            return None
+        turn.in_flight += 1
+        return turn.waiting.popleft()
+
+    async def _send_on(self, turn: Turn, parcel: Parcel | None) -> None:
+        """One send after the other, as long as something may go."""
+        while parcel is not None:
+            await (self._send_alone if parcel.is_suspect else self._send)(turn, parcel)
+            parcel = self._next(turn)
 
     def _has_slot(self, turn: Turn, now: float) -> bool:
         """Whether a send may start now; if so its slots are reserved, else it comes back later."""
@@ -171,11 +177,12 @@ class Wire:
         turn.in_flight -= 1
         turn.answered += 1
         turn.is_stopped = turn.is_stopped or stops(answer)
+        attempt_id = self._new_id(ATTEMPT)
         sent = Sent(
             endpoint_id=turn.endpoint_id,
             lease_id=turn.lease_id,
-            send_id=self._new_id(SEND),
-            attempt_id=self._new_id(ATTEMPT),
+            send_id=SEND + attempt_id.removeprefix(ATTEMPT),
+            attempt_id=attempt_id,
             schedule=turn.schedule,
             parcel=parcel,
             answer=answer,
@@ -184,7 +191,6 @@ class Wire:
         )
         self.sent.append(sent)
         self.answered.set()
-        self.pump(turn)
 
     async def _begin(self, turn: Turn, parcel: Parcel) -> bool:
         if self._closed:
