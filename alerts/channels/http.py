@@ -32,7 +32,7 @@ HEADERS_MAX = 100
 KEPT_CONNECTIONS: Final = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
     """What came of one POST.
 
@@ -63,14 +63,18 @@ class HttpClient:
         *,
         deadline_seconds: float,
         connect_seconds: float,
-        authorities: Mapping[int, str],
+        authorities: Mapping[int, object],
     ) -> None:
         self._driver = driver
         self._guard = guard
         self._resolver = resolver
         self._deadline_seconds = deadline_seconds
         self._connect_seconds = min(connect_seconds, deadline_seconds)
-        self._authorities = authorities
+        self._options = {
+            **authorities,
+            pycurl.TIMEOUT_MS: _milliseconds_left(self._deadline_seconds),
+            pycurl.CONNECTTIMEOUT_MS: _milliseconds_left(self._connect_seconds),
+        }
         self._connections = Connections()
         self._resting: list[Transfer] = []
 
@@ -103,18 +107,18 @@ class HttpClient:
             self._guard,
             connections=self._connections,
             driver=self._driver,
-            options=self._authorities,
+            options=self._options,
         )
 
     async def _exchange(self, transfer: Transfer, started: float) -> Failure | None:
         """Send; again, if nothing could be sent before the name or the connection was renewed."""
-        failure = await self._perform(transfer, started)
+        failure = await self._perform(transfer)
         if transfer.stale:
             transfer.use_no_kept_connection()
-            failure = await self._perform(transfer, started)
+            failure = await self._perform_again(transfer, started)
         if transfer.unresolved:
             failed = await self._resolve(transfer, started)
-            failure = failed or await self._perform(transfer, started)
+            failure = failed or await self._perform_again(transfer, started)
             if transfer.unresolved and not failed:
                 # libcurl reads another name in the URL than we do.
                 return failures.UNUSABLE_URL
@@ -135,12 +139,17 @@ class HttpClient:
             return failures.UNUSABLE_URL
         return None
 
-    async def _perform(self, transfer: Transfer, started: float) -> Failure | None:
+    async def _perform_again(self, transfer: Transfer, started: float) -> Failure | None:
         passed = perf_counter() - started
-        curl = transfer.curl
-        curl.setopt(pycurl.TIMEOUT_MS, _milliseconds_left(self._deadline_seconds - passed))
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds_left(self._connect_seconds - passed))
+        transfer.limit(
+            milliseconds=_milliseconds_left(self._deadline_seconds - passed),
+            milliseconds_to_connect=_milliseconds_left(self._connect_seconds - passed),
+        )
+        return await self._perform(transfer)
+
+    async def _perform(self, transfer: Transfer) -> Failure | None:
         transfer.begin()
+        curl = transfer.curl
         fault = await self._driver.perform(curl)
         if fault is None or len(transfer.body) > READ_MAX:
             return None
@@ -191,10 +200,11 @@ def _told(transfer: Transfer, failure: Failure | None, started: float) -> Exchan
     curl = transfer.curl
     # Without a line of an answer, what libcurl has is of the POST before.
     status = (transfer.lines and curl.getinfo(pycurl.RESPONSE_CODE)) or None
-    headers = {} if status in SUCCESS else _headers(transfer.lines)
+    is_success = status in SUCCESS
+    headers = {} if is_success else _headers(transfer.lines)
     if _is_too_long(transfer.lines):
         failure = failures.NO_HTTP
-    limit = KEPT_OF_SUCCESS if status in SUCCESS else KEPT_OF_FAILURE
+    limit = KEPT_OF_SUCCESS if is_success else KEPT_OF_FAILURE
     return Exchange(
         status=status,
         retry_after=headers.get("retry-after"),

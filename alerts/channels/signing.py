@@ -45,7 +45,7 @@ def signature_header(
 ) -> str:
     """The value of `webhook-signature`: one signature a live secret, in the order given."""
     return " ".join(
-        sign(key, message_id=message_id, timestamp=timestamp, body=body) for key in secret_keys
+        [sign(key, message_id=message_id, timestamp=timestamp, body=body) for key in secret_keys]
     )
 
 

@@ -73,7 +73,7 @@ class Connections:
 class Transfer:
     """A handle and what is seen of the POST it is at.
 
-    options: of libcurl, set once.
+    options: of libcurl, set once; its TIMEOUT_MS and CONNECTTIMEOUT_MS among them.
     stale: the kept connection had ended before a byte was said; nothing was sent.
     unresolved: a new connection needs the name's addresses; nothing was sent.
     """
@@ -91,38 +91,45 @@ class Transfer:
         self._driver = driver
         self.curl = pycurl.Curl()
         self.lines: list[bytes] = []
-        for option, value in (_OPTIONS | dict(options)).items():
+        self._options = _OPTIONS | dict(options)
+        for option, value in self._options.items():
             self.curl.setopt(option, value)
+        self._changed: set[int] = set()
         self.curl.setopt(pycurl.HEADERFUNCTION, self.lines.append)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._keep)
         self.curl.setopt(pycurl.RESOLVER_START_FUNCTION, self._may_look_up)
         self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         self.curl.setopt(pycurl.SOCKOPTFUNCTION, self._opened_socket)
         self.curl.setopt(pycurl.PREREQFUNCTION, self._may_say_it)
+        self.begin()
         self.rest()
 
     def rest(self) -> None:
-        """Forget the last POST."""
+        """Forget the last POST, and what was changed for it alone."""
         self.body = bytearray()
         self.remote: str | None = None
         self.dialled: float | None = None
         self.refusal: OSError | None = None
         self.lines.clear()
-        self.begin()
+        while self._changed:
+            option = self._changed.pop()
+            if option in self._options:
+                self.curl.setopt(option, self._options[option])
+            else:
+                self.curl.unsetopt(option)
 
     def load(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
         """What to POST. Raises ValueError for a header that would break the message."""
         lines = [f"{name}: {value}" for name, value in headers.items()]
-        for line in lines:
-            if not line.isascii() or not line.isprintable():
-                raise ValueError("a header would break the message")
+        whole = "".join(lines)
+        if not whole.isascii() or not whole.isprintable():
+            raise ValueError("a header would break the message")
         lines.append("expect:")
+        curl = self.curl
         self._url = url
-        self.curl.setopt(pycurl.URL, url)
-        self.curl.setopt(pycurl.HTTPHEADER, lines)
-        self.curl.setopt(pycurl.POSTFIELDS, body)
-        self.curl.unsetopt(pycurl.RESOLVE)
-        self.curl.setopt(pycurl.FRESH_CONNECT, 0)
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.HTTPHEADER, lines)
+        curl.setopt(pycurl.POSTFIELDS, body)
 
     @property
     def destination(self) -> tuple[str, int]:
@@ -135,8 +142,13 @@ class Transfer:
         self.stale = self.unresolved = self.said = False
         self._opened: list[int] = []
 
+    def limit(self, *, milliseconds: int, milliseconds_to_connect: int) -> None:
+        """How long the next attempt at this POST may take, each at least 1."""
+        self._change(pycurl.TIMEOUT_MS, milliseconds)
+        self._change(pycurl.CONNECTTIMEOUT_MS, milliseconds_to_connect)
+
     def use_no_kept_connection(self) -> None:
-        self.curl.setopt(pycurl.FRESH_CONNECT, 1)
+        self._change(pycurl.FRESH_CONNECT, 1)
 
     def resolve_to(self, addresses: Sequence[Address]) -> None:
         """The addresses of the URL's name, which have passed the guard."""
@@ -145,7 +157,11 @@ class Transfer:
             f"[{each}]" if isinstance(each, IPv6Address) else str(each) for each in addresses
         )
         # The plus makes it one of the names that are forgotten after NAMES_SECONDS.
-        self.curl.setopt(pycurl.RESOLVE, [f"+{host}:{port}:{found}"])
+        self._change(pycurl.RESOLVE, [f"+{host}:{port}:{found}"])
+
+    def _change(self, option: int, value: object) -> None:
+        self.curl.setopt(option, value)
+        self._changed.add(option)
 
     def _keep(self, piece: bytes) -> int | None:
         self.body += piece
@@ -224,4 +240,5 @@ _OPTIONS: Final[dict[int, object]] = {
     pycurl.UPLOAD_BUFFERSIZE: 16 * 1024,
     pycurl.MAXAGE_CONN: IDLE_SECONDS,
     pycurl.DNS_CACHE_TIMEOUT: NAMES_SECONDS,
+    pycurl.FRESH_CONNECT: 0,
 }

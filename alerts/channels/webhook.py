@@ -57,7 +57,7 @@ class WebhookSender:
             return Answer(Rejected(Reason.INVALID_URL), trace=Trace(detail=detail))
         letter = parcel[0]
         exchange = await self._http.post(url, self._headers(destination, letter), letter.body)
-        return self._answer(exchange, tuple(secret.id for secret in destination.secrets))
+        return self._answer(exchange, tuple([secret.id for secret in destination.secrets]))
 
     def _headers(self, destination: Destination, letter: Letter) -> dict[str, str]:
         second = int(self._clock.now().timestamp())
@@ -92,7 +92,8 @@ class WebhookSender:
         if exchange.failure is not None or exchange.status is None:
             reason = exchange.failure.reason if exchange.failure else Reason.OTHER
             return Answer(outcome_without_answer(reason), trace=trace)
-        wait = read_retry_after(exchange.retry_after, self._clock.now())
+        asked = exchange.retry_after
+        wait = None if asked is None else read_retry_after(asked, self._clock.now())
         outcome, effect = outcome_of(exchange.status, wait)
         return Answer(outcome, effect, trace)
 
