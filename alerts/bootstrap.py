@@ -14,10 +14,15 @@ from typing import Final
 
 from alerts import open_files
 from alerts.channels.addresses import vet_headers
+from alerts.channels.discord import DiscordSender
+from alerts.channels.discord_http import open_discord_http
+from alerts.channels.discord_lookup import DiscordLookup
+from alerts.channels.discord_restraint import Restraint
 from alerts.channels.guard import Lookup, system_lookup
 from alerts.channels.networks import Trusted
 from alerts.channels.vetting import open_vetting
 from alerts.channels.webhook import open_webhook_sender
+from alerts.domain.channels import POOL_RATES
 from alerts.domain.deliveries import Channel
 from alerts.domain.grades import Kind, SourceName, TokenId
 from alerts.domain.ids import make_id
@@ -123,8 +128,9 @@ async def open_services(
         webhook = await _webhook(stack, settings, clock=clock, lookup=lookup)
         waker = await stack.enter_async_context(open_waker(settings.redis_url))
         limiter = await stack.enter_async_context(open_limiter(settings.redis_url, clock=clock))
-        desk = await _desk(stack, store, settings, lookup=lookup)
-        senders: dict[Channel, Sender] = {Channel.WEBHOOK: webhook}
+        discord, webhooks = await _discord(stack, settings, clock=clock)
+        desk = await _desk(stack, store, settings, lookup=lookup, webhooks=webhooks)
+        senders: dict[Channel, Sender] = {Channel.WEBHOOK: webhook, Channel.DISCORD: discord}
         yield Services(
             settings=settings,
             clock=clock,
@@ -156,7 +162,29 @@ async def _webhook(
     )
 
 
-async def _desk(stack: AsyncExitStack, store: Store, settings: Settings, *, lookup: Lookup) -> Desk:
+async def _discord(
+    stack: AsyncExitStack, settings: Settings, *, clock: Clock
+) -> tuple[Sender, DiscordLookup]:
+    """What posts to Discord, and what asks it about webhooks: refusals of both are counted."""
+    http = await stack.enter_async_context(
+        open_discord_http(
+            settings.discord_api_url,
+            deadline_seconds=settings.send_deadline_seconds,
+            connect_seconds=min(5.0, settings.send_deadline_seconds),
+        )
+    )
+    restraint = Restraint(clock)
+    return DiscordSender(http, restraint, clock), DiscordLookup(http, restraint)
+
+
+async def _desk(
+    stack: AsyncExitStack,
+    store: Store,
+    settings: Settings,
+    *,
+    lookup: Lookup,
+    webhooks: DiscordLookup,
+) -> Desk:
     trusted = Trusted.parse(settings.trusted_destinations)
     vetting = open_vetting(https_only=settings.https_only, trusted=trusted, lookup=lookup)
     vet_url = await stack.enter_async_context(vetting)
@@ -167,6 +195,7 @@ async def _desk(stack: AsyncExitStack, store: Store, settings: Settings, *, look
         store=store,
         lookup_key=lookup_key,
         vet_url=vet_url,
+        vet_discord=webhooks.vet,
         vet_headers=vet_headers,
         fresh_secret=secrets.token_bytes,
     )
@@ -188,6 +217,7 @@ def _rules(store: Store, senders: Mapping[Channel, Sender], settings: Settings) 
         lease=settings.lease,
         width=IN_FLIGHT,
         lanes=min(max(sends // IN_FLIGHT, 1), MOST_LANES),
+        pools=POOL_RATES,
     )
 
 

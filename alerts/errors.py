@@ -9,6 +9,7 @@ GradebellError
 │   └── StillRunning        the same request is being answered; when to ask again
 ├── Denied                  a key is missing, unknown, or lacks the scope
 ├── RateLimited             too many calls; when to go on
+├── PlatformSilent          a platform did not answer what we had to ask it; when to try again
 ├── CursorExpired           the feed no longer holds what lies after this cursor
 ├── SettingsInvalid         the configuration cannot work; names the setting
 ├── Undecryptable           a stored secret cannot be read with the keys we were given
@@ -82,6 +83,14 @@ class Denied(GradebellError):
 
 class RateLimited(GradebellError):
     """Too many calls; one more is allowed after so many seconds, 1 or more."""
+
+    def __init__(self, problem: str, *, retry_after_seconds: int) -> None:
+        super().__init__(problem)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class PlatformSilent(GradebellError):
+    """A platform did not answer what we had to ask it; it may after so many seconds, 1 or more."""
 
     def __init__(self, problem: str, *, retry_after_seconds: int) -> None:
         super().__init__(problem)

@@ -125,6 +125,13 @@ class Settings(BaseSettings):
             raise ValueError("must be an address such as https://grades.example.com")
         return value.rstrip("/")
 
+    @field_validator("discord_api_url")
+    @classmethod
+    def _api_address(cls, value: str) -> str:
+        if not _is_web_address(value):
+            raise ValueError("must be an address such as https://discord.com/api/v10")
+        return value.rstrip("/")
+
     @field_validator("token_page_url")
     @classmethod
     def _page_template(cls, value: str) -> str:

@@ -1,18 +1,24 @@
-"""What a PATCH means for an endpoint: what is left out stays."""
+"""What a POST or a PATCH means for an endpoint.
 
-from collections.abc import Callable, Mapping
+What a POST leaves out is as the channel has it; what a PATCH leaves out stays.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from alerts.api.problems import refused
-from alerts.api.schemas.endpoints import EndpointChange
+from alerts.api.schemas.endpoints import EndpointChange, NewEndpoint
 from alerts.api.schemas.filters import NewDigest
+from alerts.domain.channels import TERMS
+from alerts.domain.deliveries import Channel
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import Filter
 from alerts.errors import InvalidInput, Undecryptable
-from alerts.pipeline.endpoints import Desk, seal_headers
+from alerts.pipeline.endpoints import Desk, Wish, seal_headers
 from alerts.pipeline.naming import resolve_tokens
 from alerts.pipeline.vault import Vault
 from alerts.store.endpoints import EndpointRecord
@@ -21,7 +27,6 @@ from alerts.store.engine import Store
 # What is stored as it is given.
 _PLAIN: Final = (
     "description",
-    "rate_limit",
     "order",
     "time_to_live_seconds",
     "retry_schedule_seconds",
@@ -44,6 +49,8 @@ class Merge:
             plain["filter"] = _merged_filter(change, old.filter)
         if "digest" in given:
             plain["digest"] = _merged_digest(change, old.digest)
+        if "rate_limit" in given:
+            plain["rate_limit"] = TERMS[old.channel].rate(change.rate_limit)
         if "headers" in given:
             plain["headers"] = self._merged_headers(old)
         return replace(old, **plain)
@@ -63,7 +70,31 @@ class Merge:
             known = {}  # what nobody can read any more is replaced
         changed = {name.lower(): value for name, value in self.change.headers.items()}
         merged = {name: value for name, value in (known | changed).items() if value is not None}
-        return seal_headers(self.desk.store.cipher, self.desk.vet_headers(merged))
+        return seal_headers(old.channel, merged, desk=self.desk)
+
+
+async def wish_of(body: NewEndpoint, store: Store) -> Wish:
+    """What is asked for, what was left out as the channel has it. Raises InvalidInput."""
+    given = body.model_fields_set
+    digest = digest_block(body.digest)
+    if digest is not None:
+        digest["tokens"] = await digest_tokens(digest["tokens"], store)
+    wanted = body.filter.wanted()
+    if body.channel is Channel.DISCORD and digest is not None and "filter" not in given:
+        # Who asks for a weekly digest does not expect a hundred messages a day beside it.
+        wanted = replace(wanted, types=frozenset())
+    life = timedelta(seconds=body.time_to_live_seconds)
+    return Wish(
+        description=body.description,
+        wanted=wanted,
+        tokens=body.filter.tokens,
+        digest=digest,
+        rate_limit=body.rate_limit,
+        order=body.order if "order" in given else None,
+        time_to_live=life if "time_to_live_seconds" in given else None,
+        retry_schedule_seconds=body.retry_schedule_seconds,
+        headers=body.headers,
+    )
 
 
 def digest_block(digest: NewDigest | None) -> dict[str, Any] | None:
@@ -80,7 +111,7 @@ async def with_digest_tokens(change: EndpointChange, store: Store) -> EndpointCh
     return change.model_copy(update={"digest": digest.model_copy(update={"tokens": tokens})})
 
 
-async def digest_tokens(names: list[str] | None, store: Store) -> list[str] | None:
+async def digest_tokens(names: Sequence[str] | None, store: Store) -> list[str] | None:
     """Ids of a digest's tokens. Raises InvalidInput."""
     async with store.read() as tx:
         found = await resolve_tokens(tx, names, field="digest.tokens")

@@ -131,6 +131,14 @@ class ProblemKind(Enum):
         "Trying again may help; the log says more.",
         is_ours=True,
     )
+    PLATFORM_SILENT = ProblemType(
+        503,
+        "A platform did not answer",
+        "Discord had to be asked about a webhook, and did not answer, or wants to be left alone "
+        "for a while. Nothing was made or changed.",
+        "Try again after `Retry-After`.",
+        "Discord could not be asked about this webhook: no whole answer in time",
+    )
     NOT_READY = ProblemType(
         503,
         "Not ready",

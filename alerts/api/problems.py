@@ -25,6 +25,7 @@ from alerts.errors import (
     InvalidInput,
     KeyReused,
     NotFound,
+    PlatformSilent,
     RateLimited,
     SettingsInvalid,
     StillRunning,
@@ -57,6 +58,7 @@ PROBLEMS: Final[Mapping[type[GradebellError], ProblemKind]] = MappingProxyType(
         Conflict: ProblemKind.CONFLICT,
         Denied: ProblemKind.FORBIDDEN,
         RateLimited: ProblemKind.RATE_LIMITED,
+        PlatformSilent: ProblemKind.PLATFORM_SILENT,
         CursorExpired: ProblemKind.CURSOR_EXPIRED,
         SettingsInvalid: ProblemKind.INTERNAL,
         Undecryptable: ProblemKind.INTERNAL,
@@ -172,7 +174,7 @@ def _members(error: GradebellError) -> dict[str, object]:
 
 
 def _headers(error: GradebellError, kind: ProblemKind) -> dict[str, str]:
-    if isinstance(error, StillRunning | RateLimited):
+    if isinstance(error, StillRunning | RateLimited | PlatformSilent):
         return {"retry-after": str(error.retry_after_seconds)}
     return {"www-authenticate": "Bearer"} if kind is ProblemKind.UNAUTHENTICATED else {}
 

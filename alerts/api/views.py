@@ -10,6 +10,7 @@ from starlette.responses import Response
 from alerts.api.schemas.endpoints import Endpoint
 from alerts.api.schemas.health import EndpointHealth
 from alerts.bootstrap import Services
+from alerts.channels.discord_address import read_kept
 from alerts.domain.deliveries import Channel
 from alerts.domain.health import Health
 from alerts.errors import Undecryptable
@@ -68,7 +69,15 @@ def _view(services: Services, record: EndpointRecord, health: EndpointHealth) ->
         return Endpoint.of(record, url=None, headers={}, health=health, problem=UNREADABLE)
     return Endpoint.of(
         record,
-        url=destination.address if record.channel is Channel.WEBHOOK else None,
+        url=_shown(record.channel, destination.address),
         headers=dict(destination.headers),
         health=health,
     )
+
+
+def _shown(channel: Channel, address: str) -> str | None:
+    """Where it is sent, as its owner may see it again: a Discord URL is a password."""
+    if channel is Channel.WEBHOOK:
+        return address
+    webhook = read_kept(address)
+    return None if webhook is None else webhook.shown

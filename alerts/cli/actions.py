@@ -14,6 +14,7 @@ from alerts.cli.show import said
 from alerts.cli.wording import plural
 from alerts.domain.events import rfc3339
 from alerts.pipeline import endpoints as desk
+from alerts.pipeline import secrets
 from alerts.pipeline.replay import explain as explain_event
 from alerts.pipeline.replay import resume, send_test
 
@@ -59,7 +60,7 @@ def rotate_secret(
     async def work(services: Services) -> None:
         overlap = timedelta(seconds=overlap_seconds)
         app_id = await app_id_of(services, app)
-        fresh = await desk.rotate_secret(endpoint, overlap, app_id=app_id, desk=services.desk)
+        fresh = await secrets.rotate_secret(endpoint, overlap, app_id=app_id, desk=services.desk)
         secret = format_secret(fresh)
         line = f"The new signing secret of {endpoint}, shown this once:\n{secret}"
         said(line, {"id": endpoint, "secret": secret}, as_json=as_json)

@@ -1,10 +1,12 @@
 """`gradebell endpoint add`, `list` and `show`: whom to tell."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
 import typer
 
+from alerts.api.changes import digest_tokens
 from alerts.api.views import view_endpoint, view_endpoints
 from alerts.bootstrap import Services
 from alerts.channels.signing import format_secret
@@ -20,19 +22,19 @@ from alerts.cli.frame import (
     run,
 )
 from alerts.cli.show import fields, masked, rows, said
-from alerts.domain.deliveries import Order
+from alerts.cli.wishes import DigestOption, QuietOption, RoleOption, channel_of, digest_of
+from alerts.domain.deliveries import Channel, Order
 from alerts.domain.events import SUBSCRIBABLE, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
-from alerts.pipeline.endpoints import WEBHOOK_TIME_TO_LIVE, Made, Wish
+from alerts.pipeline.endpoints import Wish
 from alerts.pipeline.pace import LEAST_RATE, MOST_RATE
 from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
 
 endpoints: Final = group("Endpoints: whom to tell, and of what.")
 DAY_SECONDS: Final = 86_400
-LIFE_SECONDS: Final = int(WEBHOOK_TIME_TO_LIVE.total_seconds())
 LONGEST_LIFE_SECONDS: Final = 30 * DAY_SECONDS
 
 TokenOption = Annotated[
@@ -46,7 +48,7 @@ RateOption = Annotated[
     float | None, typer.Option(min=LEAST_RATE, max=MOST_RATE, help="Sends per second.")
 ]
 LifeOption = Annotated[
-    int, typer.Option(min=60, max=LONGEST_LIFE_SECONDS, help="How long news is news.")
+    int | None, typer.Option(min=60, max=LONGEST_LIFE_SECONDS, help="How long news is news.")
 ]
 ScheduleOption = Annotated[
     str | None, typer.Option(metavar="0,5,…", help="Seconds before each attempt, of its own.")
@@ -54,57 +56,85 @@ ScheduleOption = Annotated[
 HeaderOption = Annotated[
     list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="Sent along; kept encrypted.")
 ]
+NotchesOption = Annotated[int, typer.Option(min=1, max=20, help="Bands to be crossed.")]
+PointsOption = Annotated[float, typer.Option(min=0, max=100, help="Points to move by.")]
+OrderOption = Annotated[Order | None, typer.Option(help="Of news about one token and kind.")]
+WhereArgument = Annotated[
+    list[str], typer.Argument(metavar="[discord] URL", help="Where to send; https.")
+]
 EndpointArgument = Annotated[str, typer.Argument(metavar="ID", help="The endpoint's id, ep_….")]
 
 
 @command(endpoints, "add", example="gradebell endpoint add https://example.com/hook --token ETH")
 def add(
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where to send; https.")],
+    where: WhereArgument,
     *,
     token: TokenOption = None,
     kind: KindOption = None,
     event_type: TypeOption = None,
-    min_notches: Annotated[int, typer.Option(min=1, max=20, help="Bands to be crossed.")] = 1,
-    min_delta: Annotated[float, typer.Option(min=0, max=100, help="Points to move by.")] = 0,
+    min_notches: NotchesOption = 1,
+    min_delta: PointsOption = 0,
+    digest: DigestOption = None,
+    role: RoleOption = None,
+    say_when_empty: QuietOption = False,
     description: str = "",
-    order: Annotated[Order, typer.Option(help="Of news about one token and kind.")] = Order.NONE,
+    order: OrderOption = None,
     rate_limit: RateOption = None,
-    time_to_live_seconds: LifeOption = LIFE_SECONDS,
+    time_to_live_seconds: LifeOption = None,
     retry_schedule: ScheduleOption = None,
     header: HeaderOption = None,
     app: AppOption = HOUSE,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell a URL of changes from now on; prints its signing secret, this once."""
+    """Tell a URL of changes from now on; prints its signing secret, this once.
+
+    `add discord URL` takes the URL of a channel's incoming webhook, which signs nothing; there,
+    --digest without --type is the digest alone.
+    """
+    place = channel_of(where)
+    week = digest_of(digest, kinds=kind, min_notches=min_notches, role=role, says_so=say_when_empty)
+    is_digest_alone = week is not None and place[0] is Channel.DISCORD and not event_type
     wish = Wish(
         description=description,
         wanted=Filter(
             kinds=frozenset(kind or Kind),
-            types=_types(event_type),
+            types=frozenset() if is_digest_alone else _types(event_type),
             min_notches=min_notches,
             min_delta=round(min_delta * 100),
         ),
         tokens=token or None,
+        digest=week,
         rate_limit=rate_limit,
         order=order,
-        time_to_live=timedelta(seconds=time_to_live_seconds),
+        time_to_live=_life(time_to_live_seconds),
         retry_schedule_seconds=_schedule(retry_schedule),
         headers=dict(map(_header, header or [])),
     )
-
-    async def work(services: Services) -> None:
-        app_id = await app_id_of(services, app)
-        made = await desk.create_webhook(app_id, url, wish, desk=services.desk)
-        await _say_made(services, made, as_json=as_json)
-
-    run(work)
+    run(lambda services: _add(services, app, place, wish=wish, as_json=as_json))
 
 
-async def _say_made(services: Services, made: Made, *, as_json: bool) -> None:
+async def _add(
+    services: Services, app: str, place: tuple[Channel, str], *, wish: Wish, as_json: bool
+) -> None:
+    app_id = await app_id_of(services, app)
+    channel, url = place
+    if wish.digest is not None:
+        tokens = await digest_tokens(wish.tokens, services.store)
+        wish = replace(wish, digest={**wish.digest, "tokens": tokens})
+    if channel is Channel.DISCORD:
+        record = await desk.create_discord(app_id, url, wish, desk=services.desk)
+        line = f"{record.id} is made; `gradebell endpoint test {record.id}` tries it."
+        said(line, await shown_of(services, record), as_json=as_json)
+        return
+    made = await desk.create_webhook(app_id, url, wish, desk=services.desk)
     secret = format_secret(made.secret)
     line = f"{made.endpoint.id} is made. Its signing secret, shown this once:\n{secret}"
     shown = await shown_of(services, made.endpoint)
     said(line, shown | {"secret": secret}, as_json=as_json)
+
+
+def _life(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _schedule(text: str | None) -> tuple[float, ...] | None:

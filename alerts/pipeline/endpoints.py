@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from alerts.domain.channels import TERMS
 from alerts.domain.deliveries import Channel, EndpointState, Order
 from alerts.domain.grades import TokenId
 from alerts.domain.ids import ENDPOINT
@@ -17,7 +18,6 @@ from alerts.pipeline.naming import resolve_tokens
 from alerts.pipeline.retain import clear_away
 from alerts.store.answers import Keep, keep_nothing
 from alerts.store.apps import find_app
-from alerts.store.cipher import Cipher
 from alerts.store.endpoints import (
     EndpointRecord,
     address_hash,
@@ -32,28 +32,26 @@ from alerts.store.fan_out import lock_lanes, owe_in_advance
 from alerts.store.health import forget_health
 from alerts.store.lanes import hasten
 from alerts.store.removal import remove_endpoints
-from alerts.store.secrets import add_secret, live_secrets
+from alerts.store.secrets import add_secret
 
-# How long a webhook may be tried for before what it says is old news.
-WEBHOOK_TIME_TO_LIVE: Final = timedelta(hours=72)
+_TAKEN: Final = "this app has an endpoint with this URL already"
 # 32 bytes, as Standard Webhooks asks for 24 to 64.
 SECRET_BYTES: Final = 32
-LONGEST_OVERLAP: Final = timedelta(days=7)
-# Each one's signature is 47 bytes of a header, and servers take 8 KiB of them.
-MOST_SECRETS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What making endpoints takes. vet_url and vet_headers raise InvalidInput.
+    """What making endpoints takes. vet_url, vet_discord and vet_headers raise InvalidInput.
 
-    vet_url looks names up, so it is never called within a transaction.
+    vet_url looks names up, and vet_discord asks Discord, which may raise PlatformSilent; so neither
+    is called within a transaction. Each gives the address as it is kept.
     lookup_key: addresses are found by a hash under it. fresh_secret: raw bytes, new each time.
     """
 
     store: Store
     lookup_key: bytes
     vet_url: Callable[[str], Awaitable[str]]
+    vet_discord: Callable[[str], Awaitable[str]]
     vet_headers: Callable[[Mapping[str, str]], tuple[tuple[str, str], ...]]
     fresh_secret: Callable[[int], bytes]
 
@@ -67,6 +65,7 @@ class Wish:
     """What an owner asks for. tokens: identities or symbols, None for all.
 
     rate_limit: sends per second. time_to_live: how long news stays news.
+    rate_limit, order, time_to_live: None for the channel's own (domain/channels.py).
     retry_schedule_seconds: the wait before each attempt, None for the service's own.
     """
 
@@ -75,8 +74,8 @@ class Wish:
     tokens: Sequence[str] | None = None
     digest: Mapping[str, object] | None = None
     rate_limit: float | None = None
-    order: Order = Order.NONE
-    time_to_live: timedelta = WEBHOOK_TIME_TO_LIVE
+    order: Order | None = None
+    time_to_live: timedelta | None = None
     retry_schedule_seconds: Sequence[float] | None = None
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -97,39 +96,38 @@ async def create_webhook(
     Raises InvalidInput, Conflict if the app has that URL, or NotFound if there is no such app.
     """
     address = await desk.vet_url(url)
-    headers = desk.vet_headers(wish.headers)
     secret = desk.fresh_secret(SECRET_BYTES)
-    ciphertext, hashed = desk.seal_address(address)
     tokens = await _resolved(wish.tokens, desk)
     async with desk.store.write() as tx:
-        if await find_app(tx, app_id, locked=True) is None:
-            raise NotFound("app", app_id)
-        now = await tx.now()
-        record = EndpointRecord(
-            id=await tx.new_id(ENDPOINT),
-            app_id=app_id,
-            channel=Channel.WEBHOOK,
-            address=ciphertext,
-            description=wish.description,
-            state=EndpointState.ACTIVE,
-            disabled_reason=None,
-            state_since=now,
-            filter=replace(wish.wanted, tokens=tokens),
-            digest=wish.digest,
-            rate_limit=wish.rate_limit,
-            order=wish.order,
-            time_to_live_seconds=int(wish.time_to_live.total_seconds()),
-            retry_schedule_seconds=_tuple(wish.retry_schedule_seconds),
-            headers=seal_headers(desk.store.cipher, headers),
-            created_at=now,
-        )
-        if not await insert_endpoint(tx, record, address_hash=hashed):
-            raise Conflict("this app has an endpoint with this URL already", field="url")
+        place = (Channel.WEBHOOK, address)
+        record = await _insert(tx, app_id, wish, place=place, tokens=tokens, desk=desk)
         sealed = desk.store.cipher.encrypt(secret)
         await add_secret(tx, record.id, sealed, older_expire_at=None)
         made = Made(record, secret)
         await keep(tx, made)
     return made
+
+
+async def create_discord(
+    app_id: str,
+    url: str,
+    wish: Wish,
+    *,
+    desk: Desk,
+    keep: Keep[EndpointRecord] = keep_nothing,
+) -> EndpointRecord:
+    """An endpoint of an app at a Discord incoming webhook, which signs nothing.
+
+    Raises InvalidInput, Conflict if the app has that webhook and thread, NotFound if there is no
+    such app, or PlatformSilent.
+    """
+    address = await desk.vet_discord(url)
+    tokens = await _resolved(wish.tokens, desk)
+    async with desk.store.write() as tx:
+        place = (Channel.DISCORD, address)
+        record = await _insert(tx, app_id, wish, place=place, tokens=tokens, desk=desk)
+        await keep(tx, record)
+    return record
 
 
 async def change_endpoint(
@@ -143,10 +141,10 @@ async def change_endpoint(
 ) -> EndpointRecord:
     """Apply a change to an endpoint. tokens: new ones to resolve, None for all, () to keep.
 
-    url: of a webhook, where to send from now on, what failed at the old one at once; None to keep.
-    Raises NotFound, InvalidInput, or Conflict if the app has that URL already.
+    url: where to send from now on, what failed at the old one at once; None to keep.
+    Raises NotFound, InvalidInput, PlatformSilent, or Conflict if the app has that URL already.
     """
-    address = None if url is None else desk.seal_address(await desk.vet_url(url))
+    address = None if url is None else await _moved(endpoint_id, url, app_id=app_id, desk=desk)
     keeps_tokens = tokens == ()
     resolved = None if keeps_tokens else await _resolved(tokens, desk)
     async with desk.store.write() as tx:
@@ -197,34 +195,6 @@ async def enable(endpoint_id: str, *, app_id: str | None, desk: Desk) -> Endpoin
     return await change_endpoint(endpoint_id, change, app_id=app_id, desk=desk)
 
 
-async def rotate_secret(
-    endpoint_id: str,
-    overlap: timedelta,
-    *,
-    app_id: str | None,
-    desk: Desk,
-    keep: Keep[bytes] = keep_nothing,
-) -> bytes:
-    """A new signing secret; the old ones go on signing beside it for `overlap` (0 to 7 days).
-
-    Raises NotFound, InvalidInput, or Conflict where MOST_SECRETS would go on signing.
-    """
-    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise InvalidInput("overlap_seconds", "must be from 0 to 604800 (7 days)")
-    secret = desk.fresh_secret(SECRET_BYTES)
-    async with desk.store.write() as tx:
-        endpoint = await _own(tx, endpoint_id, app_id)
-        if endpoint.channel is not Channel.WEBHOOK:
-            raise Conflict("only webhook endpoints have a signing secret")
-        if overlap and len(await live_secrets(tx, [endpoint_id])) >= MOST_SECRETS:
-            problem = f"{MOST_SECRETS} secrets sign here; revoke one, or rotate without overlap"
-            raise Conflict(problem, field="overlap_seconds")
-        sealed = desk.store.cipher.encrypt(secret)
-        await add_secret(tx, endpoint_id, sealed, older_expire_at=await tx.now() + overlap)
-        await keep(tx, secret)
-    return secret
-
-
 async def remove(endpoint_id: str, *, app_id: str | None, desk: Desk) -> None:
     """Delete an endpoint with its subscriptions, secrets and log. Raises NotFound.
 
@@ -238,13 +208,57 @@ async def remove(endpoint_id: str, *, app_id: str | None, desk: Desk) -> None:
     await clear_away([endpoint_id], store=desk.store)
 
 
-def seal_headers(cipher: Cipher, headers: Sequence[tuple[str, str]]) -> bytes | None:
-    """An endpoint's own headers as they are stored."""
-    return cipher.encrypt(msgspec.json.encode(tuple(headers))) if headers else None
+def seal_headers(channel: Channel, headers: Mapping[str, str], *, desk: Desk) -> bytes | None:
+    """An endpoint's own headers as they are stored. Raises InvalidInput."""
+    if not headers:
+        return None
+    if not TERMS[channel].takes_headers:
+        raise InvalidInput("headers", f"are for webhooks; {channel.value} takes none")
+    return desk.store.cipher.encrypt(msgspec.json.encode(desk.vet_headers(headers)))
 
 
 def _tuple(seconds: Sequence[float] | None) -> tuple[float, ...] | None:
     return None if seconds is None else tuple(seconds)
+
+
+async def _insert(
+    tx: Transaction,
+    app_id: str,
+    wish: Wish,
+    *,
+    place: tuple[Channel, str],
+    tokens: tuple[TokenId, ...] | None,
+    desk: Desk,
+) -> EndpointRecord:
+    """Write a new endpoint. place: its channel, and its address as it is kept."""
+    if await find_app(tx, app_id, locked=True) is None:
+        raise NotFound("app", app_id)
+    channel, address = place
+    terms = TERMS[channel]
+    life = terms.time_to_live if wish.time_to_live is None else wish.time_to_live
+    ciphertext, hashed = desk.seal_address(address)
+    now = await tx.now()
+    record = EndpointRecord(
+        id=await tx.new_id(ENDPOINT),
+        app_id=app_id,
+        channel=channel,
+        address=ciphertext,
+        description=wish.description,
+        state=EndpointState.ACTIVE,
+        disabled_reason=None,
+        state_since=now,
+        filter=replace(wish.wanted, tokens=tokens),
+        digest=wish.digest,
+        rate_limit=terms.rate(wish.rate_limit),
+        order=terms.order if wish.order is None else wish.order,
+        time_to_live_seconds=int(life.total_seconds()),
+        retry_schedule_seconds=_tuple(wish.retry_schedule_seconds),
+        headers=seal_headers(channel, wish.headers, desk=desk),
+        created_at=now,
+    )
+    if not await insert_endpoint(tx, record, address_hash=hashed, pool=terms.pool):
+        raise Conflict(_TAKEN, field="url")
+    return record
 
 
 async def _resolved(tokens: Sequence[str] | None, desk: Desk) -> tuple[TokenId, ...] | None:
@@ -253,11 +267,23 @@ async def _resolved(tokens: Sequence[str] | None, desk: Desk) -> tuple[TokenId, 
         return await resolve_tokens(tx, tokens)
 
 
+async def _moved(
+    endpoint_id: str, url: str, *, app_id: str | None, desk: Desk
+) -> tuple[bytes, str]:
+    """A new address, sealed, judged as the endpoint's channel judges it."""
+    async with desk.store.read() as tx:
+        found = await find_endpoint(tx, endpoint_id, app_id=app_id)
+    if found is None:
+        raise NotFound("endpoint", endpoint_id)
+    vet = desk.vet_discord if found.channel is Channel.DISCORD else desk.vet_url
+    return desk.seal_address(await vet(url))
+
+
 async def _move(tx: Transaction, endpoint: EndpointRecord, sealed: tuple[bytes, str]) -> None:
-    if endpoint.channel is not Channel.WEBHOOK:
-        raise InvalidInput("url", "is a webhook's; another channel's address is linked, not set")
+    if endpoint.channel is Channel.TELEGRAM:
+        raise InvalidInput("url", "is not for this channel, whose address is linked, not set")
     if not await move_endpoint(tx, endpoint.id, sealed[0], hashed=sealed[1]):
-        raise Conflict("this app has an endpoint with this URL already", field="url")
+        raise Conflict(_TAKEN, field="url")
 
 
 async def _own(tx: Transaction, endpoint_id: str, app_id: str | None) -> EndpointRecord:

@@ -27,6 +27,7 @@ class Vault:
             address=self._decrypt(endpoint.address).decode(),
             headers=headers,
             secrets=tuple(secrets),
+            role=endpoint.role,
         )
 
     def headers(self, ciphertext: bytes) -> tuple[tuple[str, str], ...]:

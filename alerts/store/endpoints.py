@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
@@ -49,6 +49,7 @@ class Recipient:
     address and headers: ciphertext; the vault reads them.
     rate_limit: sends per second, None is unlimited.
     retry_schedule_seconds: the wait before each attempt, None is the service's own.
+    role: of a Discord server, that its digest mentioned when this was read.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Recipient:
     time_to_live_seconds: int
     retry_schedule_seconds: tuple[float, ...] | None
     headers: bytes | None
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +77,22 @@ class EndpointRecord(Recipient):
     created_at: datetime
 
 
+# Part of the digest, which itself may name 10,000 tokens and is not read where it is sent.
+_ROLE: Final = endpoints.c.digest["role"].as_string().label("role")
+
+
+def _column(name: str) -> ColumnElement[Any]:
+    return endpoints.c[name] if name != "role" else _ROLE
+
+
 # A filter and a digest come as they are stored, in JSON: the driver would read all at once.
 _JSON: Final = ("filter", "digest")
 _WHOLE: Final = tuple(
     cast(column, Text).label(column.name) if column.name in _JSON else column
-    for column in (endpoints.c[field.name] for field in fields(EndpointRecord))
+    for column in (_column(field.name) for field in fields(EndpointRecord))
 )
 _filters: Final = msgspec.json.Decoder(Filter)
-_RECIPIENTS: Final = select(*(endpoints.c[field.name] for field in fields(Recipient))).where(
+_RECIPIENTS: Final = select(*(_column(field.name) for field in fields(Recipient))).where(
     among(endpoints.c.id, ids_called("ids"))
 )
 

@@ -88,7 +88,7 @@ DIGEST: dict[str, Any] = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
     [
         ({"channel": "pigeon"}, "channel"),
         ({"channel": "telegram"}, "channel"),
-        ({"channel": "discord"}, "channel"),
+        ({"channel": "discord"}, "url"),
         ({"url": None}, "url"),
         ({"url": "http://example.com/"}, "url"),
         ({"url": "https://10.0.0.1/"}, "url"),
@@ -135,6 +135,7 @@ DIGEST: dict[str, Any] = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
         ({"digest": {**DIGEST, "time_zone": "../../etc/passwd"}}, "digest.time_zone"),
         ({"digest": {**DIGEST, "time_zone": "America"}}, "digest.time_zone"),
         ({"digest": {**DIGEST, "when_empty": "shout"}}, "digest.when_empty"),
+        ({"digest": {**DIGEST, "role": "@everyone"}}, "digest.role"),
         ({"digest": {**DIGEST, "tokens": ["NOPE"]}}, "digest.tokens[0]"),
         ({"digest": {"weekday": 1, "hour": 9}}, "digest.time_zone"),
         ({"colour": "red"}, "colour"),

@@ -4,8 +4,10 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from alerts.channels.discord import DiscordSender, Paint, open_discord_sender
+from alerts.channels.discord import DiscordSender, Paint
 from alerts.channels.discord_address import read_webhook_url
+from alerts.channels.discord_http import open_discord_http
+from alerts.channels.discord_restraint import Restraint
 from alerts.domain.deliveries import Channel
 from alerts.ports import Destination, Letter
 from tests.channels.webhooks import FixedClock
@@ -65,8 +67,7 @@ async def open_sender(
 ) -> AsyncIterator[tuple[Discord, DiscordSender]]:
     async with (
         Discord(rates=rates) as discord,
-        open_discord_sender(
-            discord.api_url, clock=FixedClock(), deadline_seconds=deadline_seconds, paint=paint
-        ) as sender,
+        open_discord_http(discord.api_url, deadline_seconds=deadline_seconds) as http,
     ):
-        yield discord, sender
+        clock = FixedClock()
+        yield discord, DiscordSender(http, Restraint(clock), clock, paint)

@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from alerts.channels.discord import open_discord_sender
+from alerts.channels.discord import DiscordSender
 from alerts.channels.discord_address import read_webhook_url
+from alerts.channels.discord_http import open_discord_http
 from alerts.channels.discord_messages import Picture
+from alerts.channels.discord_restraint import Restraint
 from alerts.domain.deliveries import Channel, Delivered, Keep, Reason, Rejected
 from alerts.ports import Destination, Letter
 from tests.channels.contract import Case, SenderContract
@@ -21,9 +23,8 @@ class TestDiscordSender(SenderContract):
     async def open_case(self, base_url: str, *, deadline_seconds: float) -> AsyncIterator[Case]:
         webhook = read_webhook_url(URL_OF_NOBODY)
         clock = FixedClock()
-        async with open_discord_sender(
-            base_url, clock=clock, deadline_seconds=deadline_seconds
-        ) as sender:
+        async with open_discord_http(base_url, deadline_seconds=deadline_seconds) as http:
+            sender = DiscordSender(http, Restraint(clock), clock)
             destination = Destination("ep_1", Channel.DISCORD, webhook.kept)
             yield Case(sender, destination, [UPGRADE], (webhook.token,))
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.channels.discord import INVALID_SPAN_SECONDS, Restraint
 from alerts.channels.discord_http import Reply
+from alerts.channels.discord_restraint import INVALID_SPAN_SECONDS, Restraint
 from alerts.domain.deliveries import (
     Deferred,
     Delivered,

@@ -13,7 +13,7 @@ from alerts.domain.deliveries import DisableReason, EndpointState, State
 from alerts.domain.events import EventType
 from alerts.domain.retries import STANDARD_SCHEDULE
 from alerts.pipeline.access import create_app
-from alerts.pipeline.endpoints import rotate_secret
+from alerts.pipeline.secrets import rotate_secret
 from alerts.store.endpoints import find_endpoint
 from tests.pipeline.conftest import (
     OpenServices,

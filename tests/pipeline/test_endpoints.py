@@ -20,10 +20,10 @@ from alerts.pipeline.endpoints import (
     enable,
     pause,
     remove,
-    rotate_secret,
 )
 from alerts.pipeline.replay import send_test
 from alerts.pipeline.retain import drop_old
+from alerts.pipeline.secrets import rotate_secret
 from alerts.store.deliveries import find_delivery
 from alerts.store.endpoints import EndpointRecord, disable_endpoint, find_endpoint
 from alerts.store.health import lock_held

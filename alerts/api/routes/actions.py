@@ -26,6 +26,7 @@ from alerts.domain.grades import TokenId
 from alerts.errors import Conflict, InvalidInput
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline import replay as again
+from alerts.pipeline import secrets
 from alerts.pipeline.access import Principal
 from alerts.pipeline.naming import MOST_TOKENS, resolve_token
 from alerts.store.endpoints import EndpointRecord
@@ -106,7 +107,7 @@ async def rotate_secret(
     def view(secret: bytes) -> Rotated:
         return Rotated(secret=format_secret(secret))
 
-    secret = await desk.rotate_secret(
+    secret = await secrets.rotate_secret(
         endpoint_id,
         timedelta(seconds=body.overlap_seconds),
         app_id=principal.reach,

@@ -1,12 +1,11 @@
 """Endpoints: made, shown, changed and deleted."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from alerts.api.bodies import json_body, takes
-from alerts.api.changes import Merge, digest_block, digest_tokens, with_digest_tokens
+from alerts.api.changes import Merge, wish_of, with_digest_tokens
 from alerts.api.deps import Bell, Paging, Reader, Writer
 from alerts.api.docs import refuses
 from alerts.api.idempotency import Onced
@@ -22,8 +21,8 @@ from alerts.channels.signing import format_secret
 from alerts.domain.deliveries import Channel
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
-from alerts.pipeline.endpoints import Made, Wish
-from alerts.store.endpoints import find_endpoint, list_endpoints
+from alerts.pipeline.endpoints import Made
+from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
 
 router = APIRouter(prefix="/v1/endpoints", tags=["Endpoints"])
 
@@ -41,38 +40,37 @@ async def create_endpoint(
     once: Onced,
     body: Annotated[NewEndpoint, Depends(json_body(NewEndpoint))],
 ) -> MadeEndpoint:
-    """Create an endpoint; the answer holds its signing secret, this once.
+    """Create an endpoint; of a webhook the answer holds its signing secret, this once.
 
     It is told of changes from now on. A token may be named before it was ever seen, by its id. A
     symbol that several tokens bear is refused with those it could mean.
     """
-    if body.channel is not Channel.WEBHOOK:
-        problem = f"{body.channel.value} endpoints cannot be made here; this takes webhook"
-        raise InvalidInput("channel", problem, (Channel.WEBHOOK.value,))
+    if body.channel is Channel.TELEGRAM:
+        problem = "telegram endpoints cannot be made here; this takes webhook and discord"
+        raise InvalidInput("channel", problem, (Channel.WEBHOOK.value, Channel.DISCORD.value))
     if body.url is None:
-        raise InvalidInput("url", "is required for a webhook")
-    digest = digest_block(body.digest)
-    if digest is not None:
-        digest["tokens"] = await digest_tokens(digest["tokens"], services.store)
-    wish = Wish(
-        description=body.description,
-        wanted=body.filter.wanted(),
-        tokens=body.filter.tokens,
-        digest=digest,
-        rate_limit=body.rate_limit,
-        order=body.order,
-        time_to_live=timedelta(seconds=body.time_to_live_seconds),
-        retry_schedule_seconds=body.retry_schedule_seconds,
-        headers=body.headers,
-    )
+        raise InvalidInput("url", f"is required for a {body.channel.value} endpoint")
+    wish = await wish_of(body, services.store)
+    app_id = principal.app_id
+    if body.channel is Channel.DISCORD:
+
+        def view_silent(made: EndpointRecord) -> MadeEndpoint:
+            return MadeEndpoint(**view_new(services, made).model_dump())
+
+        return view_silent(
+            await desk.create_discord(
+                app_id, body.url, wish, desk=services.desk, keep=once.keep(view_silent, 201)
+            )
+        )
 
     def view(made: Made) -> MadeEndpoint:
         plain = view_new(services, made.endpoint).model_dump()
         return MadeEndpoint(**plain, secret=format_secret(made.secret))
 
-    keep = once.keep(view, 201)
     return view(
-        await desk.create_webhook(principal.app_id, body.url, wish, desk=services.desk, keep=keep)
+        await desk.create_webhook(
+            app_id, body.url, wish, desk=services.desk, keep=once.keep(view, 201)
+        )
     )
 
 

@@ -87,30 +87,44 @@ class NewEndpoint(Body):
                     "description": "production",
                     "filter": {"tokens": ["token_metrics:3375"], "min_notches": 1},
                     "headers": {"x-tenant": "blue"},
-                }
+                },
+                {
+                    "channel": "discord",
+                    "url": "https://discord.com/api/webhooks/1300000000000000000/AbCd…",
+                    "digest": {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"},
+                },
             ]
         }
     )
 
     channel: Channel = Field(
-        description="`webhook`; this version makes no endpoints on `telegram` and `discord`."
+        description="`webhook` or `discord`; this version makes no endpoints on `telegram`."
     )
     url: str | None = Field(
-        default=None, description="Where to send; https, and reachable from outside."
+        default=None,
+        description="Where to send; https, and reachable from outside. On `discord` an incoming "
+        "webhook's URL as Discord gives it, with `?thread_id=` for a thread; it is kept encrypted "
+        "and shown masked.",
     )
     description: Description = ""
-    filter: NewFilter = NewFilter()
+    filter: NewFilter = Field(
+        default=NewFilter(),
+        description="What is told at once. On `discord`, with a `digest` and no filter: nothing.",
+    )
     digest: NewDigest | None = Field(default=None, description="A weekly digest; null is none.")
     rate_limit: Rate | None = Field(
-        default=None, description="Sends per second; null is unlimited."
+        default=None,
+        description="Sends per second; null is unlimited, and on `discord` 0.5, which is the most.",
     )
     order: Order = Field(
         default=Order.NONE,
         description="Of news about one token and kind. none: `sequence` says which is newer; "
-        "strict: the older one first; latest: only the newest that waits.",
+        "strict: the older one first; latest: only the newest that waits, as on `discord` unless "
+        "you choose.",
     )
     time_to_live_seconds: Lifetime = Field(
-        default=259_200, description="How long a change is worth telling; 3 days."
+        default=259_200,
+        description="How long a change is worth telling; 3 days, on `discord` 1 unless you choose.",
     )
     retry_schedule_seconds: Schedule | None = Field(
         default=None,
@@ -153,7 +167,8 @@ class Endpoint(Answer):
     app_id: str
     channel: Channel
     url: str | None = Field(
-        description="null where the channel has none, and where it cannot be read."
+        description="null where the channel has none, and where it cannot be read; a Discord "
+        "webhook's without its token."
     )
     problem: str | None = Field(description="Why nothing can be sent, and what mends it.")
     description: str
@@ -213,7 +228,7 @@ class Endpoint(Answer):
 
 
 class MadeEndpoint(Endpoint):
-    """A new endpoint with its signing secret, which is not shown again."""
+    """A new endpoint, and a webhook's signing secret, which is not shown again."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -223,8 +238,10 @@ class MadeEndpoint(Endpoint):
         }
     )
 
-    secret: str = Field(
-        default="", description="Signs the webhooks. Keep it: it is shown this once."
+    secret: str | None = Field(
+        default=None,
+        description="Signs the webhooks. Keep it: it is shown this once. null where nothing is "
+        "signed.",
     )
 
 

@@ -1,5 +1,6 @@
 """What an endpoint wants, and how its week is told, as they are asked for and shown."""
 
+import re
 from typing import Annotated, Final, Literal
 from zoneinfo import available_timezones
 
@@ -14,6 +15,8 @@ from alerts.domain.summaries import DEFAULT_TOP, MOST_TOP
 from alerts.pipeline.naming import MOST_TOKENS
 
 _TYPE_NAMES: Final = [event_type.value for event_type in SUBSCRIBABLE]
+# https://docs.discord.com/developers/reference#snowflakes
+_SNOWFLAKE: Final = re.compile(r"[0-9]{17,20}")
 _KINDS: Final = [kind.value for kind in Kind]
 
 
@@ -30,6 +33,12 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _role(text: str) -> str:
+    if not _SNOWFLAKE.fullmatch(text):
+        raise ValueError("must be a role's id, 17 to 20 digits; in Discord, Copy Role ID")
+    return text
+
+
 TypeName = Annotated[
     EventType, BeforeValidator(_subscribable), WithJsonSchema({"enum": _TYPE_NAMES})
 ]
@@ -37,7 +46,8 @@ TimeZone = Annotated[Line, AfterValidator(_time_zone)]
 TokenName = Annotated[Line, Field(min_length=1, max_length=120)]
 Tokens = Annotated[list[TokenName], Field(min_length=1, max_length=MOST_TOKENS)]
 Kinds = Annotated[list[KindName], Field(min_length=1)]
-Types = Annotated[list[TypeName], Field(min_length=1)]
+Types = list[TypeName]
+Role = Annotated[Line, AfterValidator(_role)]
 Notches = Annotated[int, Field(ge=1, le=20)]
 Top = Annotated[int, Field(ge=1, le=MOST_TOP)]
 Points = Annotated[float, Field(ge=0, le=100)]
@@ -50,7 +60,11 @@ class NewFilter(Body):
         default=None, description="Ids, or symbols that only one token bears; null is all."
     )
     kinds: Kinds = Field(default=_KINDS, validate_default=False)
-    types: Types = Field(default=sorted(DEFAULT_TYPES), validate_default=False)
+    types: Types = Field(
+        default=sorted(DEFAULT_TYPES),
+        validate_default=False,
+        description="[] is none at once: the digest alone.",
+    )
     min_notches: Notches = Field(
         default=1, description="Bands; counts for upgrades and downgrades."
     )
@@ -100,6 +114,9 @@ class NewDigest(Body):
         default="skip", description="A week without changes."
     )
     top: Top = Field(default=DEFAULT_TOP, description="Lines of each section; all are counted.")
+    role: Role | None = Field(
+        default=None, description="On Discord: the id of a role to mention; null is nobody."
+    )
 
 
 class DigestChange(Body):
@@ -113,3 +130,4 @@ class DigestChange(Body):
     min_notches: Notches = 1
     when_empty: Literal["skip", "say"] = "skip"
     top: Top = DEFAULT_TOP
+    role: Role | None = None

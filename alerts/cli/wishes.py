@@ -1,0 +1,89 @@
+"""What an endpoint is asked to be, as it is written at a terminal: its channel, its digest."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import typer
+from pydantic import ValidationError
+
+from alerts.api.changes import digest_block
+from alerts.api.problems import refused
+from alerts.api.schemas.filters import NewDigest
+from alerts.domain.deliveries import Channel
+from alerts.domain.grades import Kind
+from alerts.errors import InvalidInput
+
+DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_SHORTEST_DAY: Final = 3
+# Where Discord's webhooks live; a plain webhook sent there is refused each time.
+_DISCORD: Final = ("https://discord.com/api/", "https://discordapp.com/api/")
+
+DigestOption = Annotated[
+    tuple[str, int, str] | None,
+    typer.Option(metavar="DAY HOUR ZONE", help="A weekly digest, such as: monday 9 Europe/Berlin."),
+]
+RoleOption = Annotated[
+    str | None, typer.Option(metavar="ID", help="A Discord role that the digest mentions.")
+]
+QuietOption = Annotated[
+    bool, typer.Option("--say-when-empty", help="A digest also of a week without changes.")
+]
+
+
+def channel_of(where: Sequence[str]) -> tuple[Channel, str]:
+    """The channel and the URL of `[discord] URL`. Raises InvalidInput."""
+    match list(where):
+        case [url] if url.startswith(_DISCORD):
+            raise InvalidInput("URL", "is Discord's: `gradebell endpoint add discord URL`")
+        case [url]:
+            return Channel.WEBHOOK, url
+        case [Channel.DISCORD.value, url]:
+            return Channel.DISCORD, url
+        case _:
+            raise InvalidInput("URL", "is written `URL`, or `discord URL`")
+
+
+def digest_of(
+    week: tuple[str, int, str] | None,
+    *,
+    kinds: Sequence[Kind] | None,
+    min_notches: int,
+    role: str | None,
+    says_so: bool,
+) -> dict[str, Any] | None:
+    """A digest as it is stored, but for its tokens, which are names as yet. Raises InvalidInput.
+
+    week: day, hour and zone; None for no digest. says_so: of a week without changes, that it was.
+    """
+    if week is None:
+        if role is not None or says_so:
+            raise InvalidInput("--digest", "is missing: it says when, as in: monday 9 UTC")
+        return None
+    day, hour, zone = week
+    asked = {
+        "weekday": _weekday(day),
+        "hour": hour,
+        "time_zone": zone,
+        "kinds": [kind.value for kind in kinds or Kind],
+        "min_notches": min_notches,
+        "role": role,
+        "when_empty": "say" if says_so else "skip",
+    }
+    try:
+        return digest_block(NewDigest.model_validate(asked))
+    except ValidationError as error:
+        first = refused(error.errors(include_url=False))
+        if first.field == "role":
+            raise InvalidInput("--role", first.problem) from None
+        part = {"hour": "an hour", "time_zone": "a time zone"}.get(first.field, first.field)
+        raise InvalidInput("--digest", f"has {part} that {first.problem}") from None
+
+
+def _weekday(text: str) -> int:
+    """1 is Monday: by its name, its first three letters or more, or its number."""
+    lowered = text.lower()
+    for number, day in enumerate(DAYS, start=1):
+        is_name = len(lowered) >= _SHORTEST_DAY and day.startswith(lowered)
+        if is_name or lowered == str(number):
+            return number
+    raise InvalidInput("--digest", f"begins with a day such as monday, not {text!a}")

@@ -1,0 +1,58 @@
+"""Channels: what each one asks of its endpoints, and gives them where their owner said nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+from alerts.domain.deliveries import Channel, Order
+from alerts.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTerms:
+    """What holds for a channel's endpoints.
+
+    order, time_to_live: unless the owner chose. most_rate: sends a second to one endpoint at most,
+    None for as many as it takes. pool: of the lanes whose platform limits their sum.
+    takes_headers: whether an owner's own headers go along.
+    """
+
+    order: Order
+    time_to_live: timedelta
+    most_rate: float | None = None
+    pool: str | None = None
+    takes_headers: bool = False
+
+    def rate(self, asked: float | None) -> float | None:
+        """An endpoint's rate limit. Raises InvalidInput for more than the platform takes."""
+        if self.most_rate is None:
+            return asked
+        if asked is not None and asked > self.most_rate:
+            raise InvalidInput(
+                "rate_limit", f"must be at most {self.most_rate:g}: the platform takes no more"
+            )
+        return self.most_rate if asked is None else asked
+
+
+DISCORD_POOL: Final = "discord"
+TERMS: Final[Mapping[Channel, ChannelTerms]] = MappingProxyType(
+    {
+        Channel.WEBHOOK: ChannelTerms(
+            order=Order.NONE, time_to_live=timedelta(hours=72), takes_headers=True
+        ),
+        Channel.DISCORD: ChannelTerms(
+            order=Order.LATEST,
+            time_to_live=timedelta(hours=24),
+            # A channel takes 30 messages a minute, which no header of Discord's says
+            # (https://github.com/discord/discord-api-docs/issues/1454); the 5 in 2 seconds that
+            # its headers tell of are more than that.
+            most_rate=0.5,
+            pool=DISCORD_POOL,
+        ),
+    }
+)
+# Sends a second to all lanes of a pool. Of requests without a bot, Discord takes 50 from one
+# address: https://docs.discord.com/developers/topics/rate-limits#global-rate-limit
+POOL_RATES: Final[Mapping[str, float]] = MappingProxyType({DISCORD_POOL: 40.0})

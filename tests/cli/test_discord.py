@@ -1,0 +1,95 @@
+"""Discord endpoints, from the operator's side."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import Operator
+from tests.discord.double import Discord
+
+DIGEST = ("--digest", "mon", "9", "Europe/Berlin")
+
+
+@pytest.fixture
+def discord(sqlite_operator: Operator) -> Iterator[Discord]:
+    """A Discord of our own, on a loop in a thread, for commands run on loops of theirs."""
+    double = Discord()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(double.__aenter__(), loop).result()
+    sqlite_operator.settings["DISCORD_API_URL"] = double.api_url
+    try:
+        yield double
+    finally:
+        asyncio.run_coroutine_threadsafe(double.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def test_a_webhook_of_discord_s_is_added_tried_and_listed_without_its_token(
+    sqlite_operator: Operator, discord: Discord
+) -> None:
+    webhook = discord.world.webhook()
+
+    made = sqlite_operator.does("endpoint", "add", "discord", webhook.url)
+    endpoint_id = made.split()[0]
+    sqlite_operator.does("endpoint", "test", endpoint_id)
+    sqlite_operator.does("dispatch", "--until-idle")
+
+    (sent,) = discord.world.messages
+    assert sent.channel_id == webhook.channel_id
+    listed = sqlite_operator.does("endpoint", "list")
+    shown = sqlite_operator.does("endpoint", "show", endpoint_id, "--json")
+    assert f"{endpoint_id} " in listed
+    assert "https://discord.com/…" in listed
+    assert webhook.token not in made + listed + shown
+
+
+def test_a_digest_is_asked_for_in_words(sqlite_operator: Operator, discord: Discord) -> None:
+    words = ["--role", "1300000000000000055", "--kind", "trader", "--say-when-empty"]
+
+    made = sqlite_operator.reads(
+        "endpoint", "add", "discord", discord.world.webhook().url, *DIGEST, *words
+    )
+
+    assert made["digest"] == {
+        "weekday": 1,
+        "hour": 9,
+        "time_zone": "Europe/Berlin",
+        "kinds": ["trader"],
+        "tokens": None,
+        "min_notches": 1,
+        "when_empty": "say",
+        "top": 5,
+        "role": "1300000000000000055",
+    }
+    assert made["filter"]["types"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["https://discord.com/api/webhooks/1/x"], "endpoint add discord URL"),
+        (["pigeon", "https://example.com/"], "is written `URL`, or `discord URL`"),
+        (["discord", "https://example.com/hook"], "must be a Discord webhook's URL"),
+        (["discord", "https://x", "--role", "1300000000000000055"], "--digest"),
+        (["discord", "https://x", *DIGEST, "--role", "everyone"], "--role: must be a role's id"),
+        (["discord", "https://x", "--digest", "someday", "9", "UTC"], "begins with a day"),
+        (["discord", "https://x", "--digest", "monday", "25", "UTC"], "--digest: has an hour that"),
+        (
+            ["discord", "https://x", "--digest", "monday", "9", "Mars"],
+            "--digest: has a time zone that",
+        ),
+    ],
+)
+def test_what_is_misspelt_is_refused_on_one_line(
+    sqlite_operator: Operator, words: list[str], problem: str
+) -> None:
+    code, line = sqlite_operator.fails("endpoint", "add", *words)
+
+    assert code == 2
+    assert problem in line
