@@ -1,15 +1,21 @@
 """What the measurements share: how long they may take, and databases that wait for the disk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from alerts import telemetry
 from alerts.store.migrate import upgrade
 from tests import databases, servers
+from tests.bench.installations import Ground
 from tests.bench.receivers import receiving
 from tests.bench.runs import Bench, has_two_processors, machine, say
 from tests.programs import Unavailable
+
+NewDatabase = Callable[[str], AbstractContextManager[str]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,16 +47,27 @@ def durable_template(durable_postgresql: servers.Server) -> str:
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """A migrated SQLite database on the disk."""
-    return databases.copy_sqlite(sqlite_template, tmp_path / "gradebell.db")
+def new_database(
+    durable_postgresql: servers.Server, durable_template: str, sqlite_template: Path, tmp_path: Path
+) -> NewDatabase:
+    """Migrated databases on the disk, by the name of the engine; each is a new one."""
+
+    @contextmanager
+    def new(engine: str) -> Iterator[str]:
+        if engine == "postgresql":
+            with databases.postgresql_database(durable_postgresql, durable_template) as url:
+                yield url
+        else:
+            yield databases.copy_sqlite(sqlite_template, tmp_path / f"{uuid4().hex}.db")
+
+    return new
 
 
 @pytest.fixture
-def postgresql_url(durable_postgresql: servers.Server, durable_template: str) -> Iterator[str]:
-    """A migrated PostgreSQL database, likewise."""
-    with databases.postgresql_database(durable_postgresql, durable_template) as url:
-        yield url
+def ground(new_database: NewDatabase, redis_url: str, tmp_path: Path) -> Ground:
+    """Where installations are made that are pushed to and deliver."""
+    telemetry.configure(telemetry.LogFormat.JSON, "ERROR")
+    return Ground(new_database, redis_url, tmp_path)
 
 
 @pytest.fixture
