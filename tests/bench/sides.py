@@ -8,9 +8,9 @@ owe: one cycle pushed and owed to every endpoint, and nothing sent.
 dispatch: what is owed already, sent and settled.
 All run as the commands do: on the loop of `alerts.cli.frame.run_loop`.
 
-Prints `ready`, begins when a line comes on standard input, prints `done` at the end of what is
-measured, and then a line of JSON: deliveries, wall and processor seconds, memory,
-seconds by step.
+Prints `ready`, begins when a line or the end comes on standard input, prints `done` at the end of
+what is measured, and then a line of JSON: deliveries, wall and processor seconds, memory, seconds
+by step.
 """
 
 import argparse
@@ -37,6 +37,7 @@ from alerts.domain.deliveries import Channel, Delivered
 from alerts.pipeline.fan_out import fan_out_events
 from alerts.ports import Destination, Letter, SigningSecret
 from alerts.settings import Settings
+from alerts.store.cipher import new_encryption_key
 from alerts.store.migrate import upgrade
 from tests.bench.loads import Load, Result, check_log, letters_of, logged, prepare, push_day
 from tests.bench.meters import rss_mb
@@ -232,7 +233,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("side", choices=sorted(SIDES))
     parser.add_argument("--database-url", required=True)
-    parser.add_argument("--encryption-key", required=True)
+    parser.add_argument("--encryption-key", default=new_encryption_key())
     parser.add_argument("--receiver", required=True)
     parser.add_argument("--endpoints", type=int, required=True)
     parser.add_argument("--tokens", type=int, required=True)
