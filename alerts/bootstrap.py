@@ -79,6 +79,7 @@ class Services:
     waker: Waker
     limiter: Limiter
     senders: Mapping[Channel, Sender]
+    discord: DiscordSender
     ladder: Ladder
     desk: Desk
     uses: Uses
@@ -138,6 +139,7 @@ async def open_services(
             waker=waker,
             limiter=limiter,
             senders=senders,
+            discord=discord,
             ladder=_ladder(settings),
             desk=desk,
             uses=await stack.enter_async_context(open_uses(store)),
@@ -164,7 +166,7 @@ async def _webhook(
 
 async def _discord(
     stack: AsyncExitStack, settings: Settings, *, clock: Clock
-) -> tuple[Sender, DiscordLookup]:
+) -> tuple[DiscordSender, DiscordLookup]:
     """What posts to Discord, and what asks it about webhooks: refusals of both are counted."""
     http = await stack.enter_async_context(
         open_discord_http(

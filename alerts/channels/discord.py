@@ -4,7 +4,7 @@ Our own request rather than a library's: discord.py posts again after any 5xx, a
 before a 502 came would be there twice.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,6 +36,14 @@ _kinds: Final = msgspec.json.Decoder(_Kind)
 
 
 @dataclass(frozen=True, slots=True)
+class Post:
+    """A message as Discord's API takes it."""
+
+    payload: Mapping[str, Any]
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DiscordSender:
     """Posts events to incoming webhooks. A parcel is one letter."""
 
@@ -59,12 +67,26 @@ class DiscordSender:
             detail = "Discord refused so much of late that nothing is asked for a while"
             held = Deferred(Reason.RATE_LIMITED, wait, Scope.ENDPOINT)
             return Answer(held, trace=Trace(detail=detail))
-        letter = parcel[0]
-        message = render(letter.body)
+        post = await self.compose(parcel[0].body, role=destination.role)
+        return self._answer(await self._post(webhook, post))
+
+    async def compose(self, body: bytes, *, role: str | None) -> Post:
+        """What is posted of an event, whether by `send` or to be looked at before.
+
+        body: of the event. role: that a digest mentions; nobody else is mentioned by anything.
+        """
+        message = render(body)
         picture = await self._picture(message)
         shown = message if picture is None else message.with_picture()
-        reply = await self._post(webhook, shown, picture, role=_role(destination, letter))
-        return self._answer(reply)
+        payload: dict[str, Any] = {"embeds": list(shown.embeds), "allowed_mentions": {"parse": []}}
+        # A digest comes once a week, and a ping with each change would be a nuisance.
+        if role is not None and _kinds.decode(body).type == EventType.DIGEST_WEEKLY:
+            payload["content"] = f"<@&{role}>"
+            payload["allowed_mentions"]["roles"] = [role]
+        if picture is None:
+            return Post(payload)
+        listed = {"id": 0, "filename": picture.name, "description": picture.alt}
+        return Post({**payload, "attachments": [listed]}, (picture,))
 
     async def _picture(self, message: DiscordMessage) -> Attachment | None:
         if message.picture is None or self.paint is None:
@@ -72,25 +94,14 @@ class DiscordSender:
         content = await self.paint(message.picture)
         return None if content is None else Attachment(PICTURE_NAME, content, message.picture.alt)
 
-    async def _post(
-        self,
-        webhook: IncomingWebhook,
-        message: DiscordMessage,
-        picture: Attachment | None,
-        *,
-        role: str | None,
-    ) -> Reply:
+    async def _post(self, webhook: IncomingWebhook, post: Post) -> Reply:
         # Without `wait` Discord answers before it stored the message, and says nothing if it
         # does not: https://docs.discord.com/developers/resources/webhook#execute-webhook
         query = {"wait": "true"}
         if webhook.thread_id is not None:
             query["thread_id"] = webhook.thread_id
         return await self.http.ask(
-            "POST",
-            webhook.path,
-            query=query,
-            payload=message_payload(message, role=role),
-            attachments=() if picture is None else (picture,),
+            "POST", webhook.path, query=query, payload=post.payload, attachments=post.attachments
         )
 
     def _answer(self, reply: Reply) -> Answer:
@@ -109,19 +120,3 @@ class DiscordSender:
             detail=detail,
         )
         return Answer(judged.outcome, judged.effect, trace)
-
-
-def message_payload(message: DiscordMessage, *, role: str | None = None) -> dict[str, Any]:
-    """A message as Discord's API takes it; it mentions that role, and nobody else."""
-    payload: dict[str, Any] = {"embeds": list(message.embeds), "allowed_mentions": {"parse": []}}
-    if role is not None:
-        payload["content"] = f"<@&{role}>"
-        payload["allowed_mentions"]["roles"] = [role]
-    return payload
-
-
-def _role(destination: Destination, letter: Letter) -> str | None:
-    """Whom to ping: a digest comes once a week, and a ping with each change would be a nuisance."""
-    if destination.role is None or _kinds.decode(letter.body).type != EventType.DIGEST_WEEKLY:
-        return None
-    return destination.role

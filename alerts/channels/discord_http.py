@@ -103,7 +103,8 @@ class DiscordHttp:
     ) -> Reply:
         """Ask once; raises nothing but cancellation. token: of the bot, where it is one that asks.
 
-        path: under the base, without a slash in front. attachments make it multipart.
+        path: under the base, without a slash in front.
+        attachments make it multipart; the payload lists them.
         """
         course = _Course(perf_counter())
         failure: Failure | None = None
@@ -184,14 +185,10 @@ def _request(
     if not attachments:
         headers["content-type"] = "application/json"
         return {"headers": headers, "data": msgspec.json.encode(payload)}
-    listed = [
-        {"id": number, "filename": each.name, "description": each.alt}
-        for number, each in enumerate(attachments)
-    ]
     form = aiohttp.FormData()
     form.add_field(
         "payload_json",
-        msgspec.json.encode({**payload, "attachments": listed}).decode(),
+        msgspec.json.encode(payload).decode(),
         content_type="application/json",
     )
     for number, each in enumerate(attachments):

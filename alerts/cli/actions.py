@@ -1,10 +1,12 @@
 """`gradebell endpoint …`: what is done to an endpoint, and the question why."""
 
+import json
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from alerts.api.previews import preview
 from alerts.api.schemas.explained import Explained
 from alerts.bootstrap import Services
 from alerts.channels.signing import format_secret
@@ -64,6 +66,24 @@ def rotate_secret(
         secret = format_secret(fresh)
         line = f"The new signing secret of {endpoint}, shown this once:\n{secret}"
         said(line, {"id": endpoint, "secret": secret}, as_json=as_json)
+
+    run(work)
+
+
+@command(endpoints, "preview", example="gradebell endpoint preview ep_01kahfzv5n9k3t1x7b8c2d4e6f")
+def preview_digest(
+    endpoint: EndpointArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
+) -> None:
+    """Show the next digest as it would be sent now, and when it is due; sends nothing."""
+
+    async def work(services: Services) -> None:
+        app_id = await app_id_of(services, app)
+        found = await preview(endpoint, app_id=app_id, services=services)
+        line = f"{found.period} is due at {rfc3339(found.next_at)}"
+        line += "." if found.is_sent else ", and is not sent: nothing changed so far."
+        shown = found.message or found.event
+        line += f"\n{json.dumps(shown, ensure_ascii=False, indent=2)}"
+        said(line, found.model_dump(mode="json"), as_json=as_json)
 
     run(work)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -138,6 +139,40 @@ async def test_a_message_that_may_have_arrived_is_unknown_and_sent_again_by_hand
     await api.post(f"/v1/deliveries/{delivery['id']}/resend")
     await deliver(api, discord, 2)
     assert len(discord.posts()) == 2
+
+
+async def test_a_preview_is_the_very_message_that_is_posted_when_the_week_is_over(
+    api: Api, discord: Discord
+) -> None:
+    digest = {**DIGEST, "role": "1300000000000000055", "when_empty": "say"}
+    made = (await make(api, discord.world.webhook().url, digest=digest)).json()
+    preview = await api.post(f"/v1/endpoints/{made['id']}/preview")
+    assert preview.status_code == 200, preview.text
+    assert discord.posts() == []
+    shown = preview.json()
+
+    run = api.services.digest_run(at=datetime.fromisoformat(shown["next_at"]))
+    for endpoint_id in await run.due():
+        await run.tell(endpoint_id)
+    await api.deliver()
+
+    (sent,) = discord.world.messages
+    assert sent.payload == shown["message"]
+    assert sent.plain["mention_roles"] == ["1300000000000000055"]
+    event = (await api.get(f"/v1/events/{shown['event']['id']}")).json()
+    assert event["data"] == shown["event"]["data"]
+    assert shown["is_sent"] is True
+
+
+async def test_there_is_no_preview_where_there_is_no_digest(
+    sqlite_url: str, discord: Discord
+) -> None:
+    async with lone(sqlite_url, discord) as api:
+        made = (await make(api, discord.world.webhook().url)).json()
+
+        answer = await api.post(f"/v1/endpoints/{made['id']}/preview")
+
+        assert problem(answer, 409, "conflict")["field"] == "digest"
 
 
 @pytest.mark.parametrize(

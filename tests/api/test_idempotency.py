@@ -47,7 +47,7 @@ async def test_an_endpoint_is_made_once_and_its_secret_shown_to_who_asks_again(a
 
 async def test_every_post_there_is_answers_a_second_time_as_the_first(api: Api) -> None:
     app_id = await api.app("tenant")
-    made = await api.endpoint()
+    made = await api.endpoint(digest={"weekday": 1, "hour": 9, "time_zone": "UTC"})
     await api.upgrade("btc", "eth")
     delivery, spare = [one["id"] for one in (await api.get("/v1/deliveries")).json()["data"]]
     await api.push(3, {}, kind="fundamental")
@@ -71,6 +71,7 @@ async def test_every_post_there_is_answers_a_second_time_as_the_first(api: Api) 
         ),
         "/v1/deliveries/{delivery_id}/resend": (f"/v1/deliveries/{delivery}/resend", None),
         "/v1/deliveries/{delivery_id}/expunge": (f"/v1/deliveries/{spare}/expunge", None),
+        "/v1/endpoints/{endpoint_id}/preview": (f"{endpoint}/preview", None),
         "/v1/endpoints/{endpoint_id}/pause": (f"{endpoint}/pause", None),
         "/v1/endpoints/{endpoint_id}/enable": (f"{endpoint}/enable", None),
     }

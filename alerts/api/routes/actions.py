@@ -11,6 +11,7 @@ from alerts.api.bodies import json_body, takes
 from alerts.api.deps import Bell, Reader, Writer
 from alerts.api.docs import refuses
 from alerts.api.idempotency import Onced
+from alerts.api.previews import Preview, preview
 from alerts.api.schemas.deliveries import (
     Delivery,
     Enabled,
@@ -83,6 +84,12 @@ async def test_endpoint(
         keep=once.keep(Delivery.of, 202),
     )
     return Delivery.of(record)
+
+
+@router.post("/preview", responses=refuses(404, 409))
+async def preview_digest(endpoint_id: str, principal: Reader, services: Bell) -> Preview:
+    """Show the next digest as it would be sent now, and when it is due. Nothing is sent."""
+    return await preview(endpoint_id, app_id=principal.reach, services=services)
 
 
 @router.post(

@@ -1,0 +1,73 @@
+"""What an endpoint's next digest would be, in the very words that it would be sent."""
+
+from typing import Any, Self
+
+import msgspec
+from pydantic import ConfigDict, Field
+
+from alerts.api.schemas.base import EXAMPLE_EVENT, Answer, Time
+from alerts.bootstrap import Services
+from alerts.domain.deliveries import Channel
+from alerts.domain.summaries import WhenEmpty
+from alerts.errors import NotFound
+from alerts.pipeline.digest import Week
+from alerts.store.endpoints import find_endpoint
+
+
+class Preview(Answer):
+    """A digest before its time."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "next_at": "2026-11-23T08:00:00Z",
+                    "period": "2026-W48",
+                    "is_sent": True,
+                    "event": {"id": EXAMPLE_EVENT, "type": "digest.weekly"},
+                    "message": {
+                        "embeds": [{"title": "Weekly grades", "description": "12 upgrades…"}],
+                        "allowed_mentions": {"parse": []},
+                    },
+                }
+            ]
+        }
+    )
+
+    next_at: Time = Field(description="When it is due; what happens until then is in it, too.")
+    period: str = Field(description="The local ISO week that it is of.")
+    is_sent: bool = Field(
+        description="false for a week without changes, where `when_empty` is `skip`."
+    )
+    event: dict[str, Any] = Field(description="The `digest.weekly`, as a webhook would be sent it.")
+    message: dict[str, Any] | None = Field(
+        description="The message that would be posted; null but on `discord`."
+    )
+
+    @classmethod
+    def of(cls, week: Week, body: bytes, message: dict[str, Any] | None) -> Self:
+        """From what was summed up. body: of the event."""
+        skips = week.digest.is_empty and week.settings.when_empty is WhenEmpty.SKIP
+        return cls(
+            next_at=week.window.ends_at,
+            period=week.window.period,
+            is_sent=not skips,
+            event=msgspec.json.decode(body),
+            message=message,
+        )
+
+
+async def preview(endpoint_id: str, *, app_id: str | None, services: Services) -> Preview:
+    """The next digest of an endpoint as things stand.
+
+    Raises NotFound, or Conflict for an endpoint that has no digest.
+    """
+    week, body = await services.digest_run().preview(endpoint_id, app_id=app_id)
+    async with services.store.read() as tx:
+        endpoint = await find_endpoint(tx, endpoint_id, app_id=app_id)
+    if endpoint is None:
+        raise NotFound("endpoint", endpoint_id)
+    message = None
+    if endpoint.channel is Channel.DISCORD:
+        message = dict((await services.discord.compose(body, role=endpoint.role)).payload)
+    return Preview.of(week, body, message)
