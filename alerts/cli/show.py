@@ -1,6 +1,7 @@
 """How commands print: a table for people, JSON for programs."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +14,8 @@ from alerts.domain.events import rfc3339
 GAP: Final = "  "
 NOTHING: Final = "-"
 
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
 Row = Mapping[str, Any]
 
 
@@ -24,7 +27,7 @@ def rows(found: Sequence[Row], *, as_json: bool, columns: Sequence[str], empty: 
         typer.echo(empty)
     else:
         table = [[column.replace("_", " ") for column in columns]]
-        table += [[_cell(row.get(column)) for column in columns] for row in found]
+        table += [[_cell(_moment(row.get(column))) for column in columns] for row in found]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for line in table:
             padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -53,6 +56,13 @@ def masked(address: str) -> str:
     """A URL without its path and query, which may hold a secret."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}/…" if parts.netloc else "…"
+
+
+def _moment(value: object) -> object:
+    """A time of an API's view as a time again: a table has no room for its microseconds."""
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        return datetime.fromisoformat(value)
+    return value
 
 
 def _cell(value: object) -> str:

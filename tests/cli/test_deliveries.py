@@ -1,5 +1,6 @@
 """Deliveries: listed, shown, sent again."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,7 +43,9 @@ def test_a_change_is_sent_verified_logged_and_sent_again(
     assert read["meaning"] is None
     assert told == {"delivered": 1}
     assert delivery["endpoint_id"] == endpoint_id
-    assert endpoint_id in operator.does("delivery", "list")
+    listed = operator.does("delivery", "list").splitlines()[1]
+    assert endpoint_id in listed
+    assert re.search(r" 20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ$", listed)
     told = ("status code", "scheduled for", "late ms", "timings ms", "remote address", "secret ids")
     assert all(word in shown for word in ("204", "position", "worker", *told))
     assert expunged["expunged_at"] is not None
