@@ -5,13 +5,11 @@ from typing import Annotated
 
 import typer
 
-from alerts import telemetry
 from alerts.cli.app import app
-from alerts.cli.frame import command, run_loop, stopped_by_signals
-from alerts.settings import load_settings
+from alerts.cli.frame import command, run_loop
+from workers import lean
 from workers.terminal import Paper
 from workers.up import DAY_SECONDS, run_up
-from workers.worker import run_worker
 
 __all__ = ["app", "main"]
 
@@ -31,19 +29,7 @@ def up(
     run_loop(run_up(Paper(), day_seconds=day_seconds))
 
 
-@command(app, "worker", example="gradebell worker")
-def worker() -> None:
-    """Poll, fan out and deliver, until SIGINT or SIGTERM; run as many as you like.
-
-    With GRADEBELL_REDIS_URL workers share one clock and wake each other.
-    """
-
-    async def whole() -> None:
-        settings = load_settings()
-        telemetry.configure(settings.log_format, settings.log_level)
-        await run_worker(settings, stopped_by_signals())
-
-    run_loop(whole())
+lean.add_to(app)
 
 
 def main() -> None:

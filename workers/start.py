@@ -1,6 +1,7 @@
 """The console script."""
 
 import gc
+import sys
 from importlib import import_module
 
 
@@ -11,6 +12,6 @@ def main() -> None:
     took a quarter of the time to start.
     """
     gc.disable()
-    command = import_module("workers.cli")
+    command = import_module("workers.lean" if sys.argv[1:] == ["worker"] else "workers.cli")
     gc.enable()
     command.main()
