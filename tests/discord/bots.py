@@ -28,6 +28,7 @@ class Bots:
 
     def __init__(self, discord: "Discord") -> None:
         self.token = TOKEN
+        self.user = dict(SELF)
         self._discord = discord
 
     def routes(self) -> list[web.RouteDef]:

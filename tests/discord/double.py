@@ -20,6 +20,8 @@ from aiohttp import web
 
 from tests.discord.bots import Bots
 from tests.discord.forms import check_message, pinged
+from tests.discord.gateway import Gateway
+from tests.discord.interactions import Interactions
 from tests.discord.limits import Limits, Rates
 from tests.discord.refusals import (
     HungUp,
@@ -74,11 +76,14 @@ class Discord:
         self._faults: list[Fault] = []
         self._arrived = asyncio.Condition()
         self.bots = Bots(self)
+        self.gateway = Gateway(self)
+        self.interactions = Interactions(self)
         application = web.Application(
             middlewares=[self._answer], client_max_size=LARGEST_REQUEST, handler_args={}
         )
         application.add_routes(self._routes())
-        application.add_routes(self.bots.routes())
+        for part in (self.bots, self.gateway, self.interactions):
+            application.add_routes(part.routes())
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
 
     async def __aenter__(self) -> Self:
@@ -209,6 +214,9 @@ class Discord:
         return web.Response(status=204)
 
     async def _execute_webhook(self, request: web.Request) -> web.Response:
+        typed = self.interactions.of_token(request.match_info["token"])
+        if typed is not None:
+            return await self.interactions.follow_up(request, typed)
         webhook = self._webhook(request)
         headers = self.spend(f"webhook:{webhook.id}", self.rates.webhook)
         self.spend(f"channel:{webhook.channel_id}", self.rates.channel)
