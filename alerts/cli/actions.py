@@ -8,11 +8,12 @@ import typer
 
 from alerts.api.previews import preview
 from alerts.api.schemas.explained import Explained
+from alerts.api.schemas.secrets import Secret
 from alerts.bootstrap import Services
 from alerts.channels.signing import format_secret
 from alerts.cli.endpoints import DAY_SECONDS, EndpointArgument, endpoints, shown_of
 from alerts.cli.frame import HOUSE, AppOption, JsonOption, app_id_of, command, run
-from alerts.cli.show import said
+from alerts.cli.show import rows, said
 from alerts.cli.wording import plural
 from alerts.domain.events import rfc3339
 from alerts.pipeline import endpoints as desk
@@ -84,6 +85,48 @@ def preview_digest(
         shown = found.message or found.event
         line += f"\n{json.dumps(shown, ensure_ascii=False, indent=2)}"
         said(line, found.model_dump(mode="json"), as_json=as_json)
+
+    run(work)
+
+
+@command(endpoints, "secrets", example="gradebell endpoint secrets ep_01kahfzv5n9k3t1x7b8c2d4e6f")
+def list_secrets(
+    endpoint: EndpointArgument, *, app: AppOption = HOUSE, as_json: JsonOption = False
+) -> None:
+    """List the secrets that sign now, the newest first; their values were shown when made."""
+
+    async def work(services: Services) -> None:
+        app_id = await app_id_of(services, app)
+        live = await secrets.signing_now(endpoint, app_id=app_id, store=services.store)
+        rows(
+            [Secret.of(record).model_dump(mode="json") for record in live],
+            as_json=as_json,
+            columns=("id", "created_at", "expires_at"),
+            empty="No secret signs here.",
+        )
+
+    run(work)
+
+
+@command(
+    endpoints,
+    "revoke-secret",
+    example="gradebell endpoint revoke-secret ep_01kahfzv5n9k3t1x7b8c2d4e6f "
+    "sec_01k9vt2m8h3n5p7r9t1w3y5a7c",
+)
+def revoke_secret(
+    endpoint: EndpointArgument,
+    secret: Annotated[str, typer.Argument(metavar="SECRET", help="The secret's id, sec_….")],
+    *,
+    app: AppOption = HOUSE,
+    as_json: JsonOption = False,
+) -> None:
+    """End an older signing secret before its overlap does."""
+
+    async def work(services: Services) -> None:
+        app_id = await app_id_of(services, app)
+        await secrets.revoke(endpoint, secret, app_id=app_id, store=services.store)
+        said(f"{secret} signs no more.", {"id": secret, "revoked": True}, as_json=as_json)
 
     run(work)
 

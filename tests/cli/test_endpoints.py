@@ -95,6 +95,24 @@ def test_a_new_secret_is_another(operator: Operator) -> None:
     assert rotated["secret"] != made["secret"]
 
 
+def test_an_older_secret_is_listed_and_revoked(operator: Operator) -> None:
+    endpoint_id = operator.reads("endpoint", "add", URL)["id"]
+    (first,) = operator.reads("endpoint", "secrets", endpoint_id)["data"]
+    operator.does("endpoint", "rotate-secret", endpoint_id)
+    both = operator.does("endpoint", "secrets", endpoint_id)
+
+    revoked = operator.does("endpoint", "revoke-secret", endpoint_id, first["id"])
+
+    (left,) = operator.reads("endpoint", "secrets", endpoint_id)["data"]
+    assert {first["id"], left["id"]} == {line.split()[0] for line in both.splitlines()[1:]}
+    assert left["id"] != first["id"]
+    assert revoked == f"{first['id']} signs no more.\n"
+    assert operator.fails("endpoint", "revoke-secret", endpoint_id, first["id"])[0] == 1
+    code, told = operator.fails("endpoint", "revoke-secret", endpoint_id, left["id"])
+    assert code == 1
+    assert told.startswith("gradebell: this is the newest secret; rotate with")
+
+
 def test_a_test_send_waits_for_a_worker(operator: Operator) -> None:
     endpoint_id = operator.reads("endpoint", "add", URL)["id"]
 
