@@ -6,9 +6,10 @@ from typing import Final
 
 from alerts.bootstrap import Services
 from alerts.errors import StorageFailed
-from alerts.pipeline.dispatch import LONGEST_SLEEP_SECONDS, STORAGE_PAUSE_SECONDS
+from alerts.pipeline.dispatch import LONGEST_SLEEP_SECONDS
 from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.replay import work_off
+from alerts.pipeline.settler import STORAGE_PAUSE_SECONDS
 from alerts.telemetry import Step, emit, fail
 
 # Between two looks for what of a replay returns next; it listens to no call, for few have to do

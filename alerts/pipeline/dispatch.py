@@ -1,8 +1,6 @@
 """Dispatch: claim lanes, send with no transaction open, settle with an attempt each.
 
-One `Dispatcher` runs in a worker. While one settling transaction commits, the answers that arrive
-gather for the next; it also takes more work for their lanes and gives back those whose turn is
-over. So a burst costs few transactions, and a single delivery waits for nobody.
+One `Dispatcher` runs in a worker. It claims; its wire sends, and its settler settles.
 """
 
 import asyncio
@@ -16,17 +14,9 @@ from alerts.errors import StorageFailed
 from alerts.pipeline.claim import ClaimedLane, Rules
 from alerts.pipeline.claimer import Claimer
 from alerts.pipeline.pools import Pools
-from alerts.pipeline.settle import Sent, Terms, log_sent, settle
-from alerts.pipeline.turn import (
-    HANGING_SECONDS,
-    Turn,
-    give_back,
-    heed,
-    lose,
-    refill,
-    release,
-    turn_of,
-)
+from alerts.pipeline.settle import Terms
+from alerts.pipeline.settler import STORAGE_PAUSE_SECONDS, THIRST_SECONDS, Settler
+from alerts.pipeline.turn import HANGING_SECONDS, Turn, lose, turn_of
 from alerts.pipeline.wire import Wire
 from alerts.ports import Clock, Sender, Waker
 from alerts.store.engine import Store
@@ -35,12 +25,8 @@ from alerts.telemetry import Step, fail
 
 # Lanes one worker holds at a time; those that hang do not count, as far as the rules allow.
 LANES: Final = 256
-# A lane with room for more looks whether there is any this often.
-THIRST_SECONDS: Final = 0.05
 # The longest sleep, for a wake-up may be lost.
 LONGEST_SLEEP_SECONDS: Final = 0.25
-# How long a worker lets the database be when it does not answer.
-STORAGE_PAUSE_SECONDS: Final = 0.5
 
 
 class Dispatcher:
@@ -62,7 +48,6 @@ class Dispatcher:
         self._clock = clock
         self._waker = waker
         self._rules = rules
-        self._terms = terms
         self._pools = Pools(rules.pools, store=store, clock=clock, lease=rules.lease)
         self._claimer = Claimer(store, rules)
         self._wire = Wire(
@@ -75,18 +60,25 @@ class Dispatcher:
         )
         self._turns: dict[str, Turn] = {}
         self._look = asyncio.Event()
-        self._stopping = False
         self._claiming = asyncio.Lock()
-        self._settling = asyncio.Lock()
+        self._settler = Settler(
+            store=store,
+            wire=self._wire,
+            turns=self._turns,
+            clock=clock,
+            rules=rules,
+            terms=terms,
+            ended=self._look.set,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Dispatch until `stop`; then finish what is in flight and free the rest.
 
         Raises what breaks settling or the heartbeat: a worker without them must not look alive.
         """
+        settling = [self._settler.run() for _ in range(self._settler.at_once)]
         helpers = [
-            asyncio.create_task(work)
-            for work in (self._settle_answers(), self._keep_leases(), self._listen())
+            asyncio.create_task(work) for work in (*settling, self._keep_leases(), self._listen())
         ]
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -170,74 +162,6 @@ class Dispatcher:
         if not turn.open:
             self._wire.answered.set()
 
-    def _count(self, sent: Sequence[Sent], step: int) -> None:
-        for one in sent:
-            turn = self._turns.get(one.endpoint_id)
-            if turn is not None and turn.lease_id == one.lease_id:
-                turn.answered += step
-
-    async def _settle_answers(self) -> None:
-        while True:
-            await self._wire.answered.wait()
-            async with self._settling:
-                self._wire.answered.clear()
-                sent = list(self._wire.sent)
-                self._count(sent, -1)
-                try:
-                    await self._settle(sent)
-                    continue
-                except StorageFailed as error:
-                    fail(Step.JOB_FAILED, error, job="settle", answers=len(sent))
-                    self._count(sent, 1)
-                    self._wire.answered.set()
-            await asyncio.sleep(STORAGE_PAUSE_SECONDS)
-
-    async def _settle(self, sent: Sequence[Sent]) -> None:
-        turns = self._to_settle(sent)
-        async with self._store.write() as tx:
-            ids = [turn.endpoint_id for turn in turns]
-            held = await settle(tx, sent, self._terms, also_lock=ids)
-            unsent = await give_back(tx, heed(turns, held))
-            going = [] if self._stopping else turns
-            fresh = await refill(tx, going, rules=self._rules, now=self._clock.monotonic())
-            ended = [
-                turn
-                for turn in turns
-                if turn.open == len(unsent.get(turn.endpoint_id, ()))
-                and turn.endpoint_id not in fresh
-            ]
-            await release(tx, ended, now=self._clock.monotonic())
-        # Only now: whatever breaks before the commit, the drain still has every answer.
-        self._wire.forget(len(sent))
-        for turn in turns:
-            for _ in unsent.get(turn.endpoint_id, ()):
-                turn.waiting.popleft()
-            parcels = fresh.get(turn.endpoint_id, ())
-            turn.waiting.extend(parcels)
-            turn.taken += len(parcels)
-            self._wire.pump(turn)
-        for turn in ended:
-            # The lane is free from the commit on, and may be ours again by now.
-            if self._turns.get(turn.endpoint_id) is turn:
-                del self._turns[turn.endpoint_id]
-        for one in sent:
-            log_sent(one)
-        if ended:
-            self._look.set()
-
-    def _to_settle(self, sent: Sequence[Sent]) -> list[Turn]:
-        """Turns with answers, with nothing left to do, or with room for more."""
-        now = self._clock.monotonic()
-        touched = {one.endpoint_id for one in sent}
-        return [
-            turn
-            for turn in self._turns.values()
-            if turn.endpoint_id in touched
-            or turn.is_stopped
-            or not turn.open
-            or turn.is_waiting(now, since=THIRST_SECONDS)
-        ]
-
     def _waiting(self, since: float) -> list[Turn]:
         """Turns that could do more, and have had nothing new for `since` seconds."""
         now = self._clock.monotonic()
@@ -246,8 +170,10 @@ class Dispatcher:
     async def _keep_leases(self) -> None:
         """Heartbeat: hold on to our lanes, and notice those we have lost."""
         lease = self._rules.lease
+        pause = third = lease.total_seconds() / 3
         while True:
-            await asyncio.sleep(lease.total_seconds() / 3)
+            await asyncio.sleep(pause)
+            pause = third
             if not self._turns:
                 continue
             asked = self._clock.monotonic()
@@ -258,6 +184,7 @@ class Dispatcher:
                     kept = await extend_leases(tx, lease_ids, lease)
             except StorageFailed as error:
                 fail(Step.JOB_FAILED, error, job="heartbeat")
+                pause = min(third, STORAGE_PAUSE_SECONDS)
                 continue
             for turn in held:
                 if turn.endpoint_id in kept:
@@ -274,26 +201,16 @@ class Dispatcher:
 
     async def _drain(self, helpers: Sequence[asyncio.Task[Any]]) -> None:
         """Let what is on the wire end, settle it, and free what was not sent."""
-        self._stopping = True
+        self._settler.take_no_more()
         await self._wire.close()
-        endless = {turn.endpoint_id for turn in self._turns.values() if turn.in_flight}
-        async with self._settling:
-            # Nobody is in the middle of settling now, so nothing is torn.
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
-            turns = list(self._turns.values())
-            try:
-                async with self._store.write() as tx:
-                    ids = [turn.endpoint_id for turn in turns]
-                    await settle(tx, self._wire.sent, self._terms, also_lock=ids)
-                    await give_back(tx, turns)
-                    # What may have arrived is for the end of the lease to judge.
-                    freed = [turn for turn in turns if turn.endpoint_id not in endless]
-                    await release(tx, freed, now=self._clock.monotonic())
-                for one in self._wire.sent:
-                    log_sent(one)
-                await self._pools.free()
-            except StorageFailed as error:
-                fail(Step.JOB_FAILED, error, job="drain", answers=len(self._wire.sent))
+        await self._settler.stop()
+        # Nobody is in the middle of settling now, so nothing is torn.
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)
+        try:
+            await self._settler.settle_last()
+            await self._pools.free()
+        except StorageFailed as error:
+            fail(Step.JOB_FAILED, error, job="drain", answers=len(self._wire.sent))
         self._turns.clear()

@@ -97,6 +97,8 @@ async def settle(
 async def _deliver_late(tx: Transaction, others: Sequence[Sent]) -> None:
     """Of lanes that are somebody else's by now only this is true: what was delivered, was."""
     late = [one for one in others if isinstance(one.answer.outcome, Delivered)]
+    if not late:
+        return
     await deliver_late(tx, {one.parcel.waiting.id: one.answer.trace.status_code for one in late})
     # What waited for one of them need not wait any longer.
     await make_due(tx, sorted({one.endpoint_id for one in late}), await tx.now())

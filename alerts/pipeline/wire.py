@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -114,9 +114,10 @@ class Wire:
         if pool is not None or turn.pace is not None:
             self.pump(turn)
 
-    def forget(self, count: int) -> None:
-        """Let go of the oldest answers: they are settled."""
-        del self.sent[:count]
+    def forget(self, settled: Sequence[Sent]) -> None:
+        """Let go of answers: they are settled."""
+        gone = set(map(id, settled))
+        self.sent[:] = [one for one in self.sent if id(one) not in gone]
         self._settled.set()
         self._settled = asyncio.Event()
 

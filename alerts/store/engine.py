@@ -102,13 +102,16 @@ class Transaction:
 
 
 class Store:
-    """A database with its clock and cipher; opens transactions, holds nothing else."""
+    """A database with its clock and cipher; opens transactions, holds nothing else.
+
+    has_one_writer: transactions that write wait for each other, whatever they are about.
+    """
 
     def __init__(self, engine: AsyncEngine, *, clock: Clock, cipher: Cipher) -> None:
         self.engine = engine
         self.cipher = cipher
         self._clock = clock
-        self._is_sqlite = engine.dialect.name == "sqlite"
+        self.has_one_writer = engine.dialect.name == "sqlite"
         self._writer = asyncio.Lock()
 
     @asynccontextmanager
@@ -116,7 +119,7 @@ class Store:
         """A transaction that only reads; what it sees does not change meanwhile."""
         with storage_errors():
             async with self.engine.connect() as connection:
-                if not self._is_sqlite:
+                if not self.has_one_writer:
                     await connection.execution_options(isolation_level="REPEATABLE READ")
                 async with connection.begin():
                     yield Transaction(connection, self._clock)
@@ -129,7 +132,7 @@ class Store:
         processes instead of failing half-way.
         """
         with storage_errors():
-            if not self._is_sqlite:
+            if not self.has_one_writer:
                 async with self.engine.connect() as connection, connection.begin():
                     yield Transaction(connection, self._clock)
                 return
