@@ -176,7 +176,9 @@ async def _discord(
         )
     )
     restraint = Restraint(clock)
-    return DiscordSender(http, restraint, clock), DiscordLookup(http, restraint)
+    token = settings.discord_bot_token.get_secret_value()
+    sender = DiscordSender(http, restraint, clock, bot_token=token)
+    return sender, DiscordLookup(http, restraint)
 
 
 async def _desk(

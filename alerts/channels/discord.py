@@ -1,4 +1,4 @@
-"""The Discord channel: a message posted by an incoming webhook, once.
+"""The Discord channel: a message posted once, by an incoming webhook or by our bot.
 
 Our own request rather than a library's: discord.py posts again after any 5xx, and what was stored
 before a 502 came would be there twice.
@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.channels.discord_address import IncomingWebhook, read_kept
-from alerts.channels.discord_answers import asked_wait, judge
+from alerts.channels.discord_address import BotChannel, IncomingWebhook, read_kept
+from alerts.channels.discord_answers import asked_wait, is_doubtful, judge
 from alerts.channels.discord_http import Attachment, DiscordHttp, Reply
 from alerts.channels.discord_messages import PICTURE_NAME, DiscordMessage, Picture, render
 from alerts.channels.discord_restraint import Restraint
@@ -21,6 +21,11 @@ from alerts.domain.events import EventType
 from alerts.domain.http_answers import SUCCESS
 from alerts.domain.retries import read_retry_after
 from alerts.ports import Clock, Destination, Letter
+
+# How often one message is asked for under its nonce, within one deadline.
+BOT_TRIES: Final = 3
+# https://docs.discord.com/developers/resources/message#create-message-jsonform-params
+NONCE_MAX: Final = 25
 
 # Draws a digest's picture; None where that failed, and the digest goes out without.
 Paint = Callable[[Picture], Awaitable[bytes | None]]
@@ -45,30 +50,40 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class DiscordSender:
-    """Posts events to incoming webhooks. A parcel is one letter."""
+    """Posts events to incoming webhooks, and as a bot to channels. A parcel is one letter.
+
+    bot_token: empty where no bot is set up.
+    """
 
     http: DiscordHttp
     restraint: Restraint
     clock: Clock
     paint: Paint | None = None
+    bot_token: str = ""
 
     @property
     def repeatable(self) -> bool:
-        """Never: a webhook's message has no key to tell it by."""
+        """Never: a webhook's message has no key to tell it by, and a bot's only for minutes."""
         return False
 
     async def send(self, destination: Destination, parcel: Sequence[Letter]) -> Answer:
         """Post the letter's message, once. Raises nothing but cancellation."""
-        webhook = read_kept(destination.address)
-        if len(parcel) != 1 or webhook is None:
-            detail = "a message is one letter" if webhook else "no Discord webhook"
+        place = read_kept(destination.address)
+        if len(parcel) != 1 or place is None:
+            detail = "a message is one letter" if place else "nowhere on Discord"
             return Answer(Rejected(Reason.INVALID_URL), trace=Trace(detail=detail))
+        if isinstance(place, BotChannel) and not self.bot_token:
+            detail = "GRADEBELL_DISCORD_BOT_TOKEN is not set where this was to be sent"
+            return Answer(Deferred(Reason.AUTH, None, Scope.ENDPOINT), trace=Trace(detail=detail))
         if wait := self.restraint.wait():
             detail = "Discord refused so much of late that nothing is asked for a while"
             held = Deferred(Reason.RATE_LIMITED, wait, Scope.ENDPOINT)
             return Answer(held, trace=Trace(detail=detail))
-        post = await self.compose(parcel[0].body, role=destination.role)
-        return self._answer(await self._post(webhook, post))
+        letter = parcel[0]
+        post = await self.compose(letter.body, role=destination.role)
+        if isinstance(place, IncomingWebhook):
+            return self._answer(await self._post(place, post))
+        return self._answer(await self._post_as_bot(place, post, letter.delivery_id))
 
     async def compose(self, body: bytes, *, role: str | None) -> Post:
         """What is posted of an event, whether by `send` or to be looked at before.
@@ -102,6 +117,32 @@ class DiscordSender:
             query["thread_id"] = webhook.thread_id
         return await self.http.ask(
             "POST", webhook.path, query=query, payload=post.payload, attachments=post.attachments
+        )
+
+    async def _post_as_bot(self, channel: BotChannel, post: Post, delivery_id: str) -> Reply:
+        """Under a nonce of the delivery, so that whatever is in doubt can be asked again at once.
+
+        Discord remembers a nonce for minutes; all of this takes one deadline at most.
+        https://docs.discord.com/developers/resources/message#create-message
+        """
+        nonce = delivery_id[-NONCE_MAX:]
+        payload = {**post.payload, "nonce": nonce, "enforce_nonce": True}
+        for _ in range(BOT_TRIES - 1):
+            reply = await self._ask_as_bot(channel, payload, post)
+            if not is_doubtful(reply):
+                return reply
+        return await self._ask_as_bot(channel, payload, post)
+
+    async def _ask_as_bot(
+        self, channel: BotChannel, payload: Mapping[str, Any], post: Post
+    ) -> Reply:
+        return await self.http.ask(
+            "POST",
+            channel.path,
+            payload=payload,
+            attachments=post.attachments,
+            token=self.bot_token,
+            share=1 / BOT_TRIES,
         )
 
     def _answer(self, reply: Reply) -> Answer:

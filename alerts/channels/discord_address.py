@@ -1,7 +1,7 @@
-"""A Discord incoming webhook: what of its URL is kept, and what is shown of it.
+"""Where on Discord: an incoming webhook, of whose URL only so much is kept, or our bot's channel.
 
-The URL is a password to a channel. Of what was pasted only id and token are kept, and they are
-only ever sent to the API's own base, so that a URL which leads elsewhere leads nowhere.
+A webhook's URL is a password to a channel. Of what was pasted only id and token are kept, and they
+are only ever sent to the API's own base, so that a URL which leads elsewhere leads nowhere.
 """
 
 import re
@@ -23,6 +23,7 @@ _PATH: Final = re.compile(rf"/api(?:/v[0-9]{{1,2}})?/webhooks/(?P<id>{_ID})/(?P<
 _KEPT: Final = re.compile(
     rf"webhooks/(?P<id>{_ID})/(?P<token>{_TOKEN})(?:\?thread_id=(?P<thread>{_ID}))?"
 )
+_CHANNEL: Final = re.compile(rf"channels/(?P<guild>{_ID})/(?P<id>{_ID})")
 _SAMPLE: Final = "https://discord.com/api/webhooks/1234…/AbCd…"
 
 
@@ -54,6 +55,29 @@ class IncomingWebhook:
         return "" if self.thread_id is None else f"?thread_id={self.thread_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class BotChannel:
+    """A channel, or a thread, of a server (in the API a guild) that our bot posts to."""
+
+    guild_id: str
+    id: str
+
+    @property
+    def kept(self) -> str:
+        """As it is stored, and as endpoints are told apart by it."""
+        return f"channels/{self.guild_id}/{self.id}"
+
+    @property
+    def path(self) -> str:
+        """Where its messages are posted, under the API's base."""
+        return f"channels/{self.id}/messages"
+
+    @property
+    def shown(self) -> str:
+        """As its owner sees it."""
+        return f"https://discord.com/channels/{self.guild_id}/{self.id}"
+
+
 def read_webhook_url(text: str) -> IncomingWebhook:
     """The webhook of a URL as Discord's clients copy it, `?thread_id=` added or not.
 
@@ -78,10 +102,12 @@ def read_webhook_url(text: str) -> IncomingWebhook:
     return IncomingWebhook(match["id"], match["token"], threads[0] if threads else None)
 
 
-def read_kept(address: str) -> IncomingWebhook | None:
-    """The webhook of a stored address; None for anything else."""
-    match = _KEPT.fullmatch(address)
-    return None if match is None else IncomingWebhook(match["id"], match["token"], match["thread"])
+def read_kept(address: str) -> IncomingWebhook | BotChannel | None:
+    """What a stored address leads to; None for anything else."""
+    if match := _KEPT.fullmatch(address):
+        return IncomingWebhook(match["id"], match["token"], match["thread"])
+    match = _CHANNEL.fullmatch(address)
+    return None if match is None else BotChannel(match["guild"], match["id"])
 
 
 def _refusal(problem: str) -> InvalidInput:

@@ -2,7 +2,8 @@
 
 Codes: https://docs.discord.com/developers/topics/opcodes-and-status-codes
 A webhook's message has no key by which Discord could tell that it came before, so whatever may
-have been stored without a word of it is `Unknown`: a 5xx may come from behind the store.
+have been stored without a word of it is `Unknown`: a 5xx may come from behind the store. A bot's
+message has one, for minutes; what is in doubt is asked again under it before it comes here.
 """
 
 from dataclasses import dataclass
@@ -26,8 +27,12 @@ from alerts.domain.deliveries import (
 from alerts.domain.http_answers import REDIRECTION, SUCCESS
 from alerts.domain.retries import LONGEST_WAIT
 
+GENERAL_ERROR: Final = 0
 UNKNOWN_CHANNEL: Final = 10003
 UNKNOWN_WEBHOOK: Final = 10015
+UNKNOWN_GUILD: Final = 10004
+MISSING_ACCESS: Final = 50001
+MISSING_PERMISSIONS: Final = 50013
 INVALID_WEBHOOK_TOKEN: Final = 50027
 BLOCKED_BY_AUTOMOD: Final = 200000
 FORUM_WANTS_A_THREAD: Final = 220001
@@ -49,12 +54,29 @@ class Judged:
     detail: str | None = None
 
 
+_BARRED: Final = Disable(DisableReason.NO_PERMISSION)
 _BY_CODE: Final = {
+    (403, MISSING_ACCESS): Judged(
+        Rejected(Reason.AUTH), _BARRED, "the bot may not see this channel: give it View Channel"
+    ),
+    (403, MISSING_PERMISSIONS): Judged(
+        Rejected(Reason.AUTH),
+        _BARRED,
+        "the bot may not post here: give it Send Messages, Embed Links and Attach Files, and in a "
+        "thread Send Messages in Threads",
+    ),
+    (404, UNKNOWN_GUILD): Judged(
+        Rejected(Reason.GONE), Disable(DisableReason.REMOVED), "the bot was removed from the server"
+    ),
     (404, UNKNOWN_WEBHOOK): Judged(
         Rejected(Reason.GONE), _GONE, "the webhook was deleted in Discord"
     ),
     (404, UNKNOWN_CHANNEL): Judged(
         Rejected(Reason.GONE), _GONE, "the channel or thread was deleted in Discord"
+    ),
+    (401, GENERAL_ERROR): Judged(
+        Deferred(Reason.AUTH, None, Scope.ENDPOINT),
+        detail="Discord does not take GRADEBELL_DISCORD_BOT_TOKEN",
     ),
     (401, INVALID_WEBHOOK_TOKEN): Judged(
         Rejected(Reason.AUTH),
@@ -117,6 +139,11 @@ def is_for_all(reply: Reply) -> bool:
     Without JSON it is not from Discord's API but from the wall before it.
     """
     return reply.plain.get("global") is True or "retry_after" not in reply.plain
+
+
+def is_doubtful(reply: Reply) -> bool:
+    """Whether it may have been stored, and nobody said so."""
+    return isinstance(judge(reply, wait=None).outcome, Unknown)
 
 
 def _without_answer(reply: Reply) -> Judged:

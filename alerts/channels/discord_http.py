@@ -100,8 +100,11 @@ class DiscordHttp:
         payload: Mapping[str, Any] | None = None,
         attachments: Sequence[Attachment] = (),
         token: str | None = None,
+        share: float = 1.0,
     ) -> Reply:
         """Ask once; raises nothing but cancellation. token: of the bot, where it is one that asks.
+
+        share: of the deadline, that this takes at most.
 
         path: under the base, without a slash in front.
         attachments make it multipart; the payload lists them.
@@ -109,7 +112,7 @@ class DiscordHttp:
         course = _Course(perf_counter())
         failure: Failure | None = None
         try:
-            async with asyncio.timeout(self._deadline_seconds):
+            async with asyncio.timeout(self._deadline_seconds * share):
                 await self._exchange(
                     course,
                     method,

@@ -45,6 +45,8 @@ class DisableReason(StrEnum):
 
     GONE = "gone"
     UNAUTHORIZED = "unauthorized"
+    NO_PERMISSION = "no_permission"
+    REMOVED = "removed"
     FAILING = "failing"
 
 

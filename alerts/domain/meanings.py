@@ -169,6 +169,16 @@ _DISABLED: Final[Mapping[str, Meaning]] = MappingProxyType(
             "Discord does not take the webhook's token any more.",
             "Copy the webhook's URL from Discord again, and make an endpoint for it.",
         ),
+        DisableReason.NO_PERMISSION: Meaning(
+            "Our bot may not see the Discord channel, or not post in it.",
+            "In Discord, open Edit Channel, Permissions, and give the bot View Channel, Send "
+            "Messages, Embed Links and Attach Files (in a thread Send Messages in Threads); then "
+            "`POST …/enable`, or `/digest resume` in that channel.",
+        ),
+        DisableReason.REMOVED: Meaning(
+            "Our bot was removed from the Discord server.",
+            "Invite it again: what was set up there is kept, and goes on.",
+        ),
         DisableReason.FAILING: Meaning(
             "For 72 hours, and 20 attempts at least, it took less than 5 % of them. An "
             "`endpoint.failing` told the app's other webhooks half-way.",

@@ -30,7 +30,7 @@ UPGRADE = Letter(
     ).encode(),
 )
 DIGEST = Letter(
-    "dlv_2",
+    "dlv_01kahfzv5n9k3t1x7b8c2d4e6f",
     "evt_2",
     json.dumps(
         {
@@ -63,11 +63,15 @@ def to(webhook: Webhook, *, thread_id: str | None = None, role: str | None = Non
 
 @asynccontextmanager
 async def open_sender(
-    *, rates: Rates | None = None, paint: Paint | None = None, deadline_seconds: float = 5.0
+    *,
+    rates: Rates | None = None,
+    paint: Paint | None = None,
+    deadline_seconds: float = 5.0,
+    bot_token: str = "",
 ) -> AsyncIterator[tuple[Discord, DiscordSender]]:
     async with (
         Discord(rates=rates) as discord,
         open_discord_http(discord.api_url, deadline_seconds=deadline_seconds) as http,
     ):
         clock = FixedClock()
-        yield discord, DiscordSender(http, Restraint(clock), clock, paint)
+        yield discord, DiscordSender(http, Restraint(clock), clock, paint, bot_token)

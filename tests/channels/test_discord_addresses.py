@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.channels.discord_address import IncomingWebhook, read_kept, read_webhook_url
+from alerts.channels.discord_address import BotChannel, IncomingWebhook, read_kept, read_webhook_url
 from alerts.errors import InvalidInput
 
 ID = "1300000000000000000"
@@ -37,6 +37,13 @@ def test_what_is_kept_is_read_again_and_what_is_shown_posts_nothing() -> None:
         assert TOKEN not in webhook.shown
         with pytest.raises(InvalidInput):
             read_webhook_url(webhook.shown)
+
+
+def test_a_channel_of_our_bot_is_kept_and_shown_as_the_link_that_leads_there() -> None:
+    channel = BotChannel(ID, THREAD)
+
+    assert read_kept(channel.kept) == channel
+    assert channel.shown == f"https://discord.com/channels/{ID}/{THREAD}"
 
 
 def test_threads_of_one_webhook_are_kept_apart() -> None:

@@ -1,0 +1,108 @@
+"""What our bot posts to a channel: under one nonce, and refused in words that mend it."""
+
+import pytest
+
+from alerts.channels.discord_address import BotChannel
+from alerts.domain.deliveries import (
+    Channel,
+    Deferred,
+    Delivered,
+    Disable,
+    DisableReason,
+    Keep,
+    Reason,
+    Rejected,
+    Scope,
+    Unknown,
+)
+from alerts.ports import Destination
+from tests.channels.discords import DIGEST, open_sender
+from tests.discord.bots import TOKEN
+from tests.discord.double import Fault
+from tests.discord.world import Channel as Place
+from tests.discord.world import May
+
+
+def to(channel: Place) -> Destination:
+    return Destination("ep_1", Channel.DISCORD, BotChannel(channel.guild_id, channel.id).kept)
+
+
+async def test_a_message_bears_a_nonce_of_its_delivery() -> None:
+    async with open_sender(bot_token=TOKEN) as (discord, sender):
+        channel = discord.world.channel()
+
+        answer = await sender.send(to(channel), [DIGEST])
+
+        (sent,) = discord.world.messages
+        assert answer.outcome == Delivered(sent.id)
+        assert (sent.channel_id, sent.plain["nonce"]) == (channel.id, DIGEST.delivery_id[-25:])
+        assert len(sent.plain["nonce"]) <= 25
+        assert sent.payload["allowed_mentions"] == {"parse": []}
+
+
+@pytest.mark.parametrize("status", [500, 502, None])
+async def test_what_is_in_doubt_is_asked_again_under_the_same_nonce_and_is_there_once(
+    status: int | None,
+) -> None:
+    async with open_sender(bot_token=TOKEN) as (discord, sender):
+        discord.fail(Fault(status, after_effect=True), Fault(status))
+
+        answer = await sender.send(to(discord.world.channel()), [DIGEST])
+
+        (sent,) = discord.world.messages
+        assert answer.outcome == Delivered(sent.id)
+        assert len(discord.posts()) == 3
+
+
+async def test_what_is_in_doubt_after_that_is_unknown() -> None:
+    async with open_sender(bot_token=TOKEN) as (discord, sender):
+        discord.fail(*[Fault(502, after_effect=True)] * 3)
+
+        answer = await sender.send(to(discord.world.channel()), [DIGEST])
+
+        assert answer.outcome == Unknown(Reason.SERVER_ERROR)
+        assert (len(discord.posts()), len(discord.world.messages)) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("may", "fix"),
+    [
+        (May(0), "give it View Channel"),
+        (May.VIEW, "give it Send Messages, Embed Links and Attach Files"),
+        (May.VIEW | May.SEND, "Embed Links"),
+    ],
+)
+async def test_a_permission_that_lacks_ends_the_endpoint_and_is_named(may: May, fix: str) -> None:
+    async with open_sender(bot_token=TOKEN) as (discord, sender):
+        channel = discord.world.channel()
+        channel.may = may
+
+        answer = await sender.send(to(channel), [DIGEST])
+
+        assert answer.outcome == Rejected(Reason.AUTH)
+        assert answer.effect == Disable(DisableReason.NO_PERMISSION)
+        assert fix in (answer.trace.detail or "")
+
+
+async def test_a_channel_that_was_deleted_ends_the_endpoint() -> None:
+    async with open_sender(bot_token=TOKEN) as (discord, sender):
+        channel = discord.world.channel()
+        del discord.world.channels[channel.id]
+
+        answer = await sender.send(to(channel), [DIGEST])
+
+        assert answer.effect == Disable(DisableReason.GONE)
+
+
+@pytest.mark.parametrize("token", ["", "another"])
+async def test_without_the_right_token_the_channel_waits_and_its_endpoint_stays(
+    token: str,
+) -> None:
+    async with open_sender(bot_token=token) as (discord, sender):
+        answer = await sender.send(to(discord.world.channel()), [DIGEST])
+
+        assert isinstance(answer.outcome, Deferred)
+        assert (answer.outcome.reason, answer.outcome.scope) == (Reason.AUTH, Scope.ENDPOINT)
+        assert answer.effect == Keep()
+        assert "GRADEBELL_DISCORD_BOT_TOKEN" in (answer.trace.detail or "")
+        assert len(discord.asked) == len(token[:1])
