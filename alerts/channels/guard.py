@@ -22,7 +22,7 @@ Lookup = Callable[[str], Sequence[str]]
 # Where a socket leads, as `socket.getaddrinfo` says it: family, kind, protocol, name, where.
 Target = tuple[int, int, int, str, tuple[str | int, ...]]
 
-# Names looked up at once, a thread each: as many as a worker has sends in flight (256 lanes × 4),
+# Names looked up at once, a thread each: twice what a worker has in flight (128 lanes × 4),
 # so that names which hang, one thread each, do not keep a healthy one waiting.
 LOOKUPS_MAX: Final = 1024
 # Seconds a name that could not be looked up is not asked for again: less than the five before a

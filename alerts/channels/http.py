@@ -28,8 +28,9 @@ KEPT_OF_SUCCESS = 256
 HEADER_LINE_MAX = 8190
 HEADERS_MAX = 100
 
-# Connections kept while nobody uses them; past it the oldest is closed.
-KEPT_CONNECTIONS: Final = 1024
+# Connections kept while nobody uses them; past it the oldest is closed. As many as a worker has
+# sends in flight (128 lanes × 4): libcurl holds 70 KB for each over TLS.
+KEPT_CONNECTIONS: Final = 512
 
 
 @dataclass(slots=True)
