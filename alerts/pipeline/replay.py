@@ -35,7 +35,7 @@ from alerts.store.replays import (
     replayable,
     stop,
 )
-from alerts.store.subscriptions import load_subscriptions
+from alerts.store.subscriptions import subscriptions_for
 
 REPLAY_ONLY: Final = ("failed", "missing")
 
@@ -258,7 +258,8 @@ async def explain(
         delivery = await find_delivery_of(tx, event_id, endpoint_id)
         miss = None
         if delivery is None:
-            miss = _miss(event, await load_subscriptions(tx, endpoint_id))
+            found = await subscriptions_for(tx, [endpoint_id], [event.facts.token])
+            miss = _miss(event, found.get(endpoint_id, []))
     return Explanation(event, endpoint, delivery, miss)
 
 

@@ -35,12 +35,6 @@ from alerts.store.tables import (
 )
 
 
-async def load_subscriptions(tx: Transaction, endpoint_id: str) -> list[Subscription]:
-    """All subscriptions of one endpoint."""
-    query = select(subscriptions).where(subscriptions.c.endpoint_id == endpoint_id)
-    return [_subscription(row) for row in await tx.connection.execute(query)]
-
-
 async def subscriptions_for(
     tx: Transaction, endpoint_ids: Iterable[str], wanted: Iterable[str | None]
 ) -> dict[str, list[Subscription]]:

@@ -29,7 +29,7 @@ from alerts.store.endpoints import EndpointRecord, disable_endpoint, find_endpoi
 from alerts.store.health import lock_held
 from alerts.store.removal import clear_removed, remove_endpoints
 from alerts.store.secrets import live_secrets
-from alerts.store.subscriptions import load_subscriptions
+from alerts.store.subscriptions import subscriptions_for
 from alerts.store.tables import (
     attempts,
     deliveries,
@@ -153,7 +153,7 @@ class TestStates:
         assert changed.filter == Filter(tokens=(token("a"),), min_notches=2)
         assert await now_of(services, made.endpoint.id) == changed
         async with services.store.read() as tx:
-            rows = await load_subscriptions(tx, made.endpoint.id)
+            rows = (await subscriptions_for(tx, [made.endpoint.id], [None]))[made.endpoint.id]
         assert {(row.token, row.min_notches) for row in rows} == {(token("a"), 2)}
 
     async def test_what_is_somebody_elses_is_not_there(
