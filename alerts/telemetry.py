@@ -38,6 +38,7 @@ class Step(StrEnum):
     CYCLE_DIFFED = "cycle.diffed"
     CYCLE_FANNED_OUT = "cycle.fanned_out"
     DIGEST_SUMMED_UP = "digest.summed_up"
+    PICTURE_FAILED = "picture.failed"
     DELIVERY_ATTEMPTED = "delivery.attempted"
     BREAKER_OPENED = "breaker.opened"
     BREAKER_CLOSED = "breaker.closed"

@@ -1,5 +1,6 @@
 """Embeds: what Discord shows a message as, and how much goes into one."""
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +21,8 @@ FOOTER: Final = 2048
 ALT_TEXT: Final = 1024
 
 PICTURE_NAME: Final = "week.png"
+# What a process that draws writes before each picture: its length, four bytes, network order.
+PICTURE_LENGTH: Final = struct.Struct("!I")
 # An embed as Discord's API takes it.
 Embed = Mapping[str, object]
 
