@@ -1,9 +1,9 @@
 """The deliveries of leased lanes: reserved, begun, settled, and what a lost worker left."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -72,15 +72,22 @@ async def find_next(
     if not quotas:
         return []
     given = {"now": await tx.now(), "most": max(quotas.values())}
-    rows: list[Row[Any]] = []
+    lines: dict[str, list[_Head]] = {}
     for is_strict in (False, True):
         ids = [one for one in quotas if (one in strict) is is_strict]
         if ids:
-            heads = _heads(is_postgresql=tx.is_postgresql, is_strict=is_strict)
-            rows += await tx.connection.execute(heads, given | {"lanes": ids})
-    found = _first_of_each(sorted(rows, key=_place), quotas)
-    news = await _read_news(tx, {row.event_id for row in found})
-    return [_waiting(row, news[row.event_id]) for row in found if row.event_id in news]
+            query = _heads(is_postgresql=tx.is_postgresql, is_strict=is_strict)
+            for head in map(
+                _Head._make, await tx.connection.execute(query, given | {"lanes": ids})
+            ):
+                lines.setdefault(head.endpoint_id, []).append(head)
+    found = [
+        head
+        for endpoint_id, line in lines.items()
+        for head in sorted(line, key=_place)[: quotas[endpoint_id]]
+    ]
+    news = await _read_news(tx, {head.event_id for head in found})
+    return [_waiting(head, news[head.event_id]) for head in found if head.event_id in news]
 
 
 async def reserve(
@@ -163,23 +170,25 @@ def _news(row: Row[Any]) -> News:
     return News(row.id, facts, bool(row.is_matched), row.body, row.corrects)
 
 
-# What a `Waiting` is made of, its news aside.
-_COLUMNS: Final = (
-    deliveries.c.id,
-    deliveries.c.endpoint_id,
-    deliveries.c.event_id,
-    deliveries.c.sequence,
-    deliveries.c.trigger,
-    deliveries.c.due_at,
-    deliveries.c.expires_at,
-    deliveries.c.position,
-    deliveries.c.attempts,
-    deliveries.c.interruptions,
-    deliveries.c.status_code,
-    case(
-        (deliveries.c.corrects.is_not(None), state_of_corrected(deliveries)),
-    ).label("corrected"),
-)
+class _Head(NamedTuple):
+    """What a `Waiting` is made of, its news aside, column by column."""
+
+    id: str
+    endpoint_id: str
+    event_id: str
+    sequence: int
+    trigger: str
+    due_at: datetime
+    expires_at: datetime
+    position: int
+    attempts: int
+    interruptions: int
+    status_code: int | None
+    corrected: str | None
+
+
+_CORRECTED: Final = case((deliveries.c.corrects.is_not(None), state_of_corrected(deliveries)))
+_COLUMNS: Final = (*(deliveries.c[name] for name in _Head._fields[:-1]), _CORRECTED)
 
 
 @cache
@@ -198,34 +207,27 @@ def _heads(*, is_postgresql: bool, is_strict: bool) -> Select[Any]:
     )
 
 
-def _first_of_each(rows: Iterable[Row[Any]], quotas: Mapping[str, int]) -> list[Row[Any]]:
-    """The first of each lane, as many as its quota, lane by lane."""
-    lines: dict[str, list[Row[Any]]] = {}
-    for row in rows:
-        line = lines.setdefault(row.endpoint_id, [])
-        if len(line) < quotas[row.endpoint_id]:
-            line.append(row)
-    return [row for line in lines.values() for row in line]
-
-
-def _place(row: Row[Any]) -> tuple[bool, datetime | int, int]:
+def _place(head: _Head) -> tuple[bool, datetime | int, int]:
     """First attempts by event, then all else by due time."""
-    if row.position == 0 and row.trigger == Trigger.SCHEDULE:
-        return (False, row.sequence, 0)
-    return (True, row.due_at, row.sequence)
+    if head.position == 0 and head.trigger == Trigger.SCHEDULE:
+        return (False, head.sequence, 0)
+    return (True, head.due_at, head.sequence)
 
 
-def _waiting(row: Row[Any], news: News) -> Waiting:
+def _waiting(head: _Head, news: News) -> Waiting:
     return Waiting(
-        row.id,
-        row.endpoint_id,
+        head.id,
+        head.endpoint_id,
         news,
-        Trigger(row.trigger),
-        row.due_at,
-        row.expires_at,
-        row.position,
-        row.attempts,
-        row.interruptions,
-        row.status_code,
-        None if row.corrected is None else State(row.corrected),
+        _TRIGGERS[head.trigger],
+        head.due_at,
+        head.expires_at,
+        head.position,
+        head.attempts,
+        head.interruptions,
+        head.status_code,
+        None if head.corrected is None else State(head.corrected),
     )
+
+
+_TRIGGERS: Final = {trigger.value: trigger for trigger in Trigger}
