@@ -51,12 +51,14 @@ class Parcel:
 class ClaimedLane:
     """A lane we hold, with its first parcels. rate_limit: sends per second, or None.
 
+    recipient: its endpoint as it was claimed.
     schedule: the endpoint's own, None for the service's.
     is_open: its endpoint's breaker is, and there is one parcel at most.
     """
 
     endpoint_id: str
     lease_id: str
+    recipient: Recipient
     destination: Destination
     is_open: bool
     order: Order
@@ -116,6 +118,7 @@ async def claim(
         ClaimedLane(
             endpoint_id=lane.endpoint_id,
             lease_id=lease_id,
+            recipient=endpoints[lane.endpoint_id],
             destination=destinations[lane.endpoint_id],
             is_open=lane.is_open,
             order=lane.order,

@@ -12,7 +12,7 @@ from alerts.errors import StorageFailed
 from alerts.pipeline.claim import ClaimedLane, Parcel, Rules, quota_of, take
 from alerts.pipeline.pace import Pace
 from alerts.ports import Clock, Destination
-from alerts.store.endpoints import find_recipients
+from alerts.store.endpoints import Recipient, find_recipients
 from alerts.store.engine import Store, Transaction
 from alerts.store.health import HeldLane
 from alerts.store.lanes import release_lanes, set_next_slot
@@ -36,11 +36,13 @@ class Turn:
 
     looked: when it last asked for more. answered: parcels whose answers are not settled yet.
     is_probing: its endpoint's breaker is open, and one parcel goes until that is answered.
+    recipient: its endpoint as it was claimed; a turn whose endpoint was changed since is over.
     is_lost: somebody else has the lane. is_stopped: its endpoint asked for a pause, or has ended.
     """
 
     endpoint_id: str
     lease_id: str
+    recipient: Recipient
     destination: Destination
     order: Order
     rate_limit: float | None
@@ -106,6 +108,7 @@ def turn_of(lane: ClaimedLane, *, began: float, lease: timedelta) -> Turn:
     return Turn(
         endpoint_id=lane.endpoint_id,
         lease_id=lane.lease_id,
+        recipient=lane.recipient,
         destination=lane.destination,
         order=lane.order,
         rate_limit=lane.rate_limit,
@@ -134,10 +137,12 @@ async def refill(
     if not wanted:
         return {}
     endpoints = await find_recipients(tx, wanted)
+    recipients = {turn.endpoint_id: turn.recipient for turn in turns}
     going = {
         key: wanted[key]
         for key, endpoint in endpoints.items()
-        if endpoint.state is EndpointState.ACTIVE
+        # One that was changed goes on in a turn of its own, by what it says now.
+        if endpoint.state is EndpointState.ACTIVE and endpoint == recipients[key]
     }
     leases = {turn.endpoint_id: turn.lease_id for turn in turns}
     return await take(tx, leases, going, endpoints=endpoints, rules=rules)

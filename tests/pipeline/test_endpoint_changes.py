@@ -1,5 +1,7 @@
 """Endpoints change while something is on its way to them: nothing is lost or held too long."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -26,6 +28,33 @@ from tests.receiver import Receiver, Reply
 
 BUSY = Reply(503, {"retry-after": "3600"})
 BIG_CHANGES = Filter(min_delta=1000)
+
+
+async def test_what_is_not_begun_yet_goes_to_the_new_url(
+    services: Services, receiver: Receiver
+) -> None:
+    gate = asyncio.Event()
+    receiver.script("/old", Reply(held=gate))
+    made = await subscribe(services, receiver.url("/old"))
+    await upgrade_tokens(services, [f"t{number}" for number in range(20)])
+    running = asyncio.create_task(dispatch(services))
+    await receiver.wait_for(4)
+
+    await change_endpoint(
+        made.endpoint.id,
+        lambda endpoint: endpoint,
+        app_id=None,
+        desk=services.desk,
+        url=receiver.url("/new"),
+    )
+    gate.set()
+    await running
+
+    sent = Counter(request.path for request in receiver.requests)
+    # Four were on the wire, and as many ready to follow.
+    assert 4 <= sent["/old"] <= 8
+    assert sent["/new"] == 20 - sent["/old"]
+    assert {one.state for one in await log_of(services)} == {State.DELIVERED}
 
 
 async def test_a_new_url_is_not_held_back_by_what_the_old_one_asked(
