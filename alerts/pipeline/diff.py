@@ -38,10 +38,6 @@ from alerts.telemetry import Step, emit
 THREAD_ROWS: Final = 2000
 
 
-# Writers of one source and kind that meet try again; so many in a row is a bug, not traffic.
-MEETINGS: Final = 200
-
-
 T = TypeVar("T")
 
 
@@ -56,8 +52,8 @@ class Ladder:
 async def diff_cycle(cycle_id: str, *, store: Store, ladder: Ladder) -> CycleRecord:
     """Take a cycle from received (or released) to diffed or held; the cycle as it is then.
 
-    Harmless to repeat, and with any number of processes at once: one of them does it. Raises
-    RuntimeError when writers of the same source and kind keep meeting.
+    Harmless to repeat, and with any number of processes at once: one of them does it. Cycles of one
+    source and kind wait for each other.
     """
     async with store.read() as tx:
         record = await find_cycle(tx, cycle_id)
@@ -66,21 +62,16 @@ async def diff_cycle(cycle_id: str, *, store: Store, ladder: Ladder) -> CycleRec
         cycle = await load_cycle(tx, record)
         if cycle is None:  # another process has diffed it since the statement before
             return _found(await find_cycle(tx, cycle_id), cycle_id)
-    for _ in range(MEETINGS):
-        async with store.read() as tx:
-            version = (await read_watermark(tx, cycle.source, cycle.kind)).version
-        async with store.write() as tx:
-            if not await take_watermark(tx, cycle.source, cycle.kind, version=version):
-                continue
-            expected = (record.state,)
-            is_ours = await move_cycle(tx, cycle_id, expected=expected, to=CycleState.SEALED)
-            if is_ours:
-                await _transaction_one(tx, record, cycle, ladder=ladder)
-            done = _found(await find_cycle(tx, cycle_id), cycle_id)
+    async with store.write() as tx:
+        await take_watermark(tx, cycle.source, cycle.kind)
+        expected = (record.state,)
+        is_ours = await move_cycle(tx, cycle_id, expected=expected, to=CycleState.SEALED)
         if is_ours:
-            _log(done)
-        return done
-    raise RuntimeError(f"cycle {cycle_id} met other writers {MEETINGS} times in a row")
+            await _transaction_one(tx, record, cycle, ladder=ladder)
+        done = _found(await find_cycle(tx, cycle_id), cycle_id)
+    if is_ours:
+        _log(done)
+    return done
 
 
 async def _transaction_one(

@@ -15,7 +15,7 @@ from alerts.store.tables import cycles, watermarks
 class Watermark:
     """How far a source's kind has come.
 
-    version: what a writer must still find, or somebody else was there. as_of: of the newest
+    version: how often it was taken. as_of: of the newest
     accepted cycle; first_as_of: of the first. reference: graded tokens of the last accepted
     complete cycle. band_version: of the ladder its ratings stand on.
     """
@@ -60,25 +60,14 @@ async def read_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Wat
     return Watermark(0, None, None, None, None) if row is None else Watermark(*row)
 
 
-async def take_watermark(tx: Transaction, source: SourceName, kind: Kind, *, version: int) -> bool:
-    """The first statement of transaction 1: False if somebody else has moved on since `version`."""
-    if version == 0:
-        statement = (
-            insert_into(tx, watermarks)
-            .values(source=source, kind=kind, version=1)
-            .on_conflict_do_nothing()
+async def take_watermark(tx: Transaction, source: SourceName, kind: Kind) -> None:
+    """The first statement of transaction 1: from here on nobody else moves it until the commit."""
+    statement = insert_into(tx, watermarks).values(source=source, kind=kind, version=1)
+    await tx.connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["source", "kind"], set_={"version": watermarks.c.version + 1}
         )
-        return (await tx.connection.execute(statement)).rowcount == 1
-    taken = await tx.connection.execute(
-        update(watermarks)
-        .where(
-            watermarks.c.source == source,
-            watermarks.c.kind == kind,
-            watermarks.c.version == version,
-        )
-        .values(version=version + 1)
     )
-    return taken.rowcount == 1
 
 
 async def write_watermark(tx: Transaction, cycle_id: str, cycle: Cycle, *, mark: Watermark) -> None:

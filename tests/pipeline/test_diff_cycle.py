@@ -1,11 +1,12 @@
 """Transaction 1: what a cycle changes is durable at once, and only once."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from alerts.bootstrap import Services
 from alerts.domain.events import EventType
@@ -132,6 +133,28 @@ async def test_a_cycle_that_is_pushed_twice_is_told_once(services: Services) -> 
 
     assert (again.state, again.events) == (CycleState.DONE, 0)
     assert len(await feed(services)) == 1
+
+
+async def test_cycles_that_come_at_once_take_their_turns_and_none_is_compared_in_vain(
+    services: Services,
+) -> None:
+    names = [f"t{number}" for number in range(30)]
+    await push(services, day(0), dict.fromkeys(names, 50))
+    before = await watermark(services)
+    ids = [await take_in(services, day(1), {name: 95}, complete=False) for name in names]
+    taken: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        taken.extend(["taken"] if statement.startswith("INSERT INTO watermarks") else [])
+
+    event.listen(services.store.engine.sync_engine, "before_cursor_execute", note)
+    done = await asyncio.gather(
+        *(diff_cycle(each, store=services.store, ladder=services.ladder) for each in ids)
+    )
+
+    assert [record.events for record in done] == [1] * 30
+    assert sorted(found.token or "" for found in await feed(services)) == sorted(map(token, names))
+    assert len(taken) == (await watermark(services)).version - before.version == 30
 
 
 async def test_rows_are_forgotten_once_they_are_diffed(services: Services) -> None:
