@@ -17,6 +17,7 @@ from alerts.channels.addresses import vet_headers
 from alerts.channels.discord import DiscordSender
 from alerts.channels.discord_http import open_discord_http
 from alerts.channels.discord_lookup import DiscordLookup
+from alerts.channels.discord_painter import open_painter
 from alerts.channels.discord_restraint import Restraint
 from alerts.channels.guard import Lookup, system_lookup
 from alerts.channels.networks import Trusted
@@ -177,7 +178,8 @@ async def _discord(
     )
     restraint = Restraint(clock)
     token = settings.discord_bot_token.get_secret_value()
-    sender = DiscordSender(http, restraint, clock, bot_token=token)
+    painter = await stack.enter_async_context(open_painter())
+    sender = DiscordSender(http, restraint, clock, painter.paint, bot_token=token)
     return sender, DiscordLookup(http, restraint)
 
 

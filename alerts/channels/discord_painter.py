@@ -23,7 +23,7 @@ from alerts.telemetry import Step, emit
 # Isolated from the environment, which holds our secrets, and from the folder we were started in.
 PROGRAM: Final = (sys.executable, "-I", "-m", "alerts.channels.discord_picture")
 # Waiting for a turn included; the first picture takes the longest, while fonts are looked for.
-TIMEOUT_SECONDS: Final = 10.0
+TIMEOUT_SECONDS: Final = 8.0
 # A process that is not needed takes 100 MB.
 IDLE_SECONDS: Final = 30.0
 # After a failure nothing is drawn for a while: a thousand digests would each wait for the next.
@@ -34,18 +34,17 @@ MOST_BYTES: Final = 300 * 1024
 
 
 class Painter:
-    """One at a time. program: what is run, a line in for each picture out. folder: for fonts."""
+    """One at a time. program: what is run, a line in for each picture out."""
 
     def __init__(
         self,
-        folder: str,
         *,
         program: Sequence[str] = PROGRAM,
         timeout_seconds: float = TIMEOUT_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
         rest_seconds: float = REST_SECONDS,
     ) -> None:
-        self._folder = folder
+        self._folder: TemporaryDirectory[str] | None = None
         self._program = program
         self._timeout = timeout_seconds
         self._idle = idle_seconds
@@ -76,12 +75,14 @@ class Painter:
             return None
 
     async def close(self) -> None:
-        """End the process, if one runs."""
+        """End the process, if one runs, and clear away what it kept."""
         if self._ending is not None:
             self._ending.cancel()
         await self._end()
         if self._ended is not None:
             await self._ended
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _keep(self, key: bytes, drawn: bytes) -> None:
         self._drawn[key] = drawn
@@ -102,13 +103,18 @@ class Painter:
 
     async def _started(self) -> Process:
         if self._process is None or self._process.returncode is not None:
+            if self._folder is None:
+                # Where it keeps what fonts it found, which takes it a second.
+                self._folder = TemporaryDirectory(
+                    prefix="gradebell-painter-", ignore_cleanup_errors=True
+                )
             # A session of its own: whoever stops us at a terminal means us, and it ends after us.
             self._process = await asyncio.create_subprocess_exec(
                 *self._program,
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=DEVNULL,
-                env={"MPLCONFIGDIR": self._folder},
+                env={"MPLCONFIGDIR": self._folder.name},
                 start_new_session=True,
             )
         return self._process
@@ -145,13 +151,12 @@ class _Undrawn(Exception):
 
 @asynccontextmanager
 async def open_painter() -> AsyncIterator[Painter]:
-    """A painter whose process ends with the block."""
-    with TemporaryDirectory(prefix="gradebell-painter-", ignore_cleanup_errors=True) as folder:
-        painter = Painter(folder)
-        try:
-            yield painter
-        finally:
-            await painter.close()
+    """A painter whose process, begun with the first picture, ends with the block."""
+    painter = Painter()
+    try:
+        yield painter
+    finally:
+        await painter.close()
 
 
 def _key(digest: Digest) -> bytes:

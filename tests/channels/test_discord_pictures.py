@@ -36,10 +36,10 @@ async def painter() -> AsyncIterator[Painter]:
         yield opened
 
 
-def painter_of(tmp_path: Path, code: str, *, timeout_seconds: float = 30) -> Painter:
+def painter_of(code: str, *, timeout_seconds: float = 30) -> Painter:
     """A painter whose process is this Python code."""
     program = (sys.executable, "-c", code)
-    return Painter(str(tmp_path), program=program, timeout_seconds=timeout_seconds)
+    return Painter(program=program, timeout_seconds=timeout_seconds)
 
 
 @pytest.mark.parametrize("changes", [0, 1, 500])
@@ -100,7 +100,7 @@ async def test_any_week_can_be_drawn(painter: Painter) -> None:
         assert drawn.startswith(PNG)
 
 
-async def test_the_same_week_is_drawn_once_for_all_who_are_told_it(tmp_path: Path) -> None:
+async def test_the_same_week_is_drawn_once_for_all_who_are_told_it() -> None:
     # It draws a picture of its own number.
     code = (
         "import struct, sys\n"
@@ -108,7 +108,7 @@ async def test_the_same_week_is_drawn_once_for_all_who_are_told_it(tmp_path: Pat
         "    sys.stdout.buffer.write(struct.pack('!I', 1) + b'%d' % number)\n"
         "    sys.stdout.buffer.flush()\n"
     )
-    painter = painter_of(tmp_path, code)
+    painter = painter_of(code)
     first, other = picture_of(1), picture_of(500)
     told_by_another = replace(first, digest=replace(first.digest, from_sequence=1))
 
@@ -130,9 +130,9 @@ async def test_the_same_week_is_drawn_once_for_all_who_are_told_it(tmp_path: Pat
     ids=["it ends", "it ends in the middle", "it cannot", "it is too large"],
 )
 async def test_a_picture_that_cannot_be_drawn_is_none_and_a_line_of_log(
-    tmp_path: Path, code: str
+    code: str,
 ) -> None:
-    painter = painter_of(tmp_path, code)
+    painter = painter_of(code)
 
     with structlog.testing.capture_logs() as lines:
         drawn = await painter.paint(picture_of(1))
@@ -142,10 +142,8 @@ async def test_a_picture_that_cannot_be_drawn_is_none_and_a_line_of_log(
     assert [line["event"] for line in lines] == ["picture.failed"]
 
 
-async def test_one_that_takes_too_long_is_not_waited_for_and_its_process_is_ended(
-    tmp_path: Path,
-) -> None:
-    painter = painter_of(tmp_path, "import time; time.sleep(600)", timeout_seconds=0.3)
+async def test_one_that_takes_too_long_is_not_waited_for_and_its_process_is_ended() -> None:
+    painter = painter_of("import time; time.sleep(600)", timeout_seconds=0.3)
 
     assert await painter.paint(picture_of(1)) is None
     # For a while nothing is tried again: others need not wait as long.
@@ -155,7 +153,7 @@ async def test_one_that_takes_too_long_is_not_waited_for_and_its_process_is_ende
     await painter.close()
 
 
-async def test_a_painter_that_nobody_needs_ends_and_another_is_begun(tmp_path: Path) -> None:
+async def test_a_painter_that_nobody_needs_ends_and_another_is_begun() -> None:
     code = (
         "import os, struct, sys\n"
         "for line in sys.stdin:\n"
@@ -163,7 +161,7 @@ async def test_a_painter_that_nobody_needs_ends_and_another_is_begun(tmp_path: P
         "    sys.stdout.buffer.write(struct.pack('!I', len(said)) + said)\n"
         "    sys.stdout.buffer.flush()\n"
     )
-    painter = Painter(str(tmp_path), program=(sys.executable, "-c", code), idle_seconds=0)
+    painter = Painter(program=(sys.executable, "-c", code), idle_seconds=0)
     first = await painter.paint(picture_of(0))
     assert first is not None
     await until(partial(has_ended, int(first)))
