@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, update
 
 from alerts.domain.deliveries import State
 from alerts.store.among import among, ids_called
-from alerts.store.engine import Transaction
+from alerts.store.engine import OR_FAIL, Transaction
 from alerts.store.queue import OPEN
 from alerts.store.tables import deliveries
 
@@ -72,6 +72,7 @@ _STATUS_CODE: Final = bindparam("to_status_code", type_=deliveries.c.status_code
 _ENDED_AT: Final = bindparam("to_ended_at", type_=deliveries.c.ended_at.type)
 _DELIVER: Final = (
     update(deliveries)
+    .prefix_with(OR_FAIL, dialect="sqlite")
     .where(
         among(deliveries.c.id, ids_called("ids")),
         among(deliveries.c.lease_id, ids_called("leases")),

@@ -44,6 +44,9 @@ SQLITE_CACHE_KIB: Final = 8_000
 # Pages of 4 KiB that the write-ahead log has before a commit brings them home. Fewer come home
 # again and again; more make that commit long: this many take some tens of milliseconds.
 SQLITE_CHECKPOINT_PAGES: Final = 4_000
+# Begins a statement of many rows on SQLite. Were it refused half-way, we would roll back all of the
+# transaction; so nothing need be kept, page by page in a temporary file, to undo it alone.
+OR_FAIL: Final = "OR FAIL"
 _WRITES: Final = "gradebell_writes"
 # The class of errors about values: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _DATA_EXCEPTION: Final = "22"
@@ -281,8 +284,6 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA cache_size=-{SQLITE_CACHE_KIB}")
         cursor.execute(f"PRAGMA wal_autocheckpoint={SQLITE_CHECKPOINT_PAGES}")
-        # What would undo one statement of many rows; in a file it is written page by page.
-        cursor.execute("PRAGMA temp_store=MEMORY")
         cursor.close()
 
     @event.listens_for(engine, "begin")

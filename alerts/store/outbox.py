@@ -22,7 +22,7 @@ from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.subscriptions import EventFacts
 from alerts.store.among import among, ids_called
-from alerts.store.engine import Transaction
+from alerts.store.engine import OR_FAIL, Transaction
 from alerts.store.queue import next_in_lane, state_of_corrected
 from alerts.store.tables import deliveries, events, lanes
 
@@ -119,7 +119,11 @@ async def unstart(
     await tx.connection.execute(_UNSTART, {"ids": delivery_ids, "leases": lease_ids})
 
 
-_NAMED: Final = update(deliveries).where(among(deliveries.c.id, ids_called("ids")))
+_NAMED: Final = (
+    update(deliveries)
+    .prefix_with(OR_FAIL, dialect="sqlite")
+    .where(among(deliveries.c.id, ids_called("ids")))
+)
 _HELD: Final = _NAMED.where(among(deliveries.c.lease_id, ids_called("leases")))
 _BEGUN: Final = {
     "state": State.SENDING,

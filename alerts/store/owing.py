@@ -21,7 +21,7 @@ from alerts.domain.deliveries import SKIPPED_WHILE, EndpointState, State, Trigge
 from alerts.domain.events import EventType
 from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.endpoints import Recipient
-from alerts.store.engine import Transaction, insert_into
+from alerts.store.engine import OR_FAIL, Transaction, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.fresh_ids import fresh_id
 from alerts.store.tables import deliveries, endpoints, events
@@ -79,6 +79,7 @@ def owing(tx: Transaction, found: Sequence[Select[tuple[str, str]]], *, now: dat
     return (
         insert_into(tx, deliveries)
         .from_select(list(values), rows)
+        .prefix_with(OR_FAIL, dialect="sqlite")
         .on_conflict_do_nothing(index_elements=["event_id", "endpoint_id"])
     )
 
