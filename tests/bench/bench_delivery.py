@@ -17,7 +17,7 @@ from tests.bench.runs import Bench, Run, ratios, say
 ROUNDS = 3
 ENDPOINTS = 300
 # Events to each endpoint; a connection with TLS costs some milliseconds of each side's.
-TOKENS = {"http": 200, "https": 200, "closing_http": 200, "closing_https": 20}
+TOKENS = {"http": 200, "https": 200, "closing_http": 100, "closing_https": 20}
 MODES = {
     "http": "kept connections",
     "https": "kept connections, TLS",
