@@ -19,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
+from matplotlib.text import Text
 
 from alerts.channels.discord_digests import dates_of
 from alerts.channels.discord_embeds import PICTURE_LENGTH
@@ -61,10 +62,10 @@ class _Column:
     def right(self) -> float:
         return self.left + self.width
 
-    def write(self, x: float, y: float, text: str, **style: Any) -> None:  # noqa: ANN401 - matplotlib's own.
+    def write(self, x: float, y: float, text: str, **style: Any) -> Text:  # noqa: ANN401
         """A text, its middle at that height."""
         given: dict[str, Any] = {"size": MEDIUM, "color": TEXT, "va": "center"} | style
-        self.page.text(x, self.top + y, text, **given)
+        return self.page.text(x, self.top + y, text, **given)
 
     def below(self, height: float) -> "_Column":
         return _Column(self.page, self.left, self.top + height)
@@ -134,7 +135,8 @@ def _draw_ladder(column: _Column, kind: KindDigest, rows: Sequence[Line]) -> Non
     for place, line in enumerate(rows):
         colour = UP if line.notches > 0 else DOWN
         y = TITLE + ROW * (place + 0.5)
-        column.write(column.left, y, _drawable(line.token.symbol), weight="bold")
+        called = column.write(column.left, y, _drawable(line.token.symbol), weight="bold")
+        _fit(called, SYMBOL_WIDTH - 0.25)
         if line.before is not None and line.after is not None:
             ranks = (line.before.rank, line.after.rank)
             _draw_climb(column, y, ranks, bands=len(kind.bands), colour=colour)
@@ -198,6 +200,13 @@ def _colours(count: int) -> Sequence[str]:
     if count == 1:
         return COLOURS[:1]
     return [COLOURS[round(place * (len(COLOURS) - 1) / (count - 1))] for place in range(count)]
+
+
+def _fit(text: Text, width: float) -> None:
+    """Make a text of medium size smaller if it takes more than so many inches."""
+    taken = text.get_window_extent().width / DPI
+    if taken > width:
+        text.set_fontsize(MEDIUM * width / taken)
 
 
 def _drawable(symbol: str) -> str:

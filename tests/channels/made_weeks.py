@@ -54,8 +54,10 @@ def survey_of(kind: Kind, policy: BandPolicy, changes: int) -> Survey:
     dice = random.Random(f"{kind} {changes}")
     starts: dict[TokenId, Rung] = {}
     ends, nets = [], []
-    numbers = list(range(TOKENS))
-    dice.shuffle(numbers)
+    named, others = list(range(len(NAMES))), list(range(len(NAMES), TOKENS))
+    dice.shuffle(named)
+    dice.shuffle(others)
+    numbers = [*named, *others]
     for place, number in enumerate(numbers):
         token = token_of(number)
         score = round(min(9900, max(100, dice.gauss(4800, 1900))))
@@ -63,7 +65,8 @@ def survey_of(kind: Kind, policy: BandPolicy, changes: int) -> Survey:
         after = rung(policy, min(9950, max(50, score + dice.randrange(-80, 80))), days=0)
         if place < changes:
             while after.rank == before.rank or not 0 < after.score < 10_000:
-                step = dice.choice([-1, 1]) * min(4000, round(500 + dice.expovariate(1 / 900)))
+                far = 4500 if number < len(NAMES) else 500 + dice.expovariate(1 / 900)
+                step = dice.choice([-1, 1]) * min(4000, round(far)) + dice.randrange(100)
                 after = rung(policy, score + step, days=0)
             nets.append(Line(token, before, after, moves=abs(after.rank - before.rank)))
         else:

@@ -8,13 +8,16 @@ import pytest
 
 from alerts.domain import notices
 from alerts.domain.deliveries import DisableReason
+from alerts.domain.digests import digest_event
 from alerts.domain.events import Audience, AudienceKind, Draft, EventType, rfc3339
 from alerts.domain.grades import Kind
 from alerts.domain.health import Health
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.payloads import rebased_event, restated_event
 from alerts.domain.ratings import BandPolicy, HoldReason
+from alerts.domain.summaries import Wants
 from tests.builders import FUNDAMENTAL, SOURCE, cycle_view, day, token_view
+from tests.channels.made_weeks import week_of
 from tests.domain.telling import AFTER, BITCOIN, UPGRADED, absences, body, data, draft, fundamental
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -84,6 +87,7 @@ EVENTS = {
         reason=DisableReason.FAILING,
         health=FAILING,
     ),
+    "digest.weekly": digest_event(week_of(6, wants=Wants(top=2)), ENDPOINT),
     "endpoint.test": notices.test_event(
         "evt_" + "2" * 26,
         at=day(3),
