@@ -23,9 +23,11 @@ THIRST_SECONDS: Final = 0.05
 # How long a worker lets the database be when it does not answer.
 STORAGE_PAUSE_SECONDS: Final = 0.5
 # Transactions under way at once where the database takes several, and answers in each: a quarter
-# of what can be on its way, so that there is always something to send meanwhile.
+# of what can be on its way, so that there is always something to send meanwhile. A second one is
+# begun for so many at least, for small ones cost more than they save.
 SEVERAL: Final = 2
-ANSWERS_OF_SEVERAL: Final = 500
+ANSWERS_OF_SEVERAL: Final = 256
+ANSWERS_OF_A_SECOND: Final = 128
 
 
 class Settler:
@@ -106,6 +108,8 @@ class Settler:
         # The call may have been about a lane that is being settled: it is repeated afterwards.
         self._missed = self._missed or bool(self._busy)
         sent = [one for one in self._wire.sent if one.endpoint_id not in self._busy]
+        if self._busy and len(sent) < ANSWERS_OF_A_SECOND:
+            return [], []
         if self.at_once > 1 and len(sent) > ANSWERS_OF_SEVERAL:
             del sent[ANSWERS_OF_SEVERAL:]
             self._wire.answered.set()
