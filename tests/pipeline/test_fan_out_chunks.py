@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
+from sqlalchemy.event import listen, remove
 
 from alerts.bootstrap import Services
 from alerts.domain.events import EventType
@@ -145,3 +146,34 @@ async def test_cycles_are_fanned_out_in_the_order_of_their_events(
     await fan_out(services)
     owed = [one.sequence for one in await log_of(services, made.endpoint.id) if one.token]
     assert owed == [first.sequence, last.sequence]
+
+
+async def test_small_cycles_that_wait_together_take_few_turns_of_the_one_writer(
+    services: Services, receiver: Receiver
+) -> None:
+    """On PostgreSQL, where writers do not wait for each other, each cycle has its own."""
+    await subscribe(services, receiver.url())
+    names = [f"n{number}" for number in range(20)]
+    await push(services, day(0), dict.fromkeys(names, 50.0))
+    await fan_out(services)
+    for name in names:
+        await push(services, day(1), {name: 95.0}, complete=False)
+    engine = services.store.engine.sync_engine
+    before = len(await log_of(services))
+    commits = 0
+
+    def count(_connection: Connection) -> None:
+        nonlocal commits
+        commits += 1
+
+    listen(engine, "commit", count)
+    try:
+        written = await fan_out(services)
+    finally:
+        remove(engine, "commit", count)
+
+    assert written == 20
+    assert len(await log_of(services)) == before + 20
+    is_postgresql = engine.dialect.name == "postgresql"
+    # One that reads what waits, and those that write.
+    assert commits == 1 + (20 if is_postgresql else 2)
