@@ -3,12 +3,15 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from alerts.channels.discord import DiscordSender, Paint
 from alerts.channels.discord_address import read_webhook_url
 from alerts.channels.discord_http import open_discord_http
 from alerts.channels.discord_restraint import Restraint
 from alerts.domain.deliveries import Channel
+from alerts.domain.digests import Digest, KindDigest, digest_data
+from alerts.domain.grades import Kind
 from alerts.ports import Destination, Letter
 from tests.channels.webhooks import FixedClock
 from tests.discord.double import Discord
@@ -29,6 +32,16 @@ UPGRADE = Letter(
         }
     ).encode(),
 )
+WEEK = Digest(
+    period="2026-W47",
+    weeks=1,
+    starts_at=datetime(2026, 11, 13, tzinfo=UTC),
+    ends_at=datetime(2026, 11, 20, tzinfo=UTC),
+    time_zone="Europe/Berlin",
+    from_sequence=1,
+    through_sequence=7,
+    kinds=(KindDigest(kind=Kind.TRADER, bands=("low", "high"), tokens=2),),
+)
 DIGEST = Letter(
     "dlv_01kahfzv5n9k3t1x7b8c2d4e6f",
     "evt_2",
@@ -39,16 +52,7 @@ DIGEST = Letter(
             "timestamp": "2026-11-20T00:00:00Z",
             "recorded_at": "2026-11-20T00:04:07Z",
             "sequence": 8,
-            "data": {
-                "period": "2026-W47",
-                "weeks": 1,
-                "starts_at": "2026-11-13T00:00:00Z",
-                "ends_at": "2026-11-20T00:00:00Z",
-                "time_zone": "Europe/Berlin",
-                "from_sequence": 1,
-                "through_sequence": 7,
-                "kinds": [],
-            },
+            "data": digest_data(WEEK),
         }
     ).encode(),
 )

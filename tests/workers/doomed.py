@@ -47,7 +47,7 @@ class Point:
 
 POINTS = {
     "after transaction 1": Point(Moment.AFTER_COMMIT, "INSERT INTO events"),
-    "mid fan-out": Point(Moment.AFTER_STATEMENT, "INSERT INTO deliveries"),
+    "mid fan-out": Point(Moment.AFTER_STATEMENT, "INTO deliveries"),
     "after claim": Point(Moment.AFTER_COMMIT, "UPDATE lanes SET lease_id="),
     "after start": Point(Moment.BEFORE_SEND),
     "after the answer": Point(Moment.AFTER_SEND),
