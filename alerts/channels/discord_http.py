@@ -134,7 +134,7 @@ class DiscordHttp:
             failure=failure,
         )
 
-    async def _exchange(self, course: _Course, method: str, url: str, **request: Any) -> None:  # noqa: ANN401
+    async def _exchange(self, course: _Course, method: str, url: str, **request: Any) -> None:  # noqa: ANN401 - aiohttp's own.
         async with self._session.request(
             method, url, trace_request_ctx=course, allow_redirects=False, **request
         ) as answer:

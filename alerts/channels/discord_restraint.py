@@ -40,5 +40,5 @@ class Restraint:
         now = self._clock.monotonic()
         if reply.headers.get("x-ratelimit-scope") != "shared":
             self._invalid.append(now)
-        if reply.status == 429 and is_for_all(reply) and wait is not None:  # noqa: PLR2004
+        if reply.status == 429 and is_for_all(reply) and wait is not None:  # noqa: PLR2004  RFC 6585
             self._quiet_until = max(self._quiet_until, now + wait.total_seconds())

@@ -239,7 +239,7 @@ class Enabled(Answer):
         json_schema_extra={
             "examples": [
                 {
-                    "endpoint": Endpoint.model_config["json_schema_extra"]["examples"][0],  # type: ignore[index]
+                    "endpoint": Endpoint.model_config["json_schema_extra"]["examples"][0],  # type: ignore[index]  # JSON
                     "count": 14,
                     "failed": 2,
                     "missing": 12,
