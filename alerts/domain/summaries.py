@@ -67,8 +67,17 @@ class DigestSettings:
         return Wants(self.kinds, self.tokens, frozenset(watched), self.min_notches, self.top)
 
 
-def summarise(window: Window, surveys: Iterable[Survey], wants: Wants) -> Digest:
-    """The digest of a window for somebody's wishes."""
+def summarise(
+    surveys: Iterable[Survey], wants: Wants, *, ends_at: datetime
+) -> tuple[KindDigest, ...]:
+    """What a window that ended at `ends_at` comes to for somebody's wishes, kind by kind."""
+    return tuple(
+        _kind(found, wants, ends_at=ends_at) for found in surveys if found.kind in wants.kinds
+    )
+
+
+def as_digest(window: Window, kinds: tuple[KindDigest, ...]) -> Digest:
+    """A window's digest."""
     return Digest(
         period=window.period,
         weeks=window.weeks,
@@ -77,11 +86,7 @@ def summarise(window: Window, surveys: Iterable[Survey], wants: Wants) -> Digest
         time_zone=window.time_zone,
         from_sequence=window.from_sequence,
         through_sequence=window.through_sequence,
-        kinds=tuple(
-            _kind(found, wants, ends_at=window.ends_at)
-            for found in surveys
-            if found.kind in wants.kinds
-        ),
+        kinds=kinds,
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from alerts.domain.digests import Digest, digest_event
 from alerts.domain.events import encode
-from alerts.domain.summaries import DigestSettings, WhenEmpty, summarise
+from alerts.domain.summaries import DigestSettings, WhenEmpty
 from alerts.domain.surveys import Window
 from alerts.domain.weeks import MINUTE, due_occasion, last_occasion, next_occasion
 from alerts.errors import Conflict, NotFound
@@ -128,9 +128,8 @@ class DigestRun:
             from_sequence=after,
             through_sequence=max(after, await last_sequence_before(tx, occasion.at)),
         )
-        found = await self._surveys.of(tx, window)
         wants = settings.wants(endpoint.filter.tokens or ())
-        digest = summarise(window, found, wants)
+        digest = await self._surveys.digest(tx, window, wants)
         return Week(settings, planned, window, digest, is_due=due is not None)
 
     async def _plan(self, endpoint_id: str) -> None:

@@ -10,9 +10,11 @@ from typing import Final
 import msgspec
 
 from alerts.domain import surveys
+from alerts.domain.digests import Digest, KindDigest
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.payloads import TokenView
+from alerts.domain.summaries import Wants, as_digest, summarise
 from alerts.domain.surveys import Mark, Standing, Survey, Told, Window, read_told
 from alerts.pipeline.diff import Ladder
 from alerts.store.digests import StandingRow, bodies_after, find_standings
@@ -22,27 +24,48 @@ from alerts.store.engine import Transaction
 PART_EVENTS: Final = 2000
 # Endpoints are taken in the order of their moments, so those that share a window come together.
 WINDOWS_KEPT: Final = 4
+WISHES_KEPT: Final = 64
+
+
+_Key = tuple[datetime, datetime, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A window's surveys, and what they came to for each wish so far."""
+
+    surveys: tuple[Survey, ...]
+    kinds: OrderedDict[Wants, tuple[KindDigest, ...]] = field(default_factory=OrderedDict)
 
 
 class Surveys:
-    """The windows read lately. For one run: what was read is not read again."""
+    """The windows read lately. For one run: what was read and summed up is not again."""
 
     def __init__(self, ladder: Ladder) -> None:
         self._ladder = ladder
-        self._known: OrderedDict[tuple[object, ...], tuple[Survey, ...]] = OrderedDict()
+        self._known: OrderedDict[_Key, _Known] = OrderedDict()
 
-    async def of(self, tx: Transaction, window: Window) -> tuple[Survey, ...]:
-        """A window's survey, one for each kind."""
+    async def digest(self, tx: Transaction, window: Window, wants: Wants) -> Digest:
+        """A window's digest for somebody's wishes."""
         key = (window.starts_at, window.ends_at, window.from_sequence, window.through_sequence)
-        found = self._known.get(key)
-        if found is None:
-            story = await _read_story(tx, window.from_sequence)
-            rows = await find_standings(tx, starts_at=window.starts_at, ends_at=window.ends_at)
-            found = await asyncio.to_thread(self._sum_up, window, story, rows)
-            self._known[key] = found
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = _Known(await self._read(tx, window))
             if len(self._known) > WINDOWS_KEPT:
                 self._known.popitem(last=False)
-        return found
+        kinds = known.kinds.get(wants)
+        if kinds is None:
+            ends_at = window.ends_at
+            kinds = await asyncio.to_thread(summarise, known.surveys, wants, ends_at=ends_at)
+            known.kinds[wants] = kinds
+            if len(known.kinds) > WISHES_KEPT:
+                known.kinds.popitem(last=False)
+        return as_digest(window, kinds)
+
+    async def _read(self, tx: Transaction, window: Window) -> tuple[Survey, ...]:
+        story = await _read_story(tx, window.from_sequence)
+        rows = await find_standings(tx, starts_at=window.starts_at, ends_at=window.ends_at)
+        return await asyncio.to_thread(self._sum_up, window, story, rows)
 
     def _sum_up(
         self, window: Window, story: "_Story", rows: Sequence[StandingRow]

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from alerts.domain.events import BAND_CHANGES, BASELINES, AudienceKind, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.weeks import Schedule, next_occasion
-from alerts.store.engine import Transaction
+from alerts.store.engine import CHUNK_ROWS, Transaction
 from alerts.store.rows import record_of
 from alerts.store.tables import digests, endpoints, events, grades, ratings, tokens
 
@@ -198,8 +198,11 @@ async def find_standings(
     query: Select[tuple[object, ...]] = select(*columns).join_from(
         ratings, tokens, tokens.c.id == ratings.c.token
     )
-    rows = (await tx.connection.execute(query)).all()
-    return await asyncio.to_thread(lambda: [record_of(row, StandingRow) for row in rows])
+    found: list[StandingRow] = []
+    for rows in (await tx.connection.execute(query)).partitions(CHUNK_ROWS):
+        found += [record_of(row, StandingRow) for row in rows]
+        await asyncio.sleep(0)
+    return found
 
 
 async def drop_digests(tx: Transaction, before: datetime, batch: int) -> int:

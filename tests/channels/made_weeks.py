@@ -10,7 +10,7 @@ from alerts.domain.events import encode
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.payloads import TokenView
 from alerts.domain.ratings import BandPolicy
-from alerts.domain.summaries import Wants, summarise
+from alerts.domain.summaries import Wants, as_digest, summarise
 from alerts.domain.surveys import Ladder, Survey, Window
 from tests.builders import FUNDAMENTAL, TRADER
 
@@ -43,7 +43,8 @@ def week_of(changes: int, *, wants: Wants = Wants(), weeks: int = 1) -> Digest: 
         survey_of(Kind.FUNDAMENTAL, FUNDAMENTAL, changes // 5),
         survey_of(Kind.TRADER, TRADER, changes - changes // 5),
     ]
-    return summarise(window, surveys, replace(wants, watched=watched))
+    wants = replace(wants, watched=watched)
+    return as_digest(window, summarise(surveys, wants, ends_at=ENDS_AT))
 
 
 def body_of(digest: Digest) -> bytes:

@@ -37,7 +37,7 @@ def digest(*nets: Line, ends: Mapping[int, Rung] | None = None, wants: Wants = A
         ends=tuple(Line(token_view(number), None, at) for number, at in (ends or {}).items()),
         rebased=False,
     )
-    (kind,) = summarise(WINDOW, [found], wants).kinds
+    (kind,) = summarise([found], wants, ends_at=WINDOW.ends_at)
     return kind
 
 
@@ -125,8 +125,9 @@ def test_the_highest_grades_are_those_of_fresh_tokens() -> None:
 
 def test_another_kind_than_asked_for_is_left_out() -> None:
     found = Survey(Kind.TRADER, LADDER, (), (), {}, (), rebased=False)
+    fundamental = Wants(kinds=frozenset({Kind.FUNDAMENTAL}))
 
-    assert summarise(WINDOW, [found], Wants(kinds=frozenset({Kind.FUNDAMENTAL}))).kinds == ()
+    assert summarise([found], fundamental, ends_at=WINDOW.ends_at) == ()
 
 
 def test_a_week_in_which_nothing_changed_is_empty_whoever_stands_high() -> None:
@@ -160,7 +161,7 @@ def test_a_correction_says_what_was_announced_and_what_it_should_have_been() -> 
     one = told(150, EventType.RESTATED, rung(3), right, announced=announced)
 
     found = survey(WINDOW, [one], [], kind=Kind.TRADER, ladder=LADDER)
-    (kind,) = summarise(WINDOW, [found], Wants()).kinds
+    (kind,) = summarise([found], ALL, ends_at=WINDOW.ends_at)
 
     assert [(c.before, c.after) for c in kind.corrections.lines] == [(announced, right)]
     assert kind.upgrades.total == kind.downgrades.total == 0
@@ -181,7 +182,7 @@ def test_bands_of_two_ladders_are_not_compared() -> None:
     )
 
     found = survey(WINDOW, [up, down], [now], kind=Kind.TRADER, ladder=LADDER, rebases=[150])
-    (kind,) = summarise(WINDOW, [found], Wants()).kinds
+    (kind,) = summarise([found], ALL, ends_at=WINDOW.ends_at)
 
     assert (kind.upgrades.total, kind.downgrades.total) == (1, 1)
     assert kind.rebased

@@ -113,7 +113,7 @@ def test_a_token_is_told_once_from_one_end_to_the_other(case: tuple[Past, int, i
     past, first, last = case
 
     window, found = past.survey(first, last)
-    (kind,) = summarise(window, [found], Wants(top=25)).kinds
+    (kind,) = summarise([found], Wants(top=25), ends_at=window.ends_at)
 
     starts, ends = past.starts(first, last), graded(past.moments[last][1])
     both = starts.keys() & ends.keys()
@@ -137,7 +137,7 @@ def test_the_tokens_on_all_bands_are_the_tokens(case: tuple[Past, int, int]) -> 
     past, first, last = case
 
     window, found = past.survey(first, last)
-    (kind,) = summarise(window, [found], Wants()).kinds
+    (kind,) = summarise([found], Wants(), ends_at=window.ends_at)
 
     assert sum(kind.shares_before) == len(graded(past.moments[first][1]))
     assert sum(kind.shares_after) == kind.tokens == len(graded(past.moments[last][1]))
