@@ -54,6 +54,7 @@ class Step(StrEnum):
     REQUEST_FAILED = "request.failed"
     ANSWER_NOT_STORED = "answer.not_stored"
     API_STARTED = "api.started"
+    BOT_STARTED = "bot.started"
     WORKER_STARTED = "worker.started"
     WORKER_STOPPED = "worker.stopped"
 

@@ -7,6 +7,7 @@ import typer
 from alerts import __version__
 from alerts.cli import actions, deliveries, log, operate, replays, serve
 from alerts.cli.access import apps, keys
+from alerts.cli.bots import bots
 from alerts.cli.cycles import cycles
 from alerts.cli.digests import digests
 from alerts.cli.frame import Frame
@@ -53,3 +54,4 @@ deliveries.add_to(app)
 replays.add_to(app)
 app.add_typer(apps, name="app")
 app.add_typer(keys, name="key")
+app.add_typer(bots, name="bot")

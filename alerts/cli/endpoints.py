@@ -122,7 +122,8 @@ async def _add(
         tokens = await digest_tokens(wish.tokens, services.store)
         wish = replace(wish, digest={**wish.digest, "tokens": tokens})
     if channel is Channel.DISCORD:
-        record = await desk.create_discord(app_id, url, wish, desk=services.desk)
+        address = await services.desk.vet_discord(url)
+        record = await desk.create_discord(app_id, address, wish, desk=services.desk)
         line = f"{record.id} is made; `gradebell endpoint test {record.id}` tries it."
         said(line, await shown_of(services, record), as_json=as_json)
         return

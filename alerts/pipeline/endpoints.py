@@ -109,19 +109,12 @@ async def create_webhook(
 
 
 async def create_discord(
-    app_id: str,
-    url: str,
-    wish: Wish,
-    *,
-    desk: Desk,
-    keep: Keep[EndpointRecord] = keep_nothing,
+    app_id: str, address: str, wish: Wish, *, desk: Desk, keep: Keep[EndpointRecord] = keep_nothing
 ) -> EndpointRecord:
-    """An endpoint of an app at a Discord incoming webhook, which signs nothing.
+    """An endpoint of an app on Discord, where nothing is signed. address: as `vet_discord` has it.
 
-    Raises InvalidInput, Conflict if the app has that webhook and thread, NotFound if there is no
-    such app, or PlatformSilent.
+    Raises InvalidInput, Conflict if the app has that address, or NotFound without such an app.
     """
-    address = await desk.vet_discord(url)
     tokens = await _resolved(wish.tokens, desk)
     async with desk.store.write() as tx:
         place = (Channel.DISCORD, address)

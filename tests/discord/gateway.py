@@ -116,7 +116,8 @@ class Gateway:
         }
         await self._dispatch(session, "READY", ready)
         for guild_id in list(world.guilds):
-            await self._dispatch(session, "GUILD_CREATE", self.guild(guild_id))
+            known = {**self.guild(guild_id), "unavailable": False}
+            await self._dispatch(session, "GUILD_CREATE", known)
         async with self._changed:
             self._changed.notify_all()
 
@@ -141,7 +142,7 @@ class Gateway:
             await session.socket.send_json(frame)
 
     def guild(self, guild_id: str) -> dict[str, Any]:
-        """A guild as a bot is told of it, with what it may do there."""
+        """A guild as a bot is told of it when it is invited, with what it may do there."""
         world = self._discord.world
         channels = [each for each in world.channels.values() if each.guild_id == guild_id]
         everyone = {
@@ -166,14 +167,13 @@ class Gateway:
             "features": [],
             "member_count": 7,
             "members": [self.member(self._discord.bots.user)],
-            "channels": [_placed(each) for each in channels if each.parent_id is None],
-            "threads": [_threaded(each) for each in channels if each.parent_id is not None],
+            "channels": [self.placed(each) for each in channels if each.parent_id is None],
+            "threads": [each.plain() for each in channels if each.parent_id is not None],
             "voice_states": [],
             "presences": [],
             "stage_instances": [],
             "guild_scheduled_events": [],
             "large": False,
-            "unavailable": False,
             "preferred_locale": "en-US",
             "verification_level": 0,
             "default_message_notifications": 0,
@@ -185,6 +185,12 @@ class Gateway:
             "afk_timeout": 300,
             "premium_progress_bar_enabled": False,
         }
+
+    @staticmethod
+    def placed(channel: Channel) -> dict[str, Any]:
+        """A channel whose overwrite says what the bot may do there."""
+        may = {"id": channel.guild_id, "type": 0, "allow": str(int(channel.may)), "deny": "0"}
+        return {**channel.plain(), "permission_overwrites": [may]}
 
     @staticmethod
     def member(user: Mapping[str, Any], permissions: int = 0) -> dict[str, Any]:
@@ -200,25 +206,3 @@ class Gateway:
             "flags": 0,
             "permissions": str(permissions),
         }
-
-
-def _placed(channel: Channel) -> dict[str, Any]:
-    """A channel whose overwrite says what the bot may do there."""
-    may = {"id": channel.guild_id, "type": 0, "allow": str(int(channel.may)), "deny": "0"}
-    return {**channel.plain(), "permission_overwrites": [may]}
-
-
-def _threaded(channel: Channel) -> dict[str, Any]:
-    metadata = {
-        "archived": False,
-        "auto_archive_duration": 1440,
-        "archive_timestamp": "2026-01-01T00:00:00+00:00",
-        "locked": False,
-    }
-    return {
-        **channel.plain(),
-        "thread_metadata": metadata,
-        "owner_id": "1",
-        "message_count": 0,
-        "member_count": 1,
-    }

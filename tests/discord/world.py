@@ -31,6 +31,19 @@ class May(IntFlag):
 EVERYTHING = May.VIEW | May.SEND | May.EMBED | May.ATTACH | May.SEND_IN_THREADS
 
 
+_THREAD: Mapping[str, Any] = {
+    "owner_id": "1",
+    "message_count": 0,
+    "member_count": 1,
+    "thread_metadata": {
+        "archived": False,
+        "auto_archive_duration": 1440,
+        "archive_timestamp": "2026-01-01T00:00:00+00:00",
+        "locked": False,
+    },
+}
+
+
 @dataclass(slots=True)
 class Channel:
     """A channel, or a thread (then parent_id is its channel). may: what the bot may do there."""
@@ -43,7 +56,9 @@ class Channel:
     may: May = EVERYTHING
 
     def plain(self) -> dict[str, Any]:
+        thread = {} if self.parent_id is None else _THREAD
         return {
+            **thread,
             "id": self.id,
             "guild_id": self.guild_id,
             "name": self.name,

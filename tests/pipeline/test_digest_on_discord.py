@@ -18,7 +18,8 @@ async def test_a_week_is_posted_once_with_its_picture(
         services = await open_with(discord_api_url=discord.api_url)
         wish = Wish(digest=MONDAY, wanted=UNWANTED, tokens=["demo:x"])
         url = discord.world.webhook().url
-        made = await create_discord(HOUSE_APP, url, wish, desk=services.desk)
+        address = await services.desk.vet_discord(url)
+        made = await create_discord(HOUSE_APP, address, wish, desk=services.desk)
         await a_week_of_changes(services)
         due = await due_at(services, made)
 

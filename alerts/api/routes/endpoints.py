@@ -57,9 +57,10 @@ async def create_endpoint(
         def view_silent(made: EndpointRecord) -> MadeEndpoint:
             return MadeEndpoint(**view_new(services, made).model_dump())
 
+        address = await services.desk.vet_discord(body.url)
         return view_silent(
             await desk.create_discord(
-                app_id, body.url, wish, desk=services.desk, keep=once.keep(view_silent, 201)
+                app_id, address, wish, desk=services.desk, keep=once.keep(view_silent, 201)
             )
         )
 

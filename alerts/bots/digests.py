@@ -1,0 +1,111 @@
+"""A channel's weekly digest: what a command about it means, whatever platform it was typed on."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alerts.bootstrap import Services
+from alerts.domain.deliveries import Channel, EndpointState
+from alerts.domain.events import EventType
+from alerts.domain.ids import HOUSE_APP
+from alerts.domain.subscriptions import Filter
+from alerts.domain.summaries import DEFAULT_TOP
+from alerts.errors import InvalidInput
+from alerts.pipeline import endpoints
+from alerts.pipeline.digest import Week
+from alerts.pipeline.endpoints import Wish
+from alerts.pipeline.places import find_place
+from alerts.store.endpoints import EndpointRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What somebody asks for. weekday: 1 is Monday. role: an id, or None for nobody.
+
+    at_once: upgrades are posted when they happen, too.
+    """
+
+    weekday: int
+    hour: int
+    time_zone: str
+    role: str | None = None
+    says_when_empty: bool = False
+    at_once: bool = False
+
+    @property
+    def block(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "weekday": self.weekday,
+            "hour": self.hour,
+            "time_zone": self.time_zone,
+            "kinds": ["fundamental", "trader"],
+            "tokens": None,
+            "min_notches": 1,
+            "when_empty": "say" if self.says_when_empty else "skip",
+            "top": DEFAULT_TOP,
+            "role": self.role,
+        }
+
+    @property
+    def types(self) -> frozenset[EventType]:
+        """What is posted at once."""
+        return frozenset({EventType.UPGRADED}) if self.at_once else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class DigestDesk:
+    """The digests of one platform's channels, which are endpoints of the house."""
+
+    services: Services
+    channel: Channel
+
+    async def find(self, address: str) -> EndpointRecord:
+        """The endpoint at an address. Raises InvalidInput where no digest is set up."""
+        found = await find_place(address, channel=self.channel, desk=self.services.desk)
+        if found is None or found.digest is None:
+            raise InvalidInput("channel", "has no digest; `/digest setup` makes one")
+        return found
+
+    async def set_up(self, address: str, asked: Asked, *, description: str) -> EndpointRecord:
+        """Make a channel's digest, or change the one that it has; it is active then."""
+        desk = self.services.desk
+        found = await find_place(address, channel=self.channel, desk=desk)
+        if found is None:
+            wish = Wish(
+                description=description, wanted=Filter(types=asked.types), digest=asked.block
+            )
+            return await endpoints.create_discord(HOUSE_APP, address, wish, desk=desk)
+
+        def change(old: EndpointRecord) -> EndpointRecord:
+            return replace(
+                old,
+                description=description,
+                digest={**(old.digest or {}), **asked.block},
+                filter=replace(old.filter, types=asked.types),
+                state=EndpointState.ACTIVE,
+                disabled_reason=None,
+            )
+
+        return await endpoints.change_endpoint(found.id, change, app_id=HOUSE_APP, desk=desk)
+
+    async def preview(self, endpoint: EndpointRecord) -> tuple[Week, bytes]:
+        """The next digest as things stand, and the body of its event."""
+        return await self.services.digest_run().preview(endpoint.id, app_id=HOUSE_APP)
+
+    async def send_now(self, endpoint: EndpointRecord) -> bool:
+        """Owe the coming digest at once, in place of its time; False if it would say nothing."""
+        week, _ = await self.preview(endpoint)
+        record = await self.services.digest_run(at=week.window.ends_at).tell(endpoint.id)
+        return record is not None and record.event_id is not None
+
+    async def pause(self, endpoint: EndpointRecord) -> None:
+        """Send nothing to this channel until it is resumed."""
+        await endpoints.pause(endpoint.id, app_id=HOUSE_APP, desk=self.services.desk)
+
+    async def resume(self, endpoint: EndpointRecord) -> None:
+        """Go on, from the present."""
+        await endpoints.enable(endpoint.id, app_id=HOUSE_APP, desk=self.services.desk)
+
+    async def remove(self, endpoint: EndpointRecord) -> None:
+        """Delete a channel's digest and its log."""
+        await endpoints.remove(endpoint.id, app_id=HOUSE_APP, desk=self.services.desk)

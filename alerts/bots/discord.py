@@ -1,0 +1,181 @@
+"""Our bot on Discord: one process with one gateway session, which posts nothing by itself.
+
+It answers commands, and learns where it was removed or a channel deleted; what is due is posted by
+the workers. Two sessions would both answer, so a lease says which process has it.
+"""
+
+import asyncio
+import sys
+from typing import Final
+
+import discord
+
+from alerts.bootstrap import Services
+from alerts.bots.discord_commands import Commands
+from alerts.channels.discord_address import BotChannel, read_kept
+from alerts.domain.deliveries import Channel, DisableReason
+from alerts.errors import SettingsInvalid, StorageFailed
+from alerts.pipeline.places import Place, close_places, list_places, reopen_places
+from alerts.pipeline.pools import Pools
+from alerts.telemetry import Step, emit, fail
+
+# The lease that the one bot holds; no lane is in a pool of this name.
+LEADER: Final = "discord-bot"
+# Waits between two starts after a failure, doubling. Discord resets a token whose bot says who it
+# is 1,000 times a day: https://docs.discord.com/developers/events/gateway#session-start-limit
+FIRST_PAUSE_SECONDS: Final = 5.0
+LONGEST_PAUSE_SECONDS: Final = 300.0
+# How long what is being answered may go on once the bot is asked to end.
+CLOSING_SECONDS: Final = 5.0
+
+
+class DiscordBot(discord.AutoShardedClient):
+    """The gateway client. It asks for guilds alone, which needs nobody's review."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+        )
+        self._services = services
+        self._tree = Commands(self, services, note=self._note)
+        self._handling: set[asyncio.Task[None]] = set()
+        self.was_ready = False
+
+    async def setup_hook(self) -> None:
+        """Offer the commands; where they are as they were, Discord changes nothing."""
+        await self._tree.sync()
+
+    async def close(self) -> None:
+        """End the session; what is being answered may end, for it works with our services."""
+        await super().close()
+        if self._handling:
+            await asyncio.wait(self._handling, timeout=CLOSING_SECONDS)
+        for task in self._handling:
+            task.cancel()
+        await asyncio.gather(*self._handling, return_exceptions=True)
+
+    async def on_ready(self) -> None:
+        """Of what happened while nobody listened, what can be seen."""
+        self._note()
+        self.was_ready = True
+        emit(Step.BOT_STARTED, guilds=len(self.guilds))
+        await self._reopen()
+
+    async def on_guild_join(self, _guild: discord.Guild) -> None:
+        """Somebody invited the bot, perhaps again."""
+        self._note()
+        await self._reopen()
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """The bot was removed: nothing more is sent there, and what was set up is kept."""
+        self._note()
+        places = [place for place, at in await self._places() if at.guild_id == str(guild.id)]
+        await close_places(places, DisableReason.REMOVED, desk=self._services.desk)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """A channel was deleted."""
+        self._note()
+        await self._close_channel(channel.id)
+
+    async def on_raw_thread_delete(self, thread: discord.RawThreadDeleteEvent) -> None:
+        """A thread was deleted."""
+        self._note()
+        await self._close_channel(thread.thread_id)
+
+    def _note(self) -> None:
+        """Remember the task that handles this: the library starts them, and waits for none."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._handling.add(task)
+            task.add_done_callback(self._handling.discard)
+
+    async def on_error(self, event_method: str, /, *_args: object, **_kwargs: object) -> None:
+        """A handler broke; the bot goes on."""
+        error = sys.exc_info()[1]
+        if error is not None:
+            fail(Step.JOB_FAILED, error, job="bot", handler=event_method)
+
+    async def _close_channel(self, channel_id: int) -> None:
+        places = [place for place, at in await self._places() if at.id == str(channel_id)]
+        await close_places(places, DisableReason.GONE, desk=self._services.desk)
+
+    async def _reopen(self) -> None:
+        present = {str(guild.id) for guild in self.guilds}
+        places = [place for place, at in await self._places() if at.guild_id in present]
+        await reopen_places(places, {DisableReason.REMOVED}, desk=self._services.desk)
+
+    async def _places(self) -> list[tuple[Place, BotChannel]]:
+        places = await list_places(channel=Channel.DISCORD, desk=self._services.desk)
+        found = [(place, read_kept(place.address)) for place in places]
+        return [(place, kept) for place, kept in found if isinstance(kept, BotChannel)]
+
+
+async def run_bot(services: Services, stop: asyncio.Event) -> None:
+    """Be the bot until `stop`; start again, ever more slowly, when the session ends by itself.
+
+    Raises SettingsInvalid where there is no token, or Discord does not take it.
+    """
+    token = services.settings.discord_bot_token.get_secret_value()
+    if not token:
+        raise SettingsInvalid("GRADEBELL_DISCORD_BOT_TOKEN is not set; Discord gives one to a bot")
+    # The library has no other way to be told where Discord is.
+    discord.http.Route.BASE = services.settings.discord_api_url
+    lease = services.rules.lease
+    leader = Pools({LEADER: 1.0}, store=services.store, clock=services.clock, lease=lease)
+    pause = FIRST_PAUSE_SECONDS
+    try:
+        while not stop.is_set():
+            was_ready = await _lead(services, leader, token=token, stop=stop)
+            pause = FIRST_PAUSE_SECONDS if was_ready else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            await _wait(stop, pause)
+    finally:
+        await leader.free()
+
+
+async def _lead(services: Services, leader: Pools, *, token: str, stop: asyncio.Event) -> bool:
+    """One session, as long as the lease is ours; whether it came to be ready."""
+    try:
+        await leader.keep()
+    except StorageFailed as error:
+        fail(Step.JOB_FAILED, error, job="bot")
+        return False
+    if LEADER not in leader.held:
+        return True
+    bot = DiscordBot(services)
+    session = asyncio.create_task(bot.start(token))
+    keeping = asyncio.create_task(_keep(leader, services.rules.lease.total_seconds() / 3))
+    stopping = asyncio.create_task(stop.wait())
+    tasks = (session, keeping, stopping)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await bot.close()
+        # One that was about to connect would try for ever, with a client that is closed.
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for each in ended:
+        _say(each)
+    return bot.was_ready
+
+
+async def _keep(leader: Pools, every_seconds: float) -> None:
+    """Hold on to the lease; ends when it is lost."""
+    while LEADER in leader.held:
+        await asyncio.sleep(every_seconds)
+        await leader.keep()
+
+
+def _say(ended: object) -> None:
+    if isinstance(ended, discord.LoginFailure):
+        raise SettingsInvalid("GRADEBELL_DISCORD_BOT_TOKEN is not one that Discord takes")
+    if isinstance(ended, Exception):
+        fail(Step.JOB_FAILED, ended, job="bot")
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting}, timeout=seconds)
+    waiting.cancel()

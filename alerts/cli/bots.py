@@ -1,0 +1,28 @@
+"""`gradebell bot …`: people in chats."""
+
+from importlib import import_module
+from typing import Final
+
+from alerts import telemetry
+from alerts.cli.frame import command, group, opened, run_loop, stopped_by_signals
+from alerts.settings import load_settings
+
+bots: Final = group("Bots: what people can type in a chat.")
+
+
+@command(bots, "discord", example="gradebell bot discord")
+def discord() -> None:
+    """Answer slash commands on Discord, until SIGINT or SIGTERM; workers post what is due.
+
+    One process does it; a second one waits until the first is gone.
+    """
+
+    async def whole() -> None:
+        settings = load_settings()
+        telemetry.configure(settings.log_format, settings.log_level)
+        # Its library takes a third of a second to read, and no other command needs it.
+        bot = import_module("alerts.bots.discord")
+        async with opened(settings) as services:
+            await bot.run_bot(services, stopped_by_signals())
+
+    run_loop(whole())

@@ -1,0 +1,143 @@
+"""`/digest …`: set up, looked at, sent, paused and ended by those who manage a server."""
+
+import pytest
+
+from alerts.domain.deliveries import EndpointState
+from tests.bots.conftest import Chat, known
+from tests.discord.interactions import MANAGE_GUILD, NotOffered
+from tests.discord.world import May
+
+
+async def test_a_digest_is_set_up_shown_and_posted_as_it_was_shown(chat: Chat) -> None:
+    place = await known(chat)
+
+    made = await chat.set_up(place, quiet_weeks=True)
+    preview = await chat.type("digest preview", place)
+    sent = await chat.type("digest now", place)
+    await chat.api.deliver()
+
+    assert f"<#{place.id}> gets its digest on Mondays at 9:00, Europe/Berlin" in made.text
+    assert made.is_ephemeral
+    assert preview.is_ephemeral
+    assert "Next post <t:" in preview.text
+    assert "It is on its way." in sent.text
+    (message,) = chat.discord.world.messages
+    assert message.channel_id == place.id
+    (embed,), (shown,) = message.payload["embeds"], preview.answers[-1]["embeds"]
+    assert {name: shown[name] for name in embed} == embed
+    assert message.plain["nonce"]
+
+
+async def test_a_second_set_up_changes_the_first_and_takes_it_back_into_service(
+    chat: Chat,
+) -> None:
+    place = await known(chat)
+    await chat.set_up(place)
+    await chat.type("digest pause", place)
+
+    again = await chat.set_up(place, hour=18, role="1300000000000000055", upgrades=True)
+
+    (endpoint,) = await chat.endpoints()
+    assert endpoint.digest is not None
+    assert (endpoint.digest["hour"], endpoint.role) == (18, "1300000000000000055")
+    assert endpoint.state is EndpointState.ACTIVE
+    assert sorted(endpoint.filter.types) == ["grade.upgraded"]
+    assert "at 18:00" in again.text
+
+
+async def test_upgrades_are_posted_at_once_where_that_was_chosen(chat: Chat) -> None:
+    place = await known(chat)
+    await chat.set_up(place, upgrades=True)
+
+    await chat.api.upgrade("btc")
+
+    (message,) = chat.discord.world.messages
+    assert message.channel_id == place.id
+    assert message.plain["mention_roles"] == []
+
+
+@pytest.mark.parametrize(
+    ("may", "missing"),
+    [
+        (May(0), "View Channel, Send Messages, Embed Links, Attach Files"),
+        (May.VIEW | May.SEND, "Embed Links, Attach Files"),
+    ],
+)
+async def test_what_the_bot_may_not_do_is_named_and_nothing_is_made(
+    chat: Chat, may: May, missing: str
+) -> None:
+    place = await known(chat, may=may)
+
+    answer = await chat.set_up(place)
+
+    assert f"I lack {missing} in #market" in answer.text
+    assert await chat.endpoints() == []
+
+
+async def test_settings_show_every_channel_of_the_server_and_no_other_server_s(
+    chat: Chat,
+) -> None:
+    here = await known(chat)
+    second = chat.discord.world.channel("quiet", guild_id=here.guild_id)
+    await chat.discord.gateway.tell("CHANNEL_CREATE", chat.discord.gateway.placed(second))
+    elsewhere = await known(chat)
+    for place in (here, second, elsewhere):
+        await chat.set_up(place)
+    await chat.type("digest pause", here, channel=second)
+
+    shown = await chat.type("digest settings", here)
+
+    assert f"<#{here.id}>: Next post <t:" in shown.text
+    assert f"<#{second.id}>: paused" in shown.text
+    assert elsewhere.id not in shown.text
+
+
+async def test_a_digest_is_paused_resumed_and_removed(chat: Chat) -> None:
+    place = await known(chat)
+    await chat.set_up(place, quiet_weeks=True)
+
+    await chat.type("digest pause", place)
+    refused = await chat.type("digest now", place)
+    resumed = await chat.type("digest resume", place)
+    removed = await chat.type("digest remove", place)
+    gone = await chat.type("digest preview", place)
+
+    assert "out of service" in refused.text
+    assert "is told again" in resumed.text
+    assert "nothing any more" in removed.text
+    assert "`/digest setup` makes one" in gone.text
+    assert await chat.endpoints() == []
+
+
+async def test_a_week_without_changes_is_not_posted_now_either(chat: Chat) -> None:
+    place = await known(chat)
+    await chat.set_up(place)
+
+    preview = await chat.type("digest preview", place)
+    answer = await chat.type("digest now", place)
+
+    assert "Nothing changed so far" in preview.text
+    assert "nothing to post" in answer.text
+
+
+async def test_zones_are_completed_and_others_refused(chat: Chat) -> None:
+    place = await known(chat)
+
+    typed = await chat.discord.interactions.type(
+        "digest setup", channel=place, options={"zone": "new y"}, focused="zone"
+    )
+    answer = await chat.set_up(place, zone="Mars/Olympus")
+
+    assert typed.choices is not None
+    assert [choice["value"] for choice in typed.choices] == ["America/New_York"]
+    assert "zone: must be a time zone" in answer.text
+
+
+async def test_only_who_may_manage_the_server_is_offered_them(chat: Chat) -> None:
+    place = await known(chat)
+
+    with pytest.raises(NotOffered):
+        await chat.discord.interactions.type("digest settings", channel=place, permissions=0)
+
+    wanted = chat.discord.interactions.commands["digest"]["default_member_permissions"]
+    assert int(wanted) == MANAGE_GUILD
