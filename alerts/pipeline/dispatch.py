@@ -16,14 +16,14 @@ from alerts.pipeline.claimer import Claimer
 from alerts.pipeline.pools import Pools
 from alerts.pipeline.settle import Terms
 from alerts.pipeline.settler import STORAGE_PAUSE_SECONDS, THIRST_SECONDS, Settler
-from alerts.pipeline.turn import HANGING_SECONDS, Turn, lose, turn_of
+from alerts.pipeline.turn import Turn, lose, turn_of
 from alerts.pipeline.wire import Wire
 from alerts.ports import Clock, Sender, Waker
 from alerts.store.engine import Store
 from alerts.store.lanes import extend_leases, next_due
 from alerts.telemetry import Step, fail
 
-# Lanes one worker holds at a time; those that hang do not count, as far as the rules allow.
+# Lanes one worker holds at a time; those that are idle do not count, as far as the rules allow.
 # Twice as many send no faster, and each send in flight holds 30 KB, over TLS 100.
 LANES: Final = 128
 # The longest sleep, for a wake-up may be lost.
@@ -91,7 +91,7 @@ class Dispatcher:
                 await asyncio.wait(awaited, timeout=pause, return_when=FIRST_COMPLETED)
                 looking.cancel()
                 self._look.clear()
-                if self._waiting(THIRST_SECONDS):
+                if self._is_thirsty():
                     self._wire.answered.set()
                 for ended in filter(asyncio.Task.done, helpers):
                     ended.result()
@@ -121,8 +121,9 @@ class Dispatcher:
     async def _claim_due(self) -> float:
         """Claim what is due; returns how long there is nothing more to do, in seconds."""
         await self._keep_pools()
-        hanging = len(self._waiting(HANGING_SECONDS))
-        room = min(LANES + hanging, self._rules.lanes) - len(self._turns)
+        moment = self._clock.monotonic()
+        idle = sum(turn.is_idle(moment) for turn in self._turns.values())
+        room = min(LANES + idle, self._rules.lanes) - len(self._turns)
         if room <= 0:
             return LONGEST_SLEEP_SECONDS
         try:
@@ -163,10 +164,10 @@ class Dispatcher:
         if not turn.open:
             self._wire.answered.set()
 
-    def _waiting(self, since: float) -> list[Turn]:
-        """Turns that could do more, and have had nothing new for `since` seconds."""
+    def _is_thirsty(self) -> bool:
+        """Whether a turn could do more, and has not asked for it lately."""
         now = self._clock.monotonic()
-        return [turn for turn in self._turns.values() if turn.is_waiting(now, since=since)]
+        return any(turn.is_waiting(now, since=THIRST_SECONDS) for turn in self._turns.values())
 
     async def _keep_leases(self) -> None:
         """Heartbeat: hold on to our lanes, and notice those we have lost."""

@@ -24,7 +24,7 @@ IN_FLIGHT: Final = 4
 # A lane's turn: after so many deliveries, or so long, it goes to the back.
 TURN_DELIVERIES: Final = 100
 TURN_SECONDS: Final = 5.0
-# A lane that was silent for so long hangs: it is counted as waiting, and may take what is new.
+# A lane that was silent for so long hangs: it does not count, and may take what is new.
 HANGING_SECONDS: Final = 0.25
 # A lane whose next send is further away than this is given back meanwhile.
 LONGEST_PACE_SECONDS: Final = 1.0
@@ -87,6 +87,11 @@ class Turn:
     def is_waiting(self, now: float, *, since: float) -> bool:
         """Whether there is room for more, and there was nothing to do for `since` seconds."""
         return 0 < self.open < self.width and now - self.looked >= since
+
+    def is_idle(self, now: float) -> bool:
+        """Whether it keeps its worker from nothing: what was sent hangs, or it waits for a slot."""
+        is_silent = not self.in_flight or now - self.looked >= HANGING_SECONDS
+        return self.open > 0 and not self.answered and is_silent
 
     def room(self, now: float) -> int:
         """How many more parcels it may take. now: seconds of the monotonic clock."""
