@@ -92,13 +92,14 @@ class Settler:
         """Settle all that is left after `stop`, and free the lanes."""
         endless = {turn.endpoint_id for turn in self._turns.values() if turn.in_flight}
         turns = list(self._turns.values())
+        asked = self._clock.monotonic()
         async with self._store.write() as tx:
             ids = [turn.endpoint_id for turn in turns]
             await settle(tx, self._wire.sent, self._terms, also_lock=ids)
             await give_back(tx, turns)
             # What may have arrived is for the end of the lease to judge.
             freed = [turn for turn in turns if turn.endpoint_id not in endless]
-            await release(tx, freed, now=self._clock.monotonic())
+            await release(tx, freed, asked=asked)
         for one in self._wire.sent:
             log_sent(one)
 
@@ -137,6 +138,7 @@ class Settler:
         return True
 
     async def _settle(self, sent: Sequence[Sent], turns: Sequence[Turn]) -> None:
+        asked = self._clock.monotonic()
         async with self._store.write() as tx:
             ids = [turn.endpoint_id for turn in turns]
             held = await settle(tx, sent, self._terms, also_lock=ids)
@@ -149,7 +151,7 @@ class Settler:
                 if turn.open == len(unsent.get(turn.endpoint_id, ()))
                 and turn.endpoint_id not in fresh
             ]
-            await release(tx, ended, now=self._clock.monotonic())
+            await release(tx, ended, asked=asked)
         # Only now: whatever breaks before the commit, the drain still has every answer.
         self._wire.forget(sent)
         self._go_on(turns, unsent=unsent, fresh=fresh)

@@ -176,13 +176,17 @@ async def give_back(tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[st
     return given
 
 
-async def release(tx: Transaction, turns: Sequence[Turn], *, now: float) -> None:
-    """Give lanes back, those that are ours still. now: of the monotonic clock."""
+async def release(tx: Transaction, turns: Sequence[Turn], *, asked: float) -> None:
+    """Give lanes back, those that are ours still.
+
+    asked: when the transaction was, of the monotonic clock: its own time is that or later, and is
+    what a slot is counted from. A later moment would bring the slot forward by what lies between.
+    """
     turns = [turn for turn in turns if not turn.is_lost]
     for turn in turns:
         if turn.pace is not None:
             # What was reserved at the claim was a guess; whoever comes next goes by what was sent.
-            await set_next_slot(tx, turn.endpoint_id, timedelta(seconds=turn.pace.free_in(now)))
+            await set_next_slot(tx, turn.endpoint_id, timedelta(seconds=turn.pace.free_in(asked)))
     strict = {turn.endpoint_id for turn in turns if turn.order is Order.STRICT}
     leases = {turn.endpoint_id: turn.lease_id for turn in turns}
     await release_lanes(tx, leases, strict=strict)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import Answer, Channel, Delivered
@@ -17,6 +17,19 @@ from tests.pipeline.conftest import (
 
 LEASE_OVER = timedelta(seconds=46)
 NAMES = [f"t{number}" for number in range(10)]
+
+
+class LeapingClock:
+    """The machine's clock, whose monotonic seconds leap ahead when told to."""
+
+    def __init__(self) -> None:
+        self.leapt = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time() + self.leapt
 
 
 class OnceOnly:

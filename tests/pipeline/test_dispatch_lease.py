@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -22,7 +22,15 @@ from tests.pipeline.conftest import (
     until,
     upgrade_tokens,
 )
-from tests.pipeline.lost import LEASE_OVER, NAMES, OnceOnly, abandon, outcomes, over
+from tests.pipeline.lost import (
+    LEASE_OVER,
+    NAMES,
+    LeapingClock,
+    OnceOnly,
+    abandon,
+    outcomes,
+    over,
+)
 from tests.receiver import Receiver, Reply
 
 
@@ -183,19 +191,6 @@ async def test_nothing_is_sent_with_less_than_a_deadline_of_lease_left(
     assert receiver.requests == []
     (delivery,) = await log_of(services)
     assert (delivery.state, delivery.attempts) == (State.PENDING, 0)
-
-
-class LeapingClock:
-    """The machine's clock, whose monotonic seconds leap ahead when told to."""
-
-    def __init__(self) -> None:
-        self.leapt = 0.0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time() + self.leapt
 
 
 class CountingSender(OnceOnly):

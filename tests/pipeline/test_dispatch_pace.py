@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from alerts.domain.deliveries import State
 from alerts.pipeline.pace import Pace
 from tests.pipeline.conftest import (
     OpenServices,
+    dispatch,
     lane_of,
     log_of,
     subscribe,
@@ -19,6 +21,7 @@ from tests.pipeline.conftest import (
     until,
     upgrade_tokens,
 )
+from tests.pipeline.lost import LeapingClock
 from tests.receiver import Receiver, Reply
 
 RATE = 50
@@ -109,3 +112,27 @@ async def test_a_slow_lane_is_given_back_between_its_sends(
         now = await tx.now()
     assert timedelta(seconds=50) < lane.wakes_at - now <= timedelta(seconds=101)
     assert [one.attempts for one in await log_of(services)] == [1, 0]
+
+
+async def test_a_settlement_that_takes_long_brings_the_next_slot_no_nearer(
+    open_with: OpenServices, receiver: Receiver
+) -> None:
+    clock = LeapingClock()
+    services = await open_with(clock=clock)
+
+    def jitter() -> float:
+        """Asked for in the midst of the transaction."""
+        clock.leapt = 5.0
+        return 0.0
+
+    slow = replace(services, terms=replace(services.terms, jitter=jitter))
+    made = await subscribe(slow, receiver.url(), rate_limit=0.1)
+    await upgrade_tokens(slow, ["a"])
+
+    await dispatch(slow)
+
+    (delivery,) = await log_of(slow)
+    (attempt,) = await tries(slow, delivery)
+    lane = await lane_of(slow, made.endpoint.id)
+    assert clock.leapt
+    assert lane.next_slot_at - attempt.started_at >= timedelta(seconds=10)
