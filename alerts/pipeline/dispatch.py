@@ -179,11 +179,11 @@ class Dispatcher:
             if not self._turns:
                 continue
             asked = self._clock.monotonic()
-            lease_ids = sorted({turn.lease_id for turn in self._turns.values()})
             held = list(self._turns.values())
+            leases = {turn.endpoint_id: turn.lease_id for turn in held}
             try:
                 async with self._store.write() as tx:
-                    kept = await extend_leases(tx, lease_ids, lease)
+                    kept = await extend_leases(tx, leases, lease)
             except StorageFailed as error:
                 fail(Step.JOB_FAILED, error, job="heartbeat")
                 pause = min(third, STORAGE_PAUSE_SECONDS)

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    and_,
     cast,
     or_,
     select,
@@ -103,9 +104,14 @@ async def lease_lanes(
     return leased
 
 
-async def extend_leases(tx: Transaction, lease_ids: Sequence[str], lease: timedelta) -> set[str]:
-    """Hold on to lanes; returns the endpoints whose lanes are still ours."""
-    is_ours = among(lanes.c.lease_id, lease_ids)
+async def extend_leases(tx: Transaction, leases: Mapping[str, str], lease: timedelta) -> set[str]:
+    """Hold on to lanes; returns the endpoints whose lanes are still ours.
+
+    leases: ours, by endpoint. There may be other lanes under them, which we have given up.
+    """
+    is_ours = and_(
+        among(lanes.c.endpoint_id, leases), among(lanes.c.lease_id, set(leases.values()))
+    )
     in_order = select(lanes.c.endpoint_id).where(is_ours).order_by(lanes.c.endpoint_id)
     await tx.connection.execute(in_order.with_for_update())
     now = await tx.now()

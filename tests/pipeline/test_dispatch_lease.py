@@ -119,31 +119,6 @@ async def test_a_lane_that_was_taken_from_us_is_noticed_and_forgotten(
     assert {one.state for one in await log_of(services)} == {State.DELIVERED}
 
 
-async def test_the_heartbeat_keeps_a_lane_for_as_long_as_its_turn_lasts(
-    open_with: OpenServices, receiver: Receiver
-) -> None:
-    services = await open_with(send_deadline_seconds=4, lease_seconds=8)
-    services = replace(services, rules=replace(services.rules, lease=timedelta(seconds=5)))
-    gate = asyncio.Event()
-    receiver.script("/", Reply(held=gate))
-    made = await subscribe(services, receiver.url("/"))
-    await upgrade_tokens(services, ["a"])
-    running = asyncio.create_task(dispatch(services))
-    await receiver.wait_for(1)
-    before = await lane_of(services, made.endpoint.id)
-
-    async def is_extended() -> bool:
-        now = await lane_of(services, made.endpoint.id)
-        return bool(now.lease_id == before.lease_id and now.lease_until > before.lease_until)
-
-    await until(is_extended)
-    gate.set()
-    await running
-
-    (delivery,) = await log_of(services)
-    assert (delivery.state, delivery.attempts) == (State.DELIVERED, 1)
-
-
 async def test_a_message_that_cannot_be_repeated_is_begun_only_while_the_lane_is_ours(
     open_with: OpenServices, receiver: Receiver
 ) -> None:

@@ -28,7 +28,7 @@ async def test_the_heartbeat_locks_lanes_in_the_order_that_all_keep(
 
     async def beat() -> set[str]:
         async with services.store.write() as tx:
-            return await extend_leases(tx, ["lse_1"], timedelta(seconds=45))
+            return await extend_leases(tx, dict.fromkeys(made, "lse_1"), timedelta(seconds=45))
 
     async with services.store.write() as tx:
         await lock_held(tx, [first])
