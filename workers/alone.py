@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from alerts.errors import Conflict, SettingsInvalid
-from alerts.store.engine import file_of
+from alerts.store.databases import file_of
 
 # For a database that is no file, two in one folder are kept apart all the same.
 ELSEWHERE: Final = Path("gradebell.db")

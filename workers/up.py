@@ -26,8 +26,8 @@ from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.roster import DEFAULT_SIZE
 from alerts.store.apps import list_keys, revoke_key
 from alerts.store.cipher import Cipher
+from alerts.store.databases import file_of
 from alerts.store.endpoints import EndpointRecord, list_endpoints, move_endpoint
-from alerts.store.engine import file_of
 from alerts.store.migrate import stored_secret, upgrade
 from alerts.store.secrets import live_secrets, signing_secrets
 from workers.alone import alone

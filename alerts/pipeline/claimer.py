@@ -30,7 +30,9 @@ class Claimer:
         """Up to `room` lanes, begun. pools: those we hold. Raises StorageFailed."""
         limit = 1 if self._is_searching else room
         try:
-            async with self._store.write() as tx:
+            # Were the claim lost with the machine, what was sent of it is sent again, as if it had
+            # still been under way.
+            async with self._store.write(waits_for_disk=False) as tx:
                 return await claim(tx, self._rules, limit=limit, pools=pools)
         except StorageFailed:
             raise

@@ -14,7 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.store.engine import create_engine, file_of, storage_errors
+from alerts.store.databases import create_engine, file_of
+from alerts.store.engine import storage_errors
 from alerts.store.tables.access import keyring
 from alerts.telemetry import Step, emit
 

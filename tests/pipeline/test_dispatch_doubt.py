@@ -31,8 +31,8 @@ class DeafStore(Store):
         event.listen(self.engine.sync_engine, "after_cursor_execute", self._executed)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Transaction]:
-        async with super().write() as tx:
+    async def write(self, *, waits_for_disk: bool = True) -> AsyncIterator[Transaction]:
+        async with super().write(waits_for_disk=waits_for_disk) as tx:
             yield tx
             connection = tx.connection.sync_connection
             is_it = connection is not None and connection.info.pop(MATCHED, False)

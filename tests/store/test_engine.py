@@ -12,7 +12,8 @@ from sqlalchemy import insert, select, text, update
 from alerts.errors import SettingsInvalid, StorageFailed
 from alerts.store.cipher import Cipher
 from alerts.store.counters import add_to_counter, read_counter
-from alerts.store.engine import Store, Transaction, create_engine, open_store
+from alerts.store.databases import create_engine
+from alerts.store.engine import Store, Transaction, open_store
 from alerts.store.tables import apps, counters
 from tests.store.conftest import KEY, MachineClock
 

@@ -15,8 +15,9 @@ from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import EventFacts, Filter, Subscription, match
 from alerts.store.cipher import Cipher
 from alerts.store.cycles import CycleState, Origin, find_cycle, insert_cycle, move_cycle
+from alerts.store.databases import create_engine
 from alerts.store.endpoints import EndpointRecord, insert_endpoint
-from alerts.store.engine import Store, Transaction, create_engine
+from alerts.store.engine import Store, Transaction
 from alerts.store.fan_out import fan_out_chunk
 from alerts.store.subscriptions import write_subscriptions
 from alerts.store.tables import deliveries, events

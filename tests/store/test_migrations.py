@@ -14,7 +14,8 @@ from sqlalchemy import Connection, inspect, select, text
 from alerts.domain.ids import HOUSE_APP
 from alerts.pipeline.recover import reap
 from alerts.store.cipher import Cipher
-from alerts.store.engine import Store, create_engine, open_store
+from alerts.store.databases import create_engine
+from alerts.store.engine import Store, open_store
 from alerts.store.log import LogFilter, list_deliveries
 from alerts.store.migrate import migration_config, upgrade
 from alerts.store.tables import apps, metadata

@@ -1,0 +1,231 @@
+"""Writers of one file: what they share is a commit, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from alerts.errors import StorageFailed
+from alerts.store.cipher import Cipher
+from alerts.store.counters import add_to_counter, read_counter
+from alerts.store.engine import Store, open_store
+from alerts.store.writers import MOST_SHARING
+from tests.store.conftest import KEY, MachineClock
+
+
+@pytest.fixture
+async def store(sqlite_url: str) -> AsyncIterator[Store]:
+    async with open_store(sqlite_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def other_process(sqlite_url: str) -> AsyncIterator[Store]:
+    async with open_store(sqlite_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:
+        yield opened
+
+
+@pytest.fixture
+def commits(store: Store) -> list[str]:
+    """How each commit was synchronized, in their order."""
+    seen: list[str] = []
+
+    @event.listens_for(store.engine.sync_engine, "commit")
+    def on_commit(connection: object) -> None:
+        seen.append(str(connection.info["synchronous"]))  # type: ignore[attr-defined]
+
+    return seen
+
+
+async def add(store: Store, name: str, number: int = 1) -> None:
+    async with store.write() as tx:
+        await add_to_counter(tx, name, number)
+
+
+async def counted(store: Store, name: str) -> int:
+    async with store.read() as tx:
+        return await read_counter(tx, name)
+
+
+async def behind_one(store: Store, *works: asyncio.Task[None]) -> None:
+    """A writer who is not done before all of these wait behind it."""
+    async with store.write() as tx:
+        await add_to_counter(tx, "first", 1)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not any(work.done() for work in works)
+
+
+async def test_those_who_waited_share_one_commit(store: Store, commits: list[str]) -> None:
+    works = [asyncio.create_task(add(store, f"of {number}")) for number in range(5)]
+    await asyncio.gather(behind_one(store, *works), *works)
+
+    # The first of the tasks had begun before them.
+    assert len(commits) <= 2
+    assert [await counted(store, f"of {number}") for number in range(5)] == [1] * 5
+
+
+async def test_so_many_share_one_commit_and_no_more(store: Store, commits: list[str]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for number in range(3 * MOST_SHARING):
+            group.create_task(add(store, f"of {number}"))
+
+    assert len(commits) == 3
+
+
+async def test_nobody_is_done_before_the_commit(store: Store, other_process: Store) -> None:
+    async def add_and_look(number: int) -> None:
+        await add(store, f"of {number}")
+        assert await counted(other_process, f"of {number}") == 1
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(2 * MOST_SHARING):
+            group.create_task(add_and_look(number))
+
+
+async def test_one_that_fails_undoes_itself_alone(store: Store) -> None:
+    async def fail() -> None:
+        async with store.write() as tx:
+            await add_to_counter(tx, "failed", 1)
+            raise KeyError
+
+    async def refused() -> None:
+        async with store.write() as tx:
+            await add_to_counter(tx, "failed", 1)
+            await tx.connection.execute(text("INSERT INTO counters (name) VALUES (NULL)"))
+
+    found = await asyncio.gather(
+        *(add(store, "done"), fail(), add(store, "done"), refused(), add(store, "done")),
+        return_exceptions=True,
+    )
+
+    assert [type(one) for one in found if one is not None] == [KeyError, StorageFailed]
+    assert await counted(store, "done") == 3
+    assert await counted(store, "failed") == 0
+
+
+async def test_the_first_that_fails_takes_nobody_along(store: Store) -> None:
+    async def fail() -> None:
+        async with store.write() as tx:
+            await add_to_counter(tx, "failed", 1)
+            raise KeyError
+
+    found = await asyncio.gather(
+        fail(), *(add(store, "done") for _ in range(3)), return_exceptions=True
+    )
+
+    assert isinstance(found[0], KeyError)
+    assert await counted(store, "done") == 3
+    assert await counted(store, "failed") == 0
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+async def test_one_that_is_cancelled_at_work_undoes_itself_alone(store: Store, place: int) -> None:
+    async def hang() -> None:
+        async with store.write() as tx:
+            await add_to_counter(tx, "cancelled", 1)
+            begun.set()
+            await asyncio.Event().wait()
+
+    begun = asyncio.Event()
+    before = [asyncio.create_task(add(store, "done")) for _ in range(place)]
+    await asyncio.sleep(0)
+    hanging = asyncio.create_task(hang())
+    await asyncio.sleep(0)
+    after = [asyncio.create_task(add(store, "done")) for _ in range(3)]
+    await begun.wait()
+    hanging.cancel()
+    await asyncio.gather(*before, *after)
+
+    with pytest.raises(asyncio.CancelledError):
+        await hanging
+    assert await counted(store, "done") == place + 3
+    assert await counted(store, "cancelled") == 0
+
+
+async def test_one_that_leaves_before_the_commit_is_committed_with_the_others(store: Store) -> None:
+    async def slow() -> None:
+        async with store.write() as tx:
+            await add_to_counter(tx, "done", 1)
+            begun.set()
+            await leaving_is_over.wait()
+
+    begun, leaving_is_over = asyncio.Event(), asyncio.Event()
+    leaving = asyncio.create_task(add(store, "done"))
+    await asyncio.sleep(0)
+    staying = asyncio.create_task(slow())
+    await begun.wait()
+    # The first has done its part, and waits for the commit.
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    leaving_is_over.set()
+    await staying
+
+    assert leaving.cancelled()
+    assert await counted(store, "done") == 2
+
+
+async def test_a_commit_that_fails_is_everybodys_failure(store: Store) -> None:
+    @event.listens_for(store.engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type.
+        connection.cursor().execute("PRAGMA foreign_keys = ON")
+
+    async def break_commit() -> None:
+        async with store.write() as tx:
+            # Looked at by the commit: there is nothing of this number.
+            await tx.connection.execute(text("INSERT INTO owned VALUES (1)"))
+
+    deferred = "REFERENCES owners (number) DEFERRABLE INITIALLY DEFERRED"
+    async with store.write() as tx:
+        await tx.connection.execute(text("CREATE TABLE owners (number INTEGER PRIMARY KEY)"))
+        await tx.connection.execute(text(f"CREATE TABLE owned (owner INTEGER {deferred})"))
+    found = await asyncio.gather(
+        add(store, "lost"), break_commit(), add(store, "lost"), return_exceptions=True
+    )
+
+    assert [type(one) for one in found] == [StorageFailed] * 3
+    assert await counted(store, "lost") == 0
+    await add(store, "done")
+    assert await counted(store, "done") == 1
+
+
+async def test_where_the_database_undid_everything_everybody_fails(store: Store) -> None:
+    async def undo_all() -> None:
+        async with store.write() as tx:
+            # As a full disk does.
+            await tx.connection.execute(
+                text("INSERT OR ROLLBACK INTO counters (name) VALUES (NULL)")
+            )
+
+    found = await asyncio.gather(
+        add(store, "lost"), undo_all(), add(store, "done"), return_exceptions=True
+    )
+
+    assert [type(one) for one in found] == [StorageFailed, StorageFailed, type(None)]
+    assert (await counted(store, "lost"), await counted(store, "done")) == (0, 1)
+
+
+async def test_only_what_may_be_lost_with_the_machine_does_not_wait_for_the_disk(
+    store: Store, other_process: Store, commits: list[str]
+) -> None:
+    for waits_for_disk in (True, False, True, False):
+        async with store.write(waits_for_disk=waits_for_disk) as tx:
+            await add_to_counter(tx, "things", 1)
+
+    assert commits == ["FULL", "NORMAL", "FULL", "NORMAL"]
+    assert await counted(other_process, "things") == 4
+
+
+async def test_what_need_not_wait_shares_the_commit_of_what_must(
+    store: Store, commits: list[str]
+) -> None:
+    async def add_lightly() -> None:
+        async with store.write(waits_for_disk=False) as tx:
+            await add_to_counter(tx, "things", 1)
+
+    await asyncio.gather(add(store, "things"), add_lightly(), add(store, "things"))
+
+    assert commits == ["FULL"]
+    assert await counted(store, "things") == 3
