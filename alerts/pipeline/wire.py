@@ -81,11 +81,15 @@ class Wire:
         pool = self._pools.get(name)
         if pool is None or pool.lease_ends < now + self._deadline:
             return False
-        if wait := pool.pace.wait(now):
+        wait = pool.pace.wait(now)
+        # Whoever looks as a slot comes goes behind those who wait for it, called or not.
+        if wait or (pool.in_line and pool.in_line[0] is not turn):
             if turn not in pool.in_line:
                 pool.in_line.append(turn)
             self._call_next(pool, wait)
             return False
+        if pool.in_line:
+            pool.in_line.popleft()
         pool.pace.reserve()
         return True
 
@@ -96,10 +100,13 @@ class Wire:
 
     def _next_in_line(self, pool: Pool) -> None:
         pool.is_timed = False
-        while pool.in_line and not pool.pace.wait(self._clock.monotonic()):
-            self.pump(pool.in_line.popleft())
+        while pool.in_line and not (wait := pool.pace.wait(self._clock.monotonic())):
+            self.pump(pool.in_line[0])
+            if not pool.pace.wait(self._clock.monotonic()):
+                # It has nothing to send any more, or may not yet.
+                pool.in_line.popleft()
         if pool.in_line:
-            self._call_next(pool, pool.pace.wait(self._clock.monotonic()))
+            self._call_next(pool, wait)
 
     def _started(self, turn: Turn) -> None:
         """A send of this turn starts now, or will not."""

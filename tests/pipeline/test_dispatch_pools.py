@@ -4,12 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 
 from sqlalchemy import select, update
 
 from alerts.bootstrap import Services
-from alerts.domain.deliveries import State
+from alerts.domain.deliveries import Answer, Channel, Delivered, State
+from alerts.pipeline.claim import claim
+from alerts.pipeline.pace import Pace
+from alerts.pipeline.pools import Pool
+from alerts.pipeline.turn import turn_of
+from alerts.pipeline.wire import Wire
+from alerts.ports import Destination, Letter
 from alerts.store.pools import hold_pools
 from alerts.store.tables import attempts, lanes
 from alerts.store.tables import pools as pools_table
@@ -23,7 +30,7 @@ from tests.pipeline.conftest import (
     until,
     upgrade_tokens,
 )
-from tests.pipeline.lost import LEASE_OVER
+from tests.pipeline.lost import LEASE_OVER, LeapingClock
 from tests.receiver import Receiver
 
 RATE = 60.0
@@ -86,6 +93,56 @@ async def test_lanes_of_a_pool_take_turns(open_with: OpenServices, receiver: Rec
     assert len(paths) == LANES * len(NAMES)
     # The first one finds nobody in line; from then on nobody goes twice before all the others.
     assert len(set(paths[1 : 1 + LANES])) == LANES
+
+
+class Told:
+    """A channel that takes everything, and remembers whose it was."""
+
+    repeatable = True
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def send(self, destination: Destination, parcel: Sequence[Letter]) -> Answer:
+        del parcel
+        self.sent.append(destination.endpoint_id)
+        return Answer(Delivered())
+
+
+async def test_a_lane_that_is_looked_at_as_a_slot_comes_goes_behind_those_in_line(
+    open_with: OpenServices, receiver: Receiver
+) -> None:
+    services, clock, sender = serving(await open_with(), "one"), LeapingClock(), Told()
+    await pooled(services, receiver)
+    async with services.store.write() as tx:
+        claimed = await claim(tx, services.rules, limit=2, pools=["bot"])
+    now = clock.monotonic()
+    turns = [turn_of(lane, began=now, lease=services.rules.lease) for lane in claimed]
+    first, second = (turn.endpoint_id for turn in turns)
+    wire = Wire(
+        store=services.store,
+        senders={Channel.WEBHOOK: sender},
+        clock=clock,
+        deadline=1.0,
+        pools={"bot": Pool(Pace.of(5.0, since=now), now + 100)},
+        new_id=lambda prefix: prefix,
+    )
+
+    async def sent_are(count: int) -> bool:
+        return len(sender.sent) == count
+
+    # The first goes and is in line again; then comes the second.
+    wire.pump(turns[0])
+    await until(partial(sent_are, 1))
+    wire.pump(turns[1])
+    # Its slot is there, and nobody was called yet.
+    clock.leapt += 0.21
+    wire.pump(turns[1])
+    await until(partial(sent_are, 2))
+    await wire.close()
+
+    assert sender.sent == [first, first]
+    assert second != first
 
 
 async def test_a_pool_that_is_somebody_elses_is_left_alone_until_its_lease_is_over(
