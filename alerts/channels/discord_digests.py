@@ -33,6 +33,7 @@ FOOTER: Final = "Gradebell · model output, not financial advice"
 KIND_NAMES: Final = {Kind.FUNDAMENTAL: "Fundamental grades", Kind.TRADER: "Trader grades"}
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 HIGHEST: Final = "highest"
+STALE: Final = "stale"
 TIMES: Final = {1: "once", 2: "twice"}
 # Changes of each direction that the words beside a picture name.
 NAMED_IN_ALT: Final = 3
@@ -103,20 +104,30 @@ def _days(first: date, last: date) -> str:
 
 
 def _summary(digest: Digest) -> str:
-    until = f"Up to {moment(digest.ends_at)}."
-    if digest.is_empty:
-        tokens = max((kind.tokens for kind in digest.kinds), default=0)
-        stale = max((kind.stale.total for kind in digest.kinds), default=0)
-        late = f" {counted(stale, 'token')} without fresh data." if stale else ""
-        among = f" among {counted(tokens, 'token')}" if tokens else ""
-        return f"A quiet week: nothing changed{among}.{late} {until}"
-    lines = [_counts(kind) for kind in digest.kinds]
-    return "\n".join([*lines, until])
+    newest = max((kind.as_of for kind in digest.kinds if kind.as_of is not None), default=None)
+    until = f"Up to {moment(digest.ends_at)}." if newest is None else f"Data up to {moment(newest)}."
+    if not digest.is_empty:
+        return "\n".join([*map(_counts, _known(digest)), until])
+    graded = _known(digest)
+    if newest is not None and all(kind.is_stale for kind in graded):
+        return f"No fresh data since {moment(newest)}, so nothing is known to have changed."
+    tokens = max((kind.tokens for kind in graded), default=0)
+    stale = max((kind.stale.total for kind in graded), default=0)
+    late = f" {counted(stale, 'token')} without fresh data." if stale else ""
+    among = f" among {counted(tokens, 'token')}" if tokens else ""
+    return f"A quiet week: nothing changed{among}.{late} {until}"
+
+
+def _known(digest: Digest) -> list[KindDigest]:
+    """Kinds of which there is anything to say: a source may grade in one way alone."""
+    return [kind for kind in digest.kinds if kind.tokens or not kind.is_empty]
 
 
 def _counts(kind: KindDigest) -> str:
     up, down = counted(kind.upgrades.total, "upgrade"), counted(kind.downgrades.total, "downgrade")
     late = f"; {kind.stale.total:,} without fresh data" if kind.stale.total else ""
+    if kind.is_stale and kind.as_of is not None:
+        late = f"; no fresh data since {moment(kind.as_of)}"
     return f"**{KIND_NAMES[kind.kind]}:** {up}, {down} among {counted(kind.tokens, 'token')}{late}."
 
 
@@ -129,6 +140,8 @@ def _note(kind: KindDigest) -> str:
 def _fields(kind: KindDigest, name: _Name) -> Iterator[tuple[int, Field]]:
     """A kind's sections that hold anything, with their ranks."""
     for key, part in _PARTS.items():
+        if key == STALE and kind.is_stale:
+            continue  # said of all of them at once
         section: Section = getattr(kind, key)
         rows = [part.row(line, name) for line in section.lines]
         # Of how many tokens these are the highest is no news: of all that are graded.
@@ -209,12 +222,12 @@ _PARTS: Final = {
     HIGHEST: _Part("Highest", 3, _stand, " · "),
     "initiated": _Part("New", 3, _stand, " · "),
     "withdrawn": _Part("No longer graded", 3, _stand, " · "),
-    "stale": _Part("Without fresh data", 3, _age, " · "),
+    STALE: _Part("Without fresh data", 3, _age, " · "),
 }
 
 
 def _sentences(digest: Digest) -> Iterator[str]:
-    for kind in digest.kinds:
+    for kind in _known(digest):
         up, down = kind.upgrades, kind.downgrades
         upgrades, downgrades = counted(up.total, "upgrade"), counted(down.total, "downgrade")
         yield f"{KIND_NAMES[kind.kind]}: {upgrades}, {downgrades}."

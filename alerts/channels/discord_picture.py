@@ -153,13 +153,13 @@ def _draw_climb(
     for rank, dot in enumerate(_colours(bands), start=1):
         radius, alpha, order = (0.12, 1.0, 3) if rank in ranks else (0.06, 0.45, 0)
         place = (first + (rank - 1) * step, column.top + y)
-        column.page.add_patch(Circle(place, radius, color=dot, alpha=alpha, zorder=order))
+        column.page.add_artist(Circle(place, radius, color=dot, alpha=alpha, zorder=order))
     ends = [(first + (rank - 1) * step, column.top + y) for rank in ranks]
     # The arrow begins and ends at the rims of its dots; 72 of its units are an inch.
     arrow = FancyArrowPatch(
         *ends, arrowstyle="-|>", mutation_scale=22, linewidth=4, color=colour, shrinkA=9, shrinkB=9
     )
-    column.page.add_patch(arrow)
+    column.page.add_artist(arrow)
 
 
 def _draw_shares(column: _Column, kind: KindDigest, labels: tuple[str, str]) -> None:
@@ -176,7 +176,7 @@ def _draw_shares(column: _Column, kind: KindDigest, labels: tuple[str, str]) -> 
         for colour, count in zip(colours, counts, strict=True):
             share = count / total
             bar = Rectangle((left, column.top + y - 0.2), whole * share, 0.4, color=colour)
-            column.page.add_patch(bar)
+            column.page.add_artist(bar)
             if share >= WRITTEN_SHARE:
                 style = {"color": DARK, "size": SMALL, "ha": "center"}
                 column.write(left + whole * share / 2, y, f"{share:.0%}", **style)
@@ -190,7 +190,7 @@ def _draw_legend(column: _Column, bands: Sequence[str]) -> None:
         taken = 0.28 + 0.125 * len(band) + 0.2
         if x + taken - 0.2 > column.right:
             x, y = column.left, y + 0.42
-        column.page.add_patch(Circle((x + 0.08, column.top + y), 0.08, color=colour))
+        column.page.add_artist(Circle((x + 0.08, column.top + y), 0.08, color=colour))
         column.write(x + 0.26, y, band, size=SMALL, color=MUTED)
         x += taken
 

@@ -74,6 +74,7 @@ class KindDigest:
     """The week of one kind.
 
     bands: the ladder's names, lowest first. tokens: how many are graded at the end of the week.
+    as_of: of the newest of their grades; None where there are none.
     moved: net changes of score within a band. returned: the band changed, and changed back.
     initiated: first graded, or graded again. stale: graded, but not lately.
     shares_before, shares_after: tokens on each band, a week ago and now, lowest band first.
@@ -83,6 +84,7 @@ class KindDigest:
     kind: Kind
     bands: tuple[str, ...]
     tokens: int
+    as_of: datetime | None = None
     upgrades: Section = Section()
     downgrades: Section = Section()
     moved: Section = Section()
@@ -95,6 +97,11 @@ class KindDigest:
     shares_before: tuple[int, ...] = ()
     shares_after: tuple[int, ...] = ()
     rebased: bool = False
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether none of its grades is fresh: its source has fallen silent."""
+        return 0 < self.tokens == self.stale.total
 
     @property
     def is_empty(self) -> bool:
@@ -185,6 +192,7 @@ def _kind_data(kind: KindDigest) -> dict[str, object]:
         "kind": kind.kind.value,
         "bands": list(kind.bands),
         "tokens": kind.tokens,
+        "as_of": None if kind.as_of is None else rfc3339(kind.as_of),
         **{name: _section_data(getattr(kind, name)) for name in SECTIONS},
         "shares": {"from": list(kind.shares_before), "to": list(kind.shares_after)},
         "rebased": kind.rebased,
@@ -226,10 +234,12 @@ def _rung_data(rung: Rung | None) -> dict[str, object] | None:
 
 
 def _read_kind(data: Mapping[str, Any]) -> KindDigest:
+    as_of = data.get("as_of")
     return KindDigest(
         kind=Kind(data["kind"]),
         bands=tuple(data["bands"]),
         tokens=data["tokens"],
+        as_of=None if as_of is None else datetime.fromisoformat(as_of),
         **{name: _read_section(data[name]) for name in SECTIONS},
         shares_before=tuple(data["shares"]["from"]),
         shares_after=tuple(data["shares"]["to"]),

@@ -101,11 +101,13 @@ def _kind(found: Survey, wants: Wants, *, ends_at: datetime) -> KindDigest:
         kind=found.kind,
         bands=ladder.bands,
         tokens=len(ends),
+        as_of=max((rung.as_of for rung in now), default=None),
         **_changes(found, wants),
         corrections=_section(
             (line for line in found.corrections if wants.of(line.token.id)), wants, key=_latest
         ),
-        highest=_section(fresh, wants, key=_highest, is_watched_first=False),
+        # Where none is fresh, their source is late, and not they.
+        highest=_section(fresh or ends, wants, key=_highest, is_watched_first=False),
         stale=_section(stale, wants, key=_oldest),
         shares_before=() if starts is None else _shares(ladder, was),
         shares_after=() if starts is None else _shares(ladder, now),

@@ -12,10 +12,10 @@ from hypothesis import given
 
 from alerts.channels.discord_digests import dates_of
 from alerts.channels.discord_messages import DiscordMessage, render
-from alerts.domain.digests import SECTIONS, Digest, Line, Section
+from alerts.domain.digests import SECTIONS, Digest, KindDigest, Line, Section
 from alerts.domain.summaries import Wants
 from tests.builders import TRADER
-from tests.channels.made_weeks import body_of, rung, token_of, week_of
+from tests.channels.made_weeks import ENDS_AT, body_of, rung, token_of, week_of
 from tests.domain.test_digests import digests
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "discord"
@@ -104,7 +104,9 @@ def test_a_row_is_whole_or_not_there(digest: Digest) -> None:
         nothing: dict[str, Any] = dict.fromkeys(SECTIONS, Section())
         for name in SECTIONS:
             for line in getattr(kind, name).lines:
-                only = replace(kind, **nothing | {name: Section((line,), 1), "rebased": True})
+                only = replace(
+                    kind, **nothing | {name: Section((line,), 1), "rebased": True, "tokens": 0}
+                )
                 lone = render(body_of(replace(digest, kinds=(only,))))
                 alone |= {value for _, _, value in fields_of(lone)}
 
@@ -131,6 +133,36 @@ def test_a_thousand_lines_wanted_are_as_many_whole_ones_as_fit() -> None:
     embeds: Any = message.embeds
     used = sum(measured(text) for embed in embeds for text in texts(embed))
     assert used > 5800
+
+
+def silent(digest: Digest) -> Digest:
+    """The week as it is told when its source brought nothing for days."""
+    kinds = [
+        replace(kind, stale=Section(kind.highest.lines, kind.tokens), as_of=ENDS_AT)
+        for kind in digest.kinds
+    ]
+    return replace(digest, kinds=tuple(kinds))
+
+
+def test_a_source_that_fell_silent_is_said_once_and_not_of_each_token() -> None:
+    changed: Any = render(body_of(silent(week_of(40)))).embeds
+    quiet: Any = render(body_of(silent(week_of(0)))).embeds
+
+    since = f"o fresh data since <t:{int(ENDS_AT.timestamp())}:f>"
+    assert changed[0]["description"].count(f"998 tokens; n{since}") == 2
+    assert "Without fresh data" not in json.dumps(changed)
+    assert quiet[0]["description"].startswith(f"N{since}, so nothing is known")
+
+
+def test_a_kind_that_nothing_is_graded_by_is_left_out() -> None:
+    (fundamental, trader) = week_of(40).kinds
+    none = KindDigest(fundamental.kind, fundamental.bands, tokens=0)
+
+    message = render(body_of(replace(week_of(40), kinds=(none, trader))))
+
+    assert "Fundamental" not in json.dumps(message.embeds)
+    assert message.picture is not None
+    assert "Fundamental" not in message.picture.alt
 
 
 def test_tokens_of_one_symbol_are_told_apart_by_name() -> None:

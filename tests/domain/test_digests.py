@@ -53,6 +53,7 @@ kind_digests = st.builds(
     kind=st.sampled_from(Kind),
     bands=st.just(("Strong Sell", "Sell", "Neutral", "Buy", "Strong Buy")),
     tokens=st.integers(0, 9000),
+    as_of=st.none() | moments,
     **dict.fromkeys(SECTIONS, sections),
     shares_before=shares,
     shares_after=shares,

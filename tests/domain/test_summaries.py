@@ -123,6 +123,15 @@ def test_the_highest_grades_are_those_of_fresh_tokens() -> None:
     assert kind.tokens == 3
 
 
+def test_where_a_source_fell_silent_the_highest_are_told_as_they_stood() -> None:
+    old = STALE_AFTER / timedelta(days=1) + 0.01
+    kind = digest(ends={1: rung(4, 70, at=7 - old), 2: rung(5, 95, at=7 - old - 1)})
+
+    assert kind.is_stale
+    assert kind.as_of == day(7 - old)
+    assert numbers(kind, "stale") == numbers(kind, "highest") == [2, 1]
+
+
 def test_another_kind_than_asked_for_is_left_out() -> None:
     found = Survey(Kind.TRADER, LADDER, (), (), {}, (), rebased=False)
     fundamental = Wants(kinds=frozenset({Kind.FUNDAMENTAL}))
