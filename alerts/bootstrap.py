@@ -14,10 +14,10 @@ from typing import Final
 
 from alerts import open_files
 from alerts.channels.addresses import vet_headers
-from alerts.channels.discord import DiscordSender
+from alerts.channels.discord import DiscordSender, Paint
 from alerts.channels.discord_http import open_discord_http
 from alerts.channels.discord_lookup import DiscordLookup
-from alerts.channels.discord_painter import open_painter
+from alerts.channels.discord_painter import Painter, open_painter
 from alerts.channels.discord_restraint import Restraint
 from alerts.channels.guard import Lookup, system_lookup
 from alerts.channels.networks import Trusted
@@ -81,6 +81,7 @@ class Services:
     limiter: Limiter
     senders: Mapping[Channel, Sender]
     discord: DiscordSender
+    painter: Painter
     ladder: Ladder
     desk: Desk
     uses: Uses
@@ -130,7 +131,8 @@ async def open_services(
         webhook = await _webhook(stack, settings, clock=clock, lookup=lookup)
         waker = await stack.enter_async_context(open_waker(settings.redis_url))
         limiter = await stack.enter_async_context(open_limiter(settings.redis_url, clock=clock))
-        discord, webhooks = await _discord(stack, settings, clock=clock)
+        painter = await stack.enter_async_context(open_painter())
+        discord, webhooks = await _discord(stack, settings, clock=clock, paint=painter.paint)
         desk = await _desk(stack, store, settings, lookup=lookup, webhooks=webhooks)
         senders: dict[Channel, Sender] = {Channel.WEBHOOK: webhook, Channel.DISCORD: discord}
         yield Services(
@@ -141,6 +143,7 @@ async def open_services(
             limiter=limiter,
             senders=senders,
             discord=discord,
+            painter=painter,
             ladder=_ladder(settings),
             desk=desk,
             uses=await stack.enter_async_context(open_uses(store)),
@@ -166,7 +169,7 @@ async def _webhook(
 
 
 async def _discord(
-    stack: AsyncExitStack, settings: Settings, *, clock: Clock
+    stack: AsyncExitStack, settings: Settings, *, clock: Clock, paint: Paint
 ) -> tuple[DiscordSender, DiscordLookup]:
     """What posts to Discord, and what asks it about webhooks: refusals of both are counted."""
     http = await stack.enter_async_context(
@@ -178,8 +181,7 @@ async def _discord(
     )
     restraint = Restraint(clock)
     token = settings.discord_bot_token.get_secret_value()
-    painter = await stack.enter_async_context(open_painter())
-    sender = DiscordSender(http, restraint, clock, painter.paint, bot_token=token)
+    sender = DiscordSender(http, restraint, clock, paint, bot_token=token)
     return sender, DiscordLookup(http, restraint)
 
 

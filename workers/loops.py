@@ -41,6 +41,7 @@ class Loops:
     async def stop(self) -> None:
         """Finish what is in flight, free the rest, and return when that is done."""
         self._stop.set()
+        self._services.painter.stop()
         await asyncio.gather(*self._tasks)
         emit(Step.WORKER_STOPPED, worker=self._services.rules.worker)
 

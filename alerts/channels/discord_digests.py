@@ -105,7 +105,9 @@ def _days(first: date, last: date) -> str:
 
 def _summary(digest: Digest) -> str:
     newest = max((kind.as_of for kind in digest.kinds if kind.as_of is not None), default=None)
-    until = f"Up to {moment(digest.ends_at)}." if newest is None else f"Data up to {moment(newest)}."
+    until = (
+        f"Up to {moment(digest.ends_at)}." if newest is None else f"Data up to {moment(newest)}."
+    )
     if not digest.is_empty:
         return "\n".join([*map(_counts, _known(digest)), until])
     graded = _known(digest)

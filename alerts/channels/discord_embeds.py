@@ -21,6 +21,8 @@ FOOTER: Final = 2048
 ALT_TEXT: Final = 1024
 
 PICTURE_NAME: Final = "week.png"
+# Changes of each direction that a picture shows, at most.
+PICTURE_ROWS: Final = 4
 # What a process that draws writes before each picture: its length, four bytes, network order.
 PICTURE_LENGTH: Final = struct.Struct("!I")
 # An embed as Discord's API takes it.

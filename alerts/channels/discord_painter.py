@@ -1,10 +1,12 @@
 """The painter: draws the pictures of digests in a process of its own, each content once.
 
 A picture is an extra: where it cannot be had in time, its digest goes without, and the log says so.
+Digests that are due together wait for each other; the time that one takes to draw counts alone.
 """
 
 import asyncio
 import hashlib
+import math
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import OrderedDict
@@ -16,19 +18,21 @@ from typing import Final
 
 import msgspec
 
-from alerts.channels.discord_embeds import PICTURE_LENGTH, Picture
-from alerts.domain.digests import Digest, digest_data
+from alerts.channels.discord_embeds import PICTURE_LENGTH, PICTURE_ROWS, Picture
+from alerts.domain.digests import Digest, KindDigest, Section, digest_data
 from alerts.telemetry import Step, emit
 
 # Isolated from the environment, which holds our secrets, and from the folder we were started in.
 PROGRAM: Final = (sys.executable, "-I", "-m", "alerts.channels.discord_picture")
-# Waiting for a turn included; the first picture takes the longest, while fonts are looked for.
+# For one; the first takes the longest, while fonts are looked for.
 TIMEOUT_SECONDS: Final = 8.0
+# For the turns of others: some two hundred. Heartbeats keep its lane meanwhile.
+PATIENCE_SECONDS: Final = 30.0
 # A process that is not needed takes 100 MB.
 IDLE_SECONDS: Final = 30.0
 # After a failure nothing is drawn for a while: a thousand digests would each wait for the next.
 REST_SECONDS: Final = 60.0
-KEPT: Final = 32
+KEPT: Final = 64
 # What Discord takes from a webhook is far more; a picture of a week is some 100 KB.
 MOST_BYTES: Final = 300 * 1024
 
@@ -41,12 +45,14 @@ class Painter:
         *,
         program: Sequence[str] = PROGRAM,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
         rest_seconds: float = REST_SECONDS,
     ) -> None:
         self._folder: TemporaryDirectory[str] | None = None
         self._program = program
         self._timeout = timeout_seconds
+        self._patience = patience_seconds
         self._idle = idle_seconds
         self._rest = rest_seconds
         self._drawn: OrderedDict[bytes, bytes] = OrderedDict()
@@ -58,21 +64,24 @@ class Painter:
 
     async def paint(self, picture: Picture) -> bytes | None:
         """A PNG; None where it cannot be drawn, now. Raises nothing but cancellation."""
-        key = _key(picture.digest)
-        if key in self._drawn:
-            return self._drawn[key]
-        if asyncio.get_running_loop().time() < self._rests_until:
-            return None
-        try:
-            async with asyncio.timeout(self._timeout), self._turn:
-                if key not in self._drawn:
-                    self._keep(key, await self._draw(picture.digest))
-                return self._drawn[key]
-        except (OSError, EOFError, TimeoutError, _Undrawn) as error:
-            self._rests_until = asyncio.get_running_loop().time() + self._rest
-            problem = str(error) or type(error).__name__
+        wanted = msgspec.json.encode(digest_data(_drawn_of(picture.digest)))
+        key = hashlib.sha256(wanted).digest()
+        problem = None
+        if key not in self._drawn and not self._rests:
+            try:
+                async with asyncio.timeout(self._patience):
+                    await self._turn.acquire()
+            except TimeoutError:
+                problem = "too many others were drawn before it"
+            else:
+                problem = await self._take_turn(key, wanted)
+        if problem is not None:
             emit(Step.PICTURE_FAILED, period=picture.digest.period, problem=problem)
-            return None
+        return self._drawn.get(key)
+
+    def stop(self) -> None:
+        """Draw no more: what waits for its turn goes without, rather than be cut off."""
+        self._rests_until = math.inf
 
     async def close(self) -> None:
         """End the process, if one runs, and clear away what it kept."""
@@ -84,22 +93,44 @@ class Painter:
         if self._folder is not None:
             self._folder.cleanup()
 
-    def _keep(self, key: bytes, drawn: bytes) -> None:
-        self._drawn[key] = drawn
-        if len(self._drawn) > KEPT:
-            self._drawn.popitem(last=False)
+    @property
+    def _rests(self) -> bool:
+        return asyncio.get_running_loop().time() < self._rests_until
 
-    async def _draw(self, digest: Digest) -> bytes:
+    async def _take_turn(self, key: bytes, wanted: bytes) -> str | None:
+        """Draw what nobody drew meanwhile, and end the turn. What was wrong, if anything was."""
+        try:
+            if key not in self._drawn and not self._rests:
+                async with asyncio.timeout(self._timeout):
+                    self._drawn[key] = await self._draw(wanted)
+                if len(self._drawn) > KEPT:
+                    self._drawn.popitem(last=False)
+        except _Undrawn as error:
+            return str(error)
+        except (OSError, EOFError, TimeoutError) as error:
+            rested = asyncio.get_running_loop().time() + self._rest
+            self._rests_until = max(self._rests_until, rested)
+            return str(error) or type(error).__name__
+        finally:
+            self._turn.release()
+        return None
+
+    async def _draw(self, wanted: bytes) -> bytes:
+        """Raises _Undrawn, OSError or EOFError."""
         if self._ending is not None:
             self._ending.cancel()
+        process = await self._started()
         try:
-            drawn = await _ask(await self._started(), digest)
-        except BaseException:
-            # Whatever it is at, its next answer would be taken for another's.
-            await self._end()
+            return await _ask(process, wanted)
+        except BaseException as error:
+            if not isinstance(error, _Undrawn):
+                # Whatever it is at, its next answer would be taken for another's.
+                await self._end()
             raise
-        self._ending = asyncio.get_running_loop().call_later(self._idle, self._end_idle)
-        return drawn
+        finally:
+            if self._process is not None:
+                loop = asyncio.get_running_loop()
+                self._ending = loop.call_later(self._idle, self._end_idle)
 
     async def _started(self) -> Process:
         if self._process is None or self._process.returncode is not None:
@@ -131,22 +162,22 @@ class Painter:
         await process.wait()
 
 
-async def _ask(process: Process, digest: Digest) -> bytes:
+async def _ask(process: Process, wanted: bytes) -> bytes:
     """A picture from the process. Raises _Undrawn, OSError or EOFError."""
     if process.stdin is None or process.stdout is None:
-        raise _Undrawn("the painter has no pipes")
-    process.stdin.write(msgspec.json.encode(digest_data(digest)) + b"\n")
+        raise OSError("the painter has no pipes")
+    process.stdin.write(wanted + b"\n")
     await process.stdin.drain()
     (length,) = PICTURE_LENGTH.unpack(await process.stdout.readexactly(PICTURE_LENGTH.size))
     if not length:
         raise _Undrawn((await process.stdout.readline()).decode(errors="replace").strip())
     if length > MOST_BYTES:
-        raise _Undrawn(f"it takes {length} bytes")
+        raise OSError(f"it takes {length} bytes")
     return await process.stdout.readexactly(length)
 
 
 class _Undrawn(Exception):
-    """The painter answered, and not with a picture."""
+    """The painter is well, and cannot draw this one."""
 
 
 @asynccontextmanager
@@ -159,7 +190,23 @@ async def open_painter() -> AsyncIterator[Painter]:
         await painter.close()
 
 
-def _key(digest: Digest) -> bytes:
-    """By what is drawn, however many endpoints are told it."""
-    seen = replace(digest, period="", from_sequence=0, through_sequence=0)
-    return hashlib.sha256(msgspec.json.encode(digest_data(seen))).digest()
+def _drawn_of(digest: Digest) -> Digest:
+    """A digest as far as it is drawn: all who are told so much alike share a picture."""
+    kinds = tuple(
+        KindDigest(
+            kind.kind,
+            kind.bands,
+            kind.tokens,
+            upgrades=_first(kind.upgrades),
+            downgrades=_first(kind.downgrades),
+            shares_before=kind.shares_before,
+            shares_after=kind.shares_after,
+        )
+        for kind in digest.kinds
+    )
+    return replace(digest, period="", from_sequence=0, through_sequence=0, kinds=kinds)
+
+
+def _first(section: Section) -> Section:
+    lines = (replace(line, watched=False) for line in section.lines[:PICTURE_ROWS])
+    return Section(tuple(lines), section.total)

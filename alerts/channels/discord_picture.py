@@ -22,7 +22,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from matplotlib.text import Text
 
 from alerts.channels.discord_digests import dates_of
-from alerts.channels.discord_embeds import PICTURE_LENGTH
+from alerts.channels.discord_embeds import PICTURE_LENGTH, PICTURE_ROWS
 from alerts.channels.discord_text import shown, signed
 from alerts.domain.digests import Digest, KindDigest, Line, read_digest
 from alerts.domain.grades import Kind
@@ -44,7 +44,7 @@ SYMBOL_WIDTH, DELTA_WIDTH, BAR_LABEL_WIDTH = 1.5, 0.95, 1.2
 LARGE, MEDIUM, SMALL = 24, 19, 16
 LONGEST_SYMBOL: Final = 8
 # Changes of each direction, where two kinds share the page, and where one has it alone.
-ROWS_BESIDE, ROWS_ALONE = 3, 4
+ROWS_BESIDE, ROWS_ALONE = 3, PICTURE_ROWS
 # From this part of a bar on, its share is written into it.
 WRITTEN_SHARE: Final = 0.11
 

@@ -17,6 +17,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from alerts.channels.discord_messages import Picture, render
 from alerts.channels.discord_painter import MOST_BYTES, Painter, open_painter
+from alerts.domain.summaries import Wants
 from tests.channels.made_weeks import body_of, week_of
 from tests.pipeline.conftest import until
 
@@ -36,10 +37,25 @@ async def painter() -> AsyncIterator[Painter]:
         yield opened
 
 
-def painter_of(code: str, *, timeout_seconds: float = 30) -> Painter:
+def painter_of(code: str, **limits: float) -> Painter:
     """A painter whose process is this Python code."""
-    program = (sys.executable, "-c", code)
-    return Painter(program=program, timeout_seconds=timeout_seconds)
+    return Painter(program=(sys.executable, "-c", code), **({"timeout_seconds": 30} | limits))
+
+
+def numbering(before: str) -> str:
+    """Code that draws a picture of its own number, after doing something before each."""
+    return (
+        "import os, struct, sys, time\n"
+        "for number, line in enumerate(sys.stdin):\n"
+        f"    {before}\n"
+        "    sys.stdout.buffer.write(struct.pack('!I', 1) + b'%d' % number)\n"
+        "    sys.stdout.buffer.flush()\n"
+    )
+
+
+def waiting_for(gate: Path) -> str:
+    """Code that draws nothing until there is such a file."""
+    return numbering(f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)")
 
 
 @pytest.mark.parametrize("changes", [0, 1, 500])
@@ -101,16 +117,11 @@ async def test_any_week_can_be_drawn(painter: Painter) -> None:
 
 
 async def test_the_same_week_is_drawn_once_for_all_who_are_told_it() -> None:
-    # It draws a picture of its own number.
-    code = (
-        "import struct, sys\n"
-        "for number, line in enumerate(sys.stdin):\n"
-        "    sys.stdout.buffer.write(struct.pack('!I', 1) + b'%d' % number)\n"
-        "    sys.stdout.buffer.flush()\n"
-    )
-    painter = painter_of(code)
-    first, other = picture_of(1), picture_of(500)
-    told_by_another = replace(first, digest=replace(first.digest, from_sequence=1))
+    painter = painter_of(numbering("pass"))
+    first, other = picture_of(500), picture_of(1)
+    # Another's digest, which has more lines and marks, is drawn alike.
+    told_by_another = replace(first, digest=week_of(500, wants=Wants(top=9)))
+    assert told_by_another.digest != first.digest
 
     drawn = await asyncio.gather(*(painter.paint(one) for one in (first, told_by_another, other)))
 
@@ -150,6 +161,58 @@ async def test_one_that_takes_too_long_is_not_waited_for_and_its_process_is_ende
     async with asyncio.timeout(0.25):
         assert await painter.paint(picture_of(1)) is None
 
+    await painter.close()
+
+
+async def test_what_many_others_take_to_draw_is_not_counted() -> None:
+    painter = painter_of(numbering("time.sleep(0.4)"), timeout_seconds=1.5)
+
+    drawn = await asyncio.gather(*(painter.paint(picture_of(changes)) for changes in range(5)))
+
+    await painter.close()
+    assert drawn == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_who_has_waited_too_long_goes_without_and_keeps_nobody_from_a_picture(
+    tmp_path: Path,
+) -> None:
+    gate = tmp_path / "gate"
+    painter = painter_of(waiting_for(gate), patience_seconds=0.05)
+    drawing = asyncio.create_task(painter.paint(picture_of(0)))
+
+    await asyncio.sleep(0)
+
+    with structlog.testing.capture_logs() as lines:
+        assert await painter.paint(picture_of(1)) is None
+
+    gate.touch()
+    assert await drawing == b"0"
+    assert await painter.paint(picture_of(1)) == b"1"
+    await painter.close()
+    assert [line["problem"] for line in lines] == ["too many others were drawn before it"]
+
+
+async def test_one_that_cannot_be_drawn_keeps_nobody_from_a_picture() -> None:
+    odd = "if not number: print('\\0\\0\\0\\0ValueError: no', flush=True); continue"
+    painter = painter_of(numbering(odd))
+
+    drawn = [await painter.paint(picture_of(changes)) for changes in (0, 1)]
+
+    await painter.close()
+    assert drawn == [None, b"1"]
+
+
+async def test_a_worker_that_stops_waits_for_no_more_pictures(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    painter = painter_of(waiting_for(gate))
+    drawing = asyncio.create_task(painter.paint(picture_of(0)))
+    waiting = asyncio.create_task(painter.paint(picture_of(1)))
+    await asyncio.sleep(0)
+
+    painter.stop()
+
+    gate.touch()
+    assert {await drawing, await waiting} == {b"0", None}
     await painter.close()
 
 
