@@ -7,6 +7,9 @@ from typing import Final, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.errors import StorageFailed
+
+_CUT_OFF: Final = "the database failed: who shared the commit was cut off"
 # So many share one commit at most, for the first of them waits for the last.
 MOST_SHARING: Final = 32
 
@@ -65,7 +68,8 @@ class Writers:
                 yield shared
         except BaseException as error:
             if not await shared.is_alive():
-                # A full disk may have undone all of it; what followed would stand by itself.
+                # A full disk may have undone all of it, or one that is cancelled in the midst of a
+                # statement; what followed would stand by itself.
                 self._shared = None
                 await shared.fail(error)
             raise
@@ -99,12 +103,15 @@ class _Shared:
 
     async def is_alive(self) -> bool:
         """Whether the database has it still."""
+        if self.connection.invalidated:
+            return False
         driver = (await self.connection.get_raw_connection()).driver_connection
         return driver is not None and bool(driver.in_transaction)
 
     async def fail(self, error: BaseException) -> None:
-        """Give it up: all of its parts have failed."""
-        self.committed.set_exception(error)
+        """Give it up: all of its parts have failed. One's cancellation cancels nobody else."""
+        is_own = isinstance(error, Exception)
+        self.committed.set_exception(error if is_own else StorageFailed(_CUT_OFF, is_outside=True))
         await self.stack.__aexit__(type(error), error, error.__traceback__)
 
     async def commit(self) -> None:

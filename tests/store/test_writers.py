@@ -14,6 +14,11 @@ from alerts.store.engine import Store, open_store
 from alerts.store.writers import MOST_SHARING
 from tests.store.conftest import KEY, MachineClock
 
+LONG_STATEMENT = (
+    "WITH RECURSIVE numbers(number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers"
+    " WHERE number < 1000000) SELECT count(*) FROM numbers"
+)
+
 
 @pytest.fixture
 async def store(sqlite_url: str) -> AsyncIterator[Store]:
@@ -142,6 +147,36 @@ async def test_one_that_is_cancelled_at_work_undoes_itself_alone(store: Store, p
     with pytest.raises(asyncio.CancelledError):
         await hanging
     assert await counted(store, "done") == place + 3
+    assert await counted(store, "cancelled") == 0
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+async def test_one_that_is_cancelled_in_a_statement_ends_so_and_cancels_nobody_else(
+    store: Store, place: int
+) -> None:
+    async def work() -> None:
+        async with store.write() as tx:
+            await add_to_counter(tx, "cancelled", 1)
+            begun.set()
+            await tx.connection.execute(text(LONG_STATEMENT))
+
+    begun = asyncio.Event()
+    before = [asyncio.create_task(add(store, "done")) for _ in range(place)]
+    await asyncio.sleep(0)
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    after = [asyncio.create_task(add(store, "done")) for _ in range(3)]
+    await begun.wait()
+    # On its way to the driver's thread.
+    await asyncio.sleep(0)
+    working.cancel()
+    found = await asyncio.gather(*before, *after, return_exceptions=True)
+
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    # What it shared with others is undone with it, and they know.
+    assert [type(one) for one in found] == [StorageFailed] * place + [type(None)] * 3
+    assert await counted(store, "done") == 3
     assert await counted(store, "cancelled") == 0
 
 
