@@ -163,14 +163,17 @@ async def hasten(tx: Transaction, endpoint_id: str) -> None:
 
 
 async def set_aside(tx: Transaction, wait: timedelta, pools: Collection[str] = ()) -> str | None:
-    """Hold the lane that `lease_lanes` would take next; whose it is."""
+    """Hold the lane that `lease_lanes` would take next; whose it is.
+
+    One that another worker looks at is waited for: behind it is one that nothing is wrong with.
+    """
     now = await tx.now()
     query = (
         select(lanes.c.endpoint_id)
         .where(lanes.c.wakes_at <= now, _is_in(pools))
         .order_by(lanes.c.wakes_at, lanes.c.endpoint_id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update()
     )
     endpoint_id = (await tx.connection.execute(query)).scalar_one_or_none()
     if endpoint_id is not None:

@@ -8,10 +8,17 @@ from sqlalchemy import update
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import State
+from alerts.pipeline.claim import claim
+from alerts.pipeline.claimer import BROKEN_WAIT, Claimer
+from alerts.pipeline.vault import Vault
+from alerts.ports import SigningSecret
+from alerts.store.lanes import set_aside
 from alerts.store.tables import endpoints
 from tests.pipeline.conftest import (
+    OpenServices,
     lane_of,
     log_of,
+    somebody_waits,
     subscribe,
     tries,
     until,
@@ -93,3 +100,52 @@ async def test_a_lane_that_cannot_be_claimed_is_set_aside_and_the_others_go_on(
     assert {request.path for request in receiver.requests} == set(paths) - {"/2"}
     log = await log_of(services)
     assert {one.endpoint_id for one in log if one.state is State.PENDING} == {made[2]}
+
+
+class OneBadKey(Vault):
+    """Breaks the first claim, and no other."""
+
+    is_over = False
+
+    def secret(self, secret_id: str, ciphertext: bytes) -> SigningSecret:
+        if not self.is_over:
+            self.is_over = True
+            raise ArithmeticError("the key is bent")
+        return super().secret(secret_id, ciphertext)
+
+
+async def test_a_claim_that_broke_once_is_not_searched_for_ever(
+    services: Services, receiver: Receiver
+) -> None:
+    for number in range(9):
+        await subscribe(services, receiver.url(f"/{number}"))
+    await upgrade_tokens(services, ["a"])
+    rules = replace(services.rules, vault=OneBadKey(services.store.cipher))
+    claimer = Claimer(services.store, rules)
+
+    claimed = [len(await claimer.claim(3, ())) for _ in range(6)]
+
+    # The three that it may have been are looked at one by one; the others are not.
+    assert claimed == [0, 1, 1, 1, 3, 3]
+
+
+async def test_the_lane_set_aside_is_the_next_one_also_while_another_worker_looks_at_it(
+    services: Services, open_with: OpenServices, receiver: Receiver
+) -> None:
+    other = await open_with()
+    for number in range(2):
+        await subscribe(services, receiver.url(f"/{number}"))
+    await upgrade_tokens(services, ["a"])
+
+    async def set_one_aside() -> str | None:
+        async with services.store.write() as tx:
+            return await set_aside(tx, BROKEN_WAIT)
+
+    async with other.store.write() as tx:
+        (looked_at,) = await claim(tx, other.rules, limit=1)
+        setting = asyncio.create_task(set_one_aside())
+        await somebody_waits(services)
+        # As a claim that breaks does.
+        await tx.connection.rollback()
+
+    assert await setting == looked_at.endpoint_id
