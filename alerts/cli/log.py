@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from alerts.api.schemas.deliveries import Delivery, DeliveryDetail
+from alerts.api.schemas.explained import held_line
 from alerts.bootstrap import Services
 from alerts.cli.frame import (
     HOUSE,
@@ -31,6 +32,7 @@ from alerts.pipeline.naming import resolve_token
 from alerts.store.deliveries import DeliveryRecord, find_delivery, list_attempts
 from alerts.store.endpoints import find_endpoint
 from alerts.store.engine import Transaction
+from alerts.store.health import find_hold
 from alerts.store.log import LogFilter, list_deliveries
 from alerts.store.log_lines import Place
 
@@ -150,8 +152,10 @@ def show(
         async with services.store.read() as tx:
             record = await find_delivery(tx, delivery, app_id=app_id)
             attempts = await list_attempts(tx, delivery)
-        if record is None:
-            raise NotFound("delivery", delivery)
+            if record is None:
+                raise NotFound("delivery", delivery)
+            is_pending = record.state is State.PENDING
+            until = await find_hold(tx, record.endpoint_id) if is_pending else None
         told = DeliveryDetail.told(record, attempts).model_dump(mode="json")
         meaning = meaning_of(record.state, record.reason) if record.reason else None
         if as_json:
@@ -161,6 +165,8 @@ def show(
         fields(told, as_json=False)
         if meaning is not None:
             typer.echo(f"\n{record.reason}: {meaning.means}\n{meaning.mends}")
+        if until is not None:
+            typer.echo(f"\n{held_line(until)}")
         for attempt in tries:
             typer.echo()
             fields(attempt, as_json=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.domain.deliveries import DisableReason, EndpointState
+from alerts.domain.deliveries import DisableReason, EndpointState, State
 from alerts.domain.events import EventType
 from alerts.domain.health import Health
 from alerts.domain.ids import EVENT, REPLAY
@@ -21,7 +21,7 @@ from alerts.store.endpoints import EndpointRecord, find_endpoint
 from alerts.store.engine import Store, Transaction
 from alerts.store.events import EventRecord, find_event, last_band_change
 from alerts.store.fan_out import lock_lanes
-from alerts.store.health import read_health
+from alerts.store.health import find_hold, read_health
 from alerts.store.replays import (
     ReplayRecord,
     ReplayState,
@@ -45,12 +45,14 @@ class Explanation:
     """Why an endpoint was, or was not, told an event.
 
     delivery: where there is one. miss: what its subscriptions failed on, where there is none.
+    held_until: nothing is sent to the endpoint before, and the delivery waits.
     """
 
     event: EventRecord
     endpoint: EndpointRecord
     delivery: DeliveryRecord | None
     miss: Miss | None
+    held_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,11 +258,13 @@ async def explain(
         if event is None:
             raise NotFound("event", event_id)
         delivery = await find_delivery_of(tx, event_id, endpoint_id)
-        miss = None
+        miss, until = None, None
         if delivery is None:
             found = await subscriptions_for(tx, [endpoint_id], [event.facts.token])
             miss = _miss(event, found.get(endpoint_id, []))
-    return Explanation(event, endpoint, delivery, miss)
+        elif delivery.state is State.PENDING:
+            until = await find_hold(tx, endpoint_id)
+    return Explanation(event, endpoint, delivery, miss, until)
 
 
 def _miss(event: EventRecord, subscriptions: list[Subscription]) -> Miss | None:

@@ -62,6 +62,14 @@ async def read_health(tx: Transaction, endpoint_ids: Iterable[str]) -> dict[str,
     return {row[0]: Health(*row[1:]) for row in await tx.connection.execute(named)}
 
 
+async def find_hold(tx: Transaction, endpoint_id: str) -> datetime | None:
+    """Until when nothing is sent to an endpoint; None while nothing holds it."""
+    query = select(lanes.c.held_until).where(
+        lanes.c.endpoint_id == endpoint_id, lanes.c.held_until > await tx.now()
+    )
+    return (await tx.connection.execute(query)).scalar_one_or_none()
+
+
 async def forget_health(tx: Transaction, endpoint_id: str) -> None:
     """Begin anew, as with an endpoint never heard of, and hold it no longer; its lane is locked."""
     await write_health(tx, {endpoint_id: Health()})

@@ -14,6 +14,7 @@ NEW = {
     "state": "closed",
     "since": None,
     "probe_at": None,
+    "held_until": None,
     "success_share": None,
     "attempts": 0,
     "failing_since": None,
@@ -42,10 +43,30 @@ async def test_an_endpoint_that_is_down_says_since_when_and_when_it_is_probed(ap
     assert (health["state"], health["success_share"], health["attempts"]) == ("open", 0, 5)
     since, probe_at = (datetime.fromisoformat(health[name]) for name in ("since", "probe_at"))
     assert FIRST_PAUSE <= probe_at - since < FIRST_PAUSE * 1.1 + timedelta(seconds=1)
+    assert health["held_until"] == health["probe_at"]
     well = NEW | {"success_share": 1, "attempts": 5}
     listed = (await api.get("/v1/endpoints")).json()["data"]
     assert {one["id"]: one["health"] for one in listed} == {down["id"]: health, up["id"]: well}
     assert {"gradebell_breakers_open 1.0", "gradebell_endpoints_failing 0.0"} <= await meters(api)
+
+
+async def test_an_endpoint_that_asked_to_be_left_alone_says_until_when(api: Api) -> None:
+    api.receiver.script("/busy", Reply(429, headers={"Retry-After": "3600"}))
+    made = await api.endpoint("/busy")
+    await api.upgrade("a")
+    await api.upgrade("b", day=3)
+    waits = (await api.get(f"/v1/deliveries?endpoint={made['id']}&limit=1")).json()["data"][0]
+
+    health = (await api.get(f"/v1/endpoints/{made['id']}")).json()["health"]
+    event = waits["event_id"]
+    why = (await api.get(f"/v1/endpoints/{made['id']}/explain?event={event}")).json()["summary"]
+
+    assert (health["state"], health["probe_at"]) == ("closed", None)
+    assert datetime.fromisoformat(health["held_until"]) > datetime.now(UTC) + timedelta(minutes=50)
+    assert why == (
+        "It is pending, after 0 attempts. Nothing is sent to the endpoint until "
+        f"{health['held_until']}: its `health` says why."
+    )
 
 
 async def test_an_endpoint_at_another_address_begins_anew(api: Api) -> None:

@@ -120,6 +120,27 @@ def test_a_replay_is_watched_to_its_end(operator: Operator, grades: Write, tmp_p
     assert told.strip() == "0 deliveries to be sent again. 0 were delivered, 0 failed once more."
 
 
+def test_a_delivery_that_waits_for_its_endpoint_says_so(
+    sqlite_operator: Operator, grades: Write
+) -> None:
+    nobody = "127.0.0.1:9"
+    sqlite_operator.settings["TRUSTED_DESTINATIONS"] = nobody
+    sqlite_operator.does("endpoint", "add", f"http://{nobody}/hook")
+    for day, score in enumerate((50, 85, 50), start=1):
+        lines = [f"trader,2026-03-0{day},{token},T{token},{score}\n" for token in range(3)]
+        file = grades("".join([CSV, *lines]))
+        sqlite_operator.does("cycle", "import", file, "--source", "models")
+
+    sqlite_operator.does("dispatch", "--until-idle")
+
+    waits = sqlite_operator.reads("delivery", "list", "--state", "pending", "--limit", "1")["data"]
+    shown = sqlite_operator.does("delivery", "show", waits[0]["id"])
+    told = re.search(r"^Nothing is sent to the endpoint until (\S+): ", shown, re.MULTILINE)
+    endpoint = sqlite_operator.reads("endpoint", "show", waits[0]["endpoint_id"])
+    assert told is not None, shown
+    assert told[1] == endpoint["health"]["held_until"]
+
+
 def test_dispatching_for_ever_is_another_command(sqlite_operator: Operator) -> None:
     refusal = sqlite_operator.fails("dispatch")
 

@@ -1,11 +1,13 @@
 """Why an endpoint was, or was not, told an event."""
 
+from datetime import datetime
 from typing import Final, Self
 
 from pydantic import ConfigDict, Field
 
 from alerts.api.schemas.base import EXAMPLE_ENDPOINT, EXAMPLE_EVENT, Answer
 from alerts.api.schemas.deliveries import Delivery
+from alerts.domain.events import rfc3339
 from alerts.domain.subscriptions import Miss
 from alerts.pipeline.replay import Explanation
 from alerts.store.deliveries import DeliveryRecord
@@ -34,6 +36,11 @@ _MISSES: Final = {
         "while it was out of service",
     ),
 }
+
+
+def held_line(until: datetime) -> str:
+    """What a delivery waits for that is due, in a sentence."""
+    return f"Nothing is sent to the endpoint until {rfc3339(until)}: its `health` says why."
 
 
 class Explained(Answer):
@@ -66,18 +73,21 @@ class Explained(Answer):
         return cls(
             event_id=found.event.id,
             endpoint_id=found.endpoint.id,
-            summary=_summary(found.delivery, miss),
+            summary=_summary(found.delivery, miss, held_until=found.held_until),
             delivery=None if found.delivery is None else Delivery.of(found.delivery),
             miss=miss,
         )
 
 
-def _summary(delivery: DeliveryRecord | None, miss: MissedField | None) -> str:
+def _summary(
+    delivery: DeliveryRecord | None, miss: MissedField | None, *, held_until: datetime | None
+) -> str:
     if delivery is not None:
         reason = delivery.reason or delivery.deferred_reason
         because = f" ({reason})" if reason else ""
         tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
-        return f"It is {delivery.state.value}{because}, after {tries}."
+        held = "" if held_until is None else f" {held_line(held_until)}"
+        return f"It is {delivery.state.value}{because}, after {tries}.{held}"
     if miss is None:
         return "It is wanted, and its delivery is about to be written."
     place = f"{miss.field}: " if miss.field else ""

@@ -12,6 +12,7 @@ EXAMPLE_HEALTH: Final[dict[str, Any]] = {
     "state": "open",
     "since": "2026-11-20T06:40:13Z",
     "probe_at": "2026-11-20T06:44:13Z",
+    "held_until": "2026-11-20T06:44:13Z",
     "success_share": 0.82,
     "attempts": REMEMBERED,
     "failing_since": None,
@@ -29,6 +30,10 @@ class EndpointHealth(Answer):
     )
     since: Time | None = Field(description="Since when it is not closed.")
     probe_at: Time | None = Field(description="When one delivery will be tried, while open.")
+    held_until: Time | None = Field(
+        description="Until when nothing is sent: its next probe, or what the receiver's "
+        "`Retry-After` asked for; null while nothing holds it."
+    )
     success_share: float | None = Field(
         description=f"Of its last {REMEMBERED} attempts; null before the first."
     )
@@ -41,11 +46,12 @@ class EndpointHealth(Answer):
     @classmethod
     def of(cls, health: Health, now: datetime) -> Self:
         """From the domain's."""
-        share = health.success_share
+        share, until = health.success_share, health.held_until
         return cls(
             state=health.breaker(now),
             since=health.opened_at,
-            probe_at=None if health.opened_at is None else health.held_until,
+            probe_at=None if health.opened_at is None else until,
+            held_until=until if until is not None and until > now else None,
             success_share=None if share is None else round(share, 4),
             attempts=health.attempts,
             failing_since=None if health.warned_at is None else health.failing_since,
