@@ -55,6 +55,7 @@ class Step(StrEnum):
     ANSWER_NOT_STORED = "answer.not_stored"
     API_STARTED = "api.started"
     BOT_STARTED = "bot.started"
+    BOT_OFFERED = "bot.offered"
     WORKER_STARTED = "worker.started"
     WORKER_STOPPED = "worker.stopped"
 

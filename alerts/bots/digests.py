@@ -6,6 +6,7 @@ from typing import Any
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import Channel, EndpointState
 from alerts.domain.events import EventType
+from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Filter
 from alerts.domain.summaries import DEFAULT_TOP
@@ -21,7 +22,7 @@ from alerts.store.endpoints import EndpointRecord
 class Asked:
     """What somebody asks for. weekday: 1 is Monday. role: an id, or None for nobody.
 
-    at_once: upgrades are posted when they happen, too.
+    at_once: what is told when it happens, beside the digest. kinds, min_notches: of both.
     """
 
     weekday: int
@@ -29,27 +30,30 @@ class Asked:
     time_zone: str
     role: str | None = None
     says_when_empty: bool = False
-    at_once: bool = False
+    at_once: frozenset[EventType] = frozenset()
+    kinds: frozenset[Kind] = frozenset(Kind)
+    min_notches: int = 1
 
     @property
     def block(self) -> dict[str, Any]:
-        """As it is stored."""
+        """The digest as it is stored."""
         return {
             "weekday": self.weekday,
             "hour": self.hour,
             "time_zone": self.time_zone,
-            "kinds": ["fundamental", "trader"],
+            "kinds": sorted(self.kinds),
             "tokens": None,
-            "min_notches": 1,
+            "min_notches": self.min_notches,
             "when_empty": "say" if self.says_when_empty else "skip",
             "top": DEFAULT_TOP,
             "role": self.role,
         }
 
-    @property
-    def types(self) -> frozenset[EventType]:
-        """What is posted at once."""
-        return frozenset({EventType.UPGRADED}) if self.at_once else frozenset()
+    def filter(self, tokens: tuple[TokenId, ...] | None) -> Filter:
+        """What is told at once. tokens: of these alone; None is all."""
+        return Filter(
+            tokens=tokens, kinds=self.kinds, types=self.at_once, min_notches=self.min_notches
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,26 @@ class DigestDesk:
             raise InvalidInput("channel", "has no digest; `/digest setup` makes one")
         return found
 
-    async def set_up(self, address: str, asked: Asked, *, description: str) -> EndpointRecord:
-        """Make a channel's digest, or change the one that it has; it is active then."""
+    async def set_up(
+        self,
+        address: str,
+        asked: Asked,
+        *,
+        description: str,
+        tokens: tuple[TokenId, ...] | None = None,
+    ) -> EndpointRecord:
+        """Make a channel's digest, or change the one that it has; it is active then.
+
+        tokens: that a new channel watches; one that is there goes on as it did.
+        """
         desk = self.services.desk
         found = await find_place(address, channel=self.channel, desk=desk)
         if found is None:
             wish = Wish(
-                description=description, wanted=Filter(types=asked.types), digest=asked.block
+                description=description,
+                wanted=asked.filter(None),
+                tokens=tokens,
+                digest=asked.block,
             )
             return await endpoints.create_discord(HOUSE_APP, address, wish, desk=desk)
 
@@ -81,7 +98,7 @@ class DigestDesk:
                 old,
                 description=description,
                 digest={**(old.digest or {}), **asked.block},
-                filter=replace(old.filter, types=asked.types),
+                filter=asked.filter(old.filter.tokens),
                 state=EndpointState.ACTIVE,
                 disabled_reason=None,
             )

@@ -6,16 +6,17 @@ the workers. Two sessions would both answer, so a lease says which process has i
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 import discord
 
 from alerts.bootstrap import Services
 from alerts.bots.discord_commands import Commands
-from alerts.channels.discord_address import BotChannel, read_kept
-from alerts.domain.deliveries import Channel, DisableReason
+from alerts.bots.discord_places import bot_places, may_post
+from alerts.domain.deliveries import DisableReason
 from alerts.errors import SettingsInvalid, StorageFailed
-from alerts.pipeline.places import Place, close_places, list_places, reopen_places
+from alerts.pipeline.places import close_places, reopen_places
 from alerts.pipeline.pools import Pools
 from alerts.telemetry import Step, emit, fail
 
@@ -27,6 +28,8 @@ FIRST_PAUSE_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
 # How long what is being answered may go on once the bot is asked to end.
 CLOSING_SECONDS: Final = 5.0
+# What ended an endpoint, and ends itself by what somebody does in Discord.
+_MENDED_BY_DISCORD: Final = frozenset({DisableReason.REMOVED, DisableReason.NO_PERMISSION})
 
 
 class DiscordBot(discord.AutoShardedClient):
@@ -44,8 +47,9 @@ class DiscordBot(discord.AutoShardedClient):
         self.was_ready = False
 
     async def setup_hook(self) -> None:
-        """Offer the commands; where they are as they were, Discord changes nothing."""
-        await self._tree.sync()
+        """Offer the commands."""
+        if await self._tree.offer():
+            emit(Step.BOT_OFFERED, commands=len(self._tree.get_commands()))
 
     async def close(self) -> None:
         """End the session; what is being answered may end, for it works with our services."""
@@ -61,17 +65,44 @@ class DiscordBot(discord.AutoShardedClient):
         self._note()
         self.was_ready = True
         emit(Step.BOT_STARTED, guilds=len(self.guilds))
-        await self._reopen()
+        await self._reopen(self.guilds)
 
-    async def on_guild_join(self, _guild: discord.Guild) -> None:
+    async def on_guild_join(self, guild: discord.Guild) -> None:
         """Somebody invited the bot, perhaps again."""
         self._note()
-        await self._reopen()
+        await self._reopen([guild])
+
+    async def on_guild_channel_update(
+        self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel
+    ) -> None:
+        """A channel was changed, perhaps who may post there."""
+        self._note()
+        if before.overwrites != after.overwrites:
+            await self._reopen([after.guild])
+
+    async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
+        """A role was changed, perhaps what it may do."""
+        self._note()
+        if before.permissions != after.permissions:
+            await self._reopen([after.guild])
+
+    async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
+        """Of members the bot is told of itself alone, perhaps of another role."""
+        self._note()
+        if before.roles != after.roles:
+            await self._reopen([after.guild])
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Commands are the tree's; this is who chose from a menu."""
+        if interaction.type is discord.InteractionType.component:
+            self._note()
+            await self._tree.tokens.choose(interaction)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was removed: nothing more is sent there, and what was set up is kept."""
         self._note()
-        places = [place for place, at in await self._places() if at.guild_id == str(guild.id)]
+        found = await bot_places(self._services)
+        places = [place for kept, place in found if kept.guild_id == str(guild.id)]
         await close_places(places, DisableReason.REMOVED, desk=self._services.desk)
 
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
@@ -98,18 +129,20 @@ class DiscordBot(discord.AutoShardedClient):
             fail(Step.JOB_FAILED, error, job="bot", handler=event_method)
 
     async def _close_channel(self, channel_id: int) -> None:
-        places = [place for place, at in await self._places() if at.id == str(channel_id)]
+        found = await bot_places(self._services)
+        places = [place for kept, place in found if kept.id == str(channel_id)]
         await close_places(places, DisableReason.GONE, desk=self._services.desk)
 
-    async def _reopen(self) -> None:
-        present = {str(guild.id) for guild in self.guilds}
-        places = [place for place, at in await self._places() if at.guild_id in present]
-        await reopen_places(places, {DisableReason.REMOVED}, desk=self._services.desk)
-
-    async def _places(self) -> list[tuple[Place, BotChannel]]:
-        places = await list_places(channel=Channel.DISCORD, desk=self._services.desk)
-        found = [(place, read_kept(place.address)) for place in places]
-        return [(place, kept) for place, kept in found if isinstance(kept, BotChannel)]
+    async def _reopen(self, guilds: Sequence[discord.Guild]) -> None:
+        """Go on where we were removed and are again, or lacked a permission and have it."""
+        present = {str(guild.id): guild for guild in guilds}
+        for kept, place in await bot_places(self._services):
+            guild = present.get(kept.guild_id)
+            reason = place.endpoint.disabled_reason
+            if guild is None or reason not in _MENDED_BY_DISCORD:
+                continue
+            if reason is DisableReason.REMOVED or may_post(guild, kept):
+                await reopen_places([place], _MENDED_BY_DISCORD, desk=self._services.desk)
 
 
 async def run_bot(services: Services, stop: asyncio.Event) -> None:

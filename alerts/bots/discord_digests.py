@@ -9,17 +9,30 @@ from discord import app_commands
 
 from alerts.bootstrap import Services
 from alerts.bots.digests import Asked, DigestDesk
-from alerts.channels.discord_address import BotChannel, read_kept
-from alerts.channels.discord_text import literal, moment
-from alerts.domain.deliveries import Channel, EndpointState
-from alerts.domain.meanings import MEANINGS
+from alerts.bots.discord_places import (
+    IN_SERVERS,
+    MANAGERS,
+    Room,
+    address_of,
+    endpoints_of,
+    lacking,
+    mend,
+    require_permissions,
+    room_of,
+)
+from alerts.bots.discord_says import answer, whole_lines
+from alerts.bots.discord_tokens import MOST_CHOICES
+from alerts.bots.watching import watched
+from alerts.bots.why import standing
+from alerts.channels.discord_address import BotChannel
+from alerts.channels.discord_text import counted, moment
+from alerts.domain.deliveries import Channel, DisableReason, EndpointState
+from alerts.domain.events import BAND_CHANGES, EventType
+from alerts.domain.grades import Kind
 from alerts.domain.summaries import WhenEmpty
 from alerts.errors import Conflict, InvalidInput
 from alerts.pipeline.digest import Week
-from alerts.pipeline.places import list_places
 from alerts.store.endpoints import EndpointRecord
-
-Place = discord.TextChannel | discord.Thread
 
 DAYS: Final = [
     app_commands.Choice(name=name, value=number)
@@ -28,10 +41,14 @@ DAYS: Final = [
     )
 ]
 ZONES: Final = sorted(available_timezones())
-# https://docs.discord.com/developers/interactions/application-commands#autocomplete
-MOST_CHOICES: Final = 25
-MOST_LISTED: Final = 20
-_MANAGERS: Final = discord.Permissions(manage_guild=True)
+AT_ONCE: Final = {
+    "upgrades": frozenset({EventType.UPGRADED}),
+    "downgrades": frozenset({EventType.DOWNGRADED}),
+    "upgrades and downgrades": BAND_CHANGES,
+}
+_AT_ONCE: Final = [app_commands.Choice(name=name, value=name) for name in AT_ONCE]
+_GRADES: Final = [app_commands.Choice(name=kind.value, value=kind.value) for kind in Kind]
+MOST_BANDS: Final = 4
 
 
 class DigestGroup(app_commands.Group):
@@ -42,7 +59,8 @@ class DigestGroup(app_commands.Group):
             name="digest",
             description="The weekly digest of grade changes in a channel.",
             guild_only=True,
-            default_permissions=_MANAGERS,
+            allowed_contexts=IN_SERVERS,
+            default_permissions=MANAGERS,
         )
         self._services = services
         self._desk = DigestDesk(services, Channel.DISCORD)
@@ -55,42 +73,57 @@ class DigestGroup(app_commands.Group):
         zone="The time zone, such as Europe/Berlin.",
         role="A role that the digest mentions; nobody, unless you choose.",
         quiet_weeks="Say so of a week without changes; else nothing is posted then.",
-        upgrades="Post upgrades at once, too.",
+        at_once="What to post when it happens, beside the digest; nothing, unless you choose.",
+        grades="Of which grades; both kinds, unless you choose.",
+        bands="Changes of so many bands or more; 1, unless you choose.",
     )
     @app_commands.choices(day=DAYS)
+    @app_commands.choices(at_once=_AT_ONCE, grades=_GRADES)
     async def setup(
         self,
         interaction: discord.Interaction,
         *,
-        channel: Place,
+        channel: Room,
         day: app_commands.Choice[int],
         hour: app_commands.Range[int, 0, 23],
         zone: str,
         role: discord.Role | None = None,
         quiet_weeks: bool = False,
-        upgrades: bool = False,
+        at_once: str | None = None,
+        grades: str | None = None,
+        bands: app_commands.Range[int, 1, MOST_BANDS] = 1,
     ) -> None:
         """Make a channel's digest, or change the one that it has."""
         await interaction.response.defer(ephemeral=True)
         if zone not in ZONES:
             raise InvalidInput("zone", "must be a time zone such as Europe/Berlin")
-        _require_permissions(channel)
+        require_permissions(channel)
         asked = Asked(
             weekday=day.value,
             hour=hour,
             time_zone=zone,
             role=None if role is None else str(role.id),
             says_when_empty=quiet_weeks,
-            at_once=upgrades,
+            at_once=frozenset() if at_once is None else AT_ONCE[at_once],
+            kinds=frozenset(Kind) if grades is None else frozenset({Kind(grades)}),
+            min_notches=bands,
         )
-        endpoint = await self._desk.set_up(
-            _address(channel), asked, description=f"#{channel.name} in {channel.guild.name}"[:200]
-        )
+        endpoint = await self._set_up(channel, asked)
         week, _ = await self._desk.preview(endpoint)
-        await _answer(
+        await answer(
             interaction,
-            f"{channel.mention} gets its digest on {day.name}s at {hour}:00, {zone}. "
-            f"{_next(week)} `/digest preview` shows it as it would be now.",
+            f"{channel.mention} gets its digest on {day.name}s at {hour}:00, {zone}"
+            f"{_more(endpoint)}. {_next(week)} `/digest preview` shows it as it would be now.",
+        )
+
+    async def _set_up(self, channel: Room, asked: Asked) -> EndpointRecord:
+        """A new channel watches what its server watches."""
+        others = await endpoints_of(channel.guild.id, services=self._services)
+        return await self._desk.set_up(
+            address_of(channel),
+            asked,
+            description=f"#{channel.name} in {channel.guild.name}"[:200],
+            tokens=watched([endpoint for _, endpoint in others]) or None,
         )
 
     @setup.autocomplete("zone")
@@ -103,132 +136,114 @@ class DigestGroup(app_commands.Group):
 
     @app_commands.command(name="preview", description="Show you the next digest as it is now.")
     @app_commands.describe(channel="Whose; this channel's, unless you choose.")
-    async def preview(self, interaction: discord.Interaction, channel: Place | None = None) -> None:
+    async def preview(self, interaction: discord.Interaction, channel: Room | None = None) -> None:
         """The very message that would be posted, to whoever asked alone."""
         await interaction.response.defer(ephemeral=True)
-        place = _place(interaction, channel)
-        endpoint = await self._desk.find(_address(place))
+        place = room_of(interaction, channel)
+        endpoint = await self._desk.find(address_of(place))
         week, body = await self._desk.preview(endpoint)
         post = await self._services.discord.compose(body, role=endpoint.role)
         skips = week.digest.is_empty and week.settings.when_empty is WhenEmpty.SKIP
         notice = " Nothing changed so far, and then nothing is posted." if skips else ""
-        await interaction.followup.send(
+        await answer(
+            interaction,
             f"{_next(week)} In {place.mention}, {week.window.time_zone}.{notice}",
             embeds=[discord.Embed.from_dict(dict(each)) for each in post.payload["embeds"]],
             files=[
                 discord.File(BytesIO(each.content), each.name, description=each.alt)
                 for each in post.attachments
             ],
-            allowed_mentions=discord.AllowedMentions.none(),
-            ephemeral=True,
         )
 
     @app_commands.command(name="now", description="Post the coming digest now, not at its time.")
     @app_commands.describe(channel="Whose; this channel's, unless you choose.")
-    async def now(self, interaction: discord.Interaction, channel: Place | None = None) -> None:
+    async def now(self, interaction: discord.Interaction, channel: Room | None = None) -> None:
         """Post early; what happens until its time is in the one after."""
         await interaction.response.defer(ephemeral=True)
-        endpoint = await self._desk.find(_address(_place(interaction, channel)))
+        endpoint = await self._desk.find(address_of(room_of(interaction, channel)))
         if endpoint.state is not EndpointState.ACTIVE:
             raise Conflict("this digest is out of service; `/digest resume` takes it back")
         is_sent = await self._desk.send_now(endpoint)
         said = "It is on its way." if is_sent else "Nothing changed, so there is nothing to post."
-        await _answer(interaction, said)
+        await answer(interaction, said)
 
     @app_commands.command(name="pause", description="Post nothing until `/digest resume`.")
     @app_commands.describe(channel="Where; in this channel, unless you choose.")
-    async def pause(self, interaction: discord.Interaction, channel: Place | None = None) -> None:
+    async def pause(self, interaction: discord.Interaction, channel: Room | None = None) -> None:
         """Out of service."""
         await interaction.response.defer(ephemeral=True)
-        place = _place(interaction, channel)
-        await self._desk.pause(await self._desk.find(_address(place)))
-        await _answer(interaction, f"Nothing is posted in {place.mention} until `/digest resume`.")
+        place = room_of(interaction, channel)
+        await self._desk.pause(await self._desk.find(address_of(place)))
+        await answer(interaction, f"Nothing is posted in {place.mention} until `/digest resume`.")
 
     @app_commands.command(name="resume", description="Post again, from now on.")
     @app_commands.describe(channel="Where; in this channel, unless you choose.")
-    async def resume(self, interaction: discord.Interaction, channel: Place | None = None) -> None:
+    async def resume(self, interaction: discord.Interaction, channel: Room | None = None) -> None:
         """Back into service."""
         await interaction.response.defer(ephemeral=True)
-        place = _place(interaction, channel)
-        endpoint = await self._desk.find(_address(place))
-        _require_permissions(place)
+        place = room_of(interaction, channel)
+        endpoint = await self._desk.find(address_of(place))
+        require_permissions(place)
         await self._desk.resume(endpoint)
         week, _ = await self._desk.preview(endpoint)
-        await _answer(interaction, f"{place.mention} is told again. {_next(week)}")
+        await answer(interaction, f"{place.mention} is told again. {_next(week)}")
 
     @app_commands.command(name="remove", description="End a channel's digest for good.")
     @app_commands.describe(channel="Whose; this channel's, unless you choose.")
-    async def remove(self, interaction: discord.Interaction, channel: Place | None = None) -> None:
+    async def remove(self, interaction: discord.Interaction, channel: Room | None = None) -> None:
         """Delete it, and its log."""
         await interaction.response.defer(ephemeral=True)
-        place = _place(interaction, channel)
-        await self._desk.remove(await self._desk.find(_address(place)))
-        await _answer(interaction, f"{place.mention} is told nothing any more.")
+        place = room_of(interaction, channel)
+        await self._desk.remove(await self._desk.find(address_of(place)))
+        await answer(interaction, f"{place.mention} is told nothing any more.")
 
     @app_commands.command(name="settings", description="Show the digests of this server.")
     async def settings(self, interaction: discord.Interaction) -> None:
         """Every channel's, and why one is out of service."""
         await interaction.response.defer(ephemeral=True)
-        lines = []
-        for place in await list_places(channel=Channel.DISCORD, desk=self._services.desk):
-            kept = read_kept(place.address)
-            if isinstance(kept, BotChannel) and kept.guild_id == str(interaction.guild_id):
-                lines.append(await self._line(kept, place.endpoint))
-        shown = lines[:MOST_LISTED]
-        if len(lines) > MOST_LISTED:
-            shown.append(f"and {len(lines) - MOST_LISTED} more")
+        found = await endpoints_of(interaction.guild_id, services=self._services)
+        lines = [await self._line(interaction.guild, *each) for each in found]
         none = "No channel has a digest here; `/digest setup` makes one."
-        await _answer(interaction, "\n".join(shown) or none)
+        await answer(interaction, whole_lines(lines) or none)
 
-    async def _line(self, kept: BotChannel, endpoint: EndpointRecord) -> str:
-        if endpoint.state is EndpointState.PAUSED:
-            return f"<#{kept.id}>: paused; `/digest resume` goes on."
-        if endpoint.disabled_reason is not None:
-            meaning = MEANINGS[type(endpoint.disabled_reason)][endpoint.disabled_reason]
-            return f"<#{kept.id}>: out of service. {meaning.means}"
-        week, _ = await self._desk.preview(endpoint)
-        role = "" if endpoint.role is None else f", mentions <@&{endpoint.role}>"
-        also = ", upgrades at once" if endpoint.filter.types else ""
-        return f"<#{kept.id}>: {_next(week)} {week.window.time_zone}{role}{also}"
-
-
-def _place(interaction: discord.Interaction, channel: Place | None) -> Place:
-    chosen = channel or interaction.channel
-    if not isinstance(chosen, discord.TextChannel | discord.Thread):
-        raise InvalidInput("channel", "must be a text channel or a thread")
-    return chosen
+    async def _line(
+        self, guild: discord.Guild | None, kept: BotChannel, endpoint: EndpointRecord
+    ) -> str:
+        stands = standing(endpoint)
+        if stands is None:
+            week, _ = await self._desk.preview(endpoint)
+            stands = f"{_next(week)} {week.window.time_zone}{_more(endpoint)}"
+        elif endpoint.disabled_reason is DisableReason.NO_PERMISSION:
+            stands = f"{stands}. {_mends(guild, kept)}"
+        return f"<#{kept.id}>: {stands}."
 
 
-def _address(place: Place) -> str:
-    return BotChannel(str(place.guild.id), str(place.id)).kept
+def _mends(guild: discord.Guild | None, kept: BotChannel) -> str:
+    """What to do about a permission that lacked when something was to be posted."""
+    room = None if guild is None else guild.get_channel_or_thread(int(kept.id))
+    if not isinstance(room, discord.TextChannel | discord.Thread):
+        return "I do not see that channel: give me View Channel there"
+    missing = lacking(room)
+    return mend(room, missing) if missing else "I may again; `/digest resume` goes on"
 
 
-def _require_permissions(place: Place) -> None:
-    """Raises Conflict that names what the bot lacks, in the words of Discord's settings."""
-    may = place.permissions_for(place.guild.me)
-    is_thread = isinstance(place, discord.Thread)
-    needed = {
-        "View Channel": may.view_channel,
-        "Send Messages in Threads" if is_thread else "Send Messages": (
-            may.send_messages_in_threads if is_thread else may.send_messages
-        ),
-        "Embed Links": may.embed_links,
-        "Attach Files": may.attach_files,
-    }
-    missing = [name for name, has in needed.items() if not has]
-    if missing:
-        raise Conflict(
-            f"I lack {', '.join(missing)} in #{literal(place.name)}: open Edit Channel, "
-            "Permissions, add me there, and allow that; then try again"
-        )
+def _more(endpoint: EndpointRecord) -> str:
+    """What was chosen beyond the time."""
+    wanted, chosen = endpoint.filter, []
+    if endpoint.role is not None:
+        chosen.append(f"mentions <@&{endpoint.role}>")
+    if wanted.types:
+        (name,) = [name for name, types in AT_ONCE.items() if types == wanted.types] or ["more"]
+        chosen.append(f"{name} at once")
+    if wanted.kinds != frozenset(Kind):
+        chosen.append(f"{', '.join(sorted(wanted.kinds))} grades")
+    if wanted.min_notches > 1:
+        chosen.append(f"changes of {wanted.min_notches} bands or more")
+    if wanted.tokens is not None:
+        chosen.append(f"{counted(len(wanted.tokens), 'token')} watched")
+    return "".join(f"; {each}" for each in chosen)
 
 
 def _next(week: Week) -> str:
     at = week.window.ends_at
     return f"Next post {moment(at, 'F')} ({moment(at, 'R')})."
-
-
-async def _answer(interaction: discord.Interaction, text: str) -> None:
-    await interaction.followup.send(
-        text, ephemeral=True, allowed_mentions=discord.AllowedMentions.none()
-    )

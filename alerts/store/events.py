@@ -139,14 +139,12 @@ async def dropped_through(tx: Transaction) -> int:
     return await read_counter(tx, DROPPED)
 
 
-async def last_band_change(tx: Transaction) -> EventRecord | None:
-    """The newest change of band anybody was told, for a test send to carry."""
-    query = (
-        _events(None)
-        .where(events.c.type.in_((EventType.UPGRADED, EventType.DOWNGRADED)))
-        .order_by(events.c.sequence.desc())
-        .limit(1)
-    )
+async def last_band_change(tx: Transaction, *, token: TokenId | None = None) -> EventRecord | None:
+    """The newest change of band anybody was told. token: of this one; None is of any."""
+    query = _events(None).where(events.c.type.in_((EventType.UPGRADED, EventType.DOWNGRADED)))
+    if token is not None:
+        query = query.where(events.c.token == token, events.c.kind.in_(list(Kind)))
+    query = query.order_by(events.c.sequence.desc()).limit(1)
     row = (await tx.connection.execute(query)).one_or_none()
     return None if row is None else _event(row)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, case, func, or_, select
 
 from alerts.domain.grades import Grade, SourceName, TokenId
 from alerts.store.engine import Transaction, execute_many, in_chunks, insert_into
@@ -113,6 +113,20 @@ async def list_tokens(
         query = query.where(tokens.c.id > after)
     if text:
         query = query.where(tokens.c.search_text.contains(fold(text), autoescape=True))
+    return [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
+
+
+async def suggest_tokens(tx: Transaction, text: str, *, limit: int) -> list[TokenRecord]:
+    """Tokens that may be meant by the beginning of a name, the likeliest first.
+
+    That is whose symbol it is, whose symbol begins with it, and who has it anywhere.
+    """
+    typed, symbol = fold(text), tokens.c.symbol_folded
+    begins = symbol.startswith(typed, autoescape=True)
+    likely = case((symbol == typed, 0), (begins, 1), else_=2)
+    query = _tokens().order_by(likely, func.length(symbol), symbol, tokens.c.id).limit(limit)
+    if typed:
+        query = query.where(tokens.c.search_text.contains(typed, autoescape=True))
     return [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
 
 

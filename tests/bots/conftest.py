@@ -41,6 +41,11 @@ class Chat:
     async def set_up(self, place: Place, **options: object) -> Typed:
         return await self.type("digest setup", place, channel=place, **{**SETUP, **options})
 
+    async def may(self, place: Place, may: May) -> None:
+        """Somebody changes what the bot may do in a channel."""
+        place.may = may
+        await self.discord.gateway.tell("CHANNEL_UPDATE", self.discord.gateway.placed(place))
+
     async def endpoints(self) -> list[EndpointRecord]:
         places = await list_places(channel=Channel.DISCORD, desk=self.services.desk)
         return [place.endpoint for place in places]
@@ -57,8 +62,13 @@ async def known(chat: Chat, *, may: May = EVERYTHING) -> Place:
     """A channel #market of a new server that the bot was just invited to."""
     place = chat.discord.world.channel("market")
     place.may = may
-    await chat.discord.gateway.tell("GUILD_CREATE", chat.discord.gateway.guild(place.guild_id))
+    await known_again(chat, place)
     return place
+
+
+async def known_again(chat: Chat, place: Place) -> None:
+    """The bot is invited to the channel's server, where it was before."""
+    await chat.discord.gateway.tell("GUILD_CREATE", chat.discord.gateway.guild(place.guild_id))
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The bot itself: what it learns, what it takes back, and that there is one of it."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -8,10 +9,12 @@ from alerts.bots.discord import run_bot
 from alerts.domain.deliveries import DisableReason, EndpointState
 from alerts.errors import SettingsInvalid
 from tests.api.conftest import open_api
-from tests.bots.conftest import Chat, known, running
+from tests.bots.conftest import Chat, known, known_again, running
 from tests.discord.bots import TOKEN
 from tests.discord.double import Discord
-from tests.discord.world import May
+from tests.discord.world import EVERYTHING, May
+
+Commands = dict[str, dict[str, Any]]
 
 
 async def test_a_removed_bot_sends_nothing_and_goes_on_when_it_is_invited_again(
@@ -19,7 +22,7 @@ async def test_a_removed_bot_sends_nothing_and_goes_on_when_it_is_invited_again(
 ) -> None:
     place = await known(chat)
     gateway = chat.discord.gateway
-    await chat.set_up(place, upgrades=True)
+    await chat.set_up(place, at_once="upgrades")
 
     name = chat.discord.world.guilds.pop(place.guild_id)
     await gateway.tell("GUILD_DELETE", {"id": place.guild_id})
@@ -28,7 +31,7 @@ async def test_a_removed_bot_sends_nothing_and_goes_on_when_it_is_invited_again(
     await chat.api.upgrade("btc")
     assert chat.discord.world.messages == []
     chat.discord.world.guilds[place.guild_id] = name
-    await gateway.tell("GUILD_CREATE", gateway.guild(place.guild_id))
+    await known_again(chat, place)
     await chat.wait_until(EndpointState.ACTIVE)
     await chat.api.upgrade("eth", day=4)
 
@@ -78,43 +81,50 @@ async def test_a_deleted_thread_ends_its_digest(chat: Chat) -> None:
     await chat.wait_until(EndpointState.DISABLED)
 
 
-async def test_a_permission_taken_away_is_named_in_the_settings_until_it_is_given_back(
-    chat: Chat,
-) -> None:
+async def test_a_permission_taken_away_is_named_and_given_back_it_goes_on(chat: Chat) -> None:
     place = await known(chat)
-    await chat.set_up(place, upgrades=True)
-    place.may = May.VIEW
+    await chat.set_up(place, at_once="upgrades")
+    await chat.may(place, May.VIEW)
     await chat.api.upgrade("btc")
 
     shown = await chat.type("digest settings", place)
-    place.may = May.VIEW | May.SEND | May.EMBED | May.ATTACH
-    await chat.discord.gateway.tell("CHANNEL_UPDATE", chat.discord.gateway.placed(place))
-    resumed = await chat.type("digest resume", place)
+    refused = await chat.type("digest resume", place)
+    await chat.may(place, May.VIEW | May.SEND | May.EMBED | May.ATTACH)
+    await chat.wait_until(EndpointState.ACTIVE)
 
-    assert "may not see the Discord channel, or not post in it" in shown.text
-    assert "is told again" in resumed.text
-    (endpoint,) = await chat.endpoints()
-    assert endpoint.state is EndpointState.ACTIVE
+    for said in (shown, refused):
+        assert "I lack Send Messages, Embed Links, Attach Files in #market" in said.text
+        assert "open Edit Channel, Permissions" in said.text
 
 
-async def test_a_grade_is_shown_by_symbol_and_completed_while_it_is_typed(chat: Chat) -> None:
+async def test_a_role_given_to_the_bot_brings_back_what_it_lacked(chat: Chat) -> None:
     place = await known(chat)
+    await chat.set_up(place, at_once="upgrades")
+    await chat.may(place, May(0))
     await chat.api.upgrade("btc")
+    await chat.wait_until(EndpointState.DISABLED)
 
-    typed = await chat.discord.interactions.type(
-        "grade", channel=place, permissions=0, options={"symbol": "bt"}, focused="symbol"
+    everyone = chat.discord.gateway.guild(place.guild_id)["roles"][0]
+    allowed = {**everyone, "permissions": str(int(EVERYTHING))}
+    await chat.discord.gateway.tell(
+        "GUILD_ROLE_UPDATE", {"guild_id": place.guild_id, "role": allowed}
     )
-    shown = await chat.discord.interactions.type(
-        "grade", channel=place, permissions=0, options={"symbol": "$btc"}
-    )
-    unknown = await chat.type("grade", place, symbol="BTX")
 
-    assert typed.choices == [{"name": "BTC · btc", "value": "demo:btc"}]
-    assert "Strong Buy" in shown.text
-    assert "Trader grade" in shown.text
-    assert not shown.is_ephemeral
-    assert "no token bears the symbol 'BTX'" in unknown.text
-    assert "Do you mean BTC?" in unknown.text
+    await chat.wait_until(EndpointState.ACTIVE)
+
+
+async def test_a_bot_that_was_removed_unseen_goes_on_when_it_is_invited_again(chat: Chat) -> None:
+    place = await known(chat)
+    await chat.set_up(place, at_once="upgrades")
+    name = chat.discord.world.guilds.pop(place.guild_id)
+    await chat.api.upgrade("btc")
+    (barred,) = await chat.endpoints()
+
+    chat.discord.world.guilds[place.guild_id] = name
+    await known_again(chat, place)
+
+    await chat.wait_until(EndpointState.ACTIVE)
+    assert barred.disabled_reason is DisableReason.NO_PERMISSION
 
 
 async def test_help_says_what_there_is(chat: Chat) -> None:
@@ -161,3 +171,34 @@ async def test_the_bot_goes_on_where_the_gateway_closed(sqlite_url: str, discord
 
         assert "gets its digest" in answer.text
         assert discord.gateway.identified == 1
+
+
+async def test_commands_are_offered_once_and_again_where_they_differ(
+    sqlite_url: str, discord: Discord
+) -> None:
+    given = {"discord_api_url": discord.api_url, "discord_bot_token": TOKEN}
+    offered = discord.interactions
+    seen = []
+    async with open_api(sqlite_url, **given) as api:
+        for spoil in (_leave, _leave, _rename, _widen, _forget):
+            spoil(offered.commands)
+            async with running(api.services, discord):
+                seen.append(offered.registrations)
+
+    assert seen == [1, 1, 2, 3, 4]
+
+
+def _leave(_commands: Commands) -> None:
+    pass
+
+
+def _rename(commands: Commands) -> None:
+    commands["digest"]["options"][0]["description"] = "What it said before."
+
+
+def _widen(commands: Commands) -> None:
+    commands["watch"]["default_member_permissions"] = None
+
+
+def _forget(commands: Commands) -> None:
+    commands["old"] = {**commands.pop("help"), "name": "old"}

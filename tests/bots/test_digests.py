@@ -4,7 +4,8 @@ import pytest
 
 from alerts.domain.deliveries import EndpointState
 from tests.bots.conftest import Chat, known
-from tests.discord.interactions import MANAGE_GUILD, NotOffered
+from tests.discord.commands import NotOffered
+from tests.discord.interactions import MANAGE_GUILD
 from tests.discord.world import May
 
 
@@ -35,7 +36,7 @@ async def test_a_second_set_up_changes_the_first_and_takes_it_back_into_service(
     await chat.set_up(place)
     await chat.type("digest pause", place)
 
-    again = await chat.set_up(place, hour=18, role="1300000000000000055", upgrades=True)
+    again = await chat.set_up(place, hour=18, role="1300000000000000055", at_once="upgrades")
 
     (endpoint,) = await chat.endpoints()
     assert endpoint.digest is not None
@@ -47,7 +48,7 @@ async def test_a_second_set_up_changes_the_first_and_takes_it_back_into_service(
 
 async def test_upgrades_are_posted_at_once_where_that_was_chosen(chat: Chat) -> None:
     place = await known(chat)
-    await chat.set_up(place, upgrades=True)
+    await chat.set_up(place, at_once="upgrades")
 
     await chat.api.upgrade("btc")
 

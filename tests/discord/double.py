@@ -81,9 +81,10 @@ class Discord:
         application = web.Application(
             middlewares=[self._answer], client_max_size=LARGEST_REQUEST, handler_args={}
         )
-        application.add_routes(self._routes())
-        for part in (self.bots, self.gateway, self.interactions):
+        # An interaction's token stands where a webhook's does, and is looked at first.
+        for part in (self.interactions, self.bots, self.gateway):
             application.add_routes(part.routes())
+        application.add_routes(self._routes())
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
 
     async def __aenter__(self) -> Self:

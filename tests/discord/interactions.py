@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from tests.discord.commands import as_held, fill_in, offered
 from tests.discord.forms import check_message
 from tests.discord.refusals import Refusal
 from tests.discord.wire import API, plain, read_form
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from tests.discord.double import Discord
 
 MANAGE_GUILD = 1 << 5
-COMMAND, AUTOCOMPLETE = 2, 4
-MESSAGE, DEFERRED, CHOICES = 4, 5, 8
-SUBCOMMAND, CHANNEL, ROLE = 1, 7, 8
+COMMAND, COMPONENT, AUTOCOMPLETE = 2, 3, 4
+MESSAGE, DEFERRED, DEFERRED_UPDATE, CHOICES = 4, 5, 6, 8
+MENU = 3
 EPHEMERAL = 1 << 6
 PERSON: Mapping[str, Any] = {
     "id": "1400000000000000000",
@@ -31,10 +32,6 @@ PERSON: Mapping[str, Any] = {
 }
 # Seconds within which a command is to be answered; and how long a test waits for that.
 PATIENCE_SECONDS = 10.0
-
-
-class NotOffered(Exception):
-    """Discord shows this person no such command."""
 
 
 @dataclass(slots=True)
@@ -108,11 +105,11 @@ class Interactions:
         """
         await self.wait_for_commands()
         name, *rest = words.split()
-        command = self._offered(name, permissions)
+        command = offered(self.commands, name, permissions)
         typed = Typed(f"token-{len(self._typed)}")
         self._typed[typed.token] = typed
         resolved: dict[str, Any] = {}
-        listed = self._options(command, rest, dict(options or {}), focused, resolved)
+        listed = fill_in(command, rest, dict(options or {}), focused, resolved)
         data = {
             "id": command["id"],
             "name": name,
@@ -120,19 +117,31 @@ class Interactions:
             "options": listed,
             "resolved": resolved,
         }
-        await self._send(typed, data, channel=channel, permissions=permissions, focused=focused)
+        kind = COMMAND if focused is None else AUTOCOMPLETE
+        more = {"type": kind, "data": data}
+        await self._send(typed, more, channel=channel, permissions=permissions)
+        return await self._answered(typed)
+
+    async def choose(self, asked: Typed, value: str, *, channel: Channel) -> Typed:
+        """Whoever was asked chooses this from the menu; what stands there afterwards."""
+        message = asked.answers[-1]
+        (menu,) = [each for row in message["components"] for each in row["components"]]
+        assert value in {option["value"] for option in menu["options"]}
+        # Its answer edits the message that the menu stands in.
+        typed = Typed(f"token-{len(self._typed)}", answers=[message])
+        self._typed[typed.token] = typed
+        data = {"custom_id": menu["custom_id"], "component_type": MENU, "values": [value]}
+        more = {"type": COMPONENT, "data": data, "message": self.message(message)}
+        await self._send(typed, more, channel=channel, permissions=0)
+        return await self._answered(typed)
+
+    async def _answered(self, typed: Typed) -> Typed:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await typed.answered.wait()
         return typed
 
     async def _send(
-        self,
-        typed: Typed,
-        data: Mapping[str, Any],
-        *,
-        channel: Channel,
-        permissions: int,
-        focused: str | None,
+        self, typed: Typed, more: Mapping[str, Any], *, channel: Channel, permissions: int
     ) -> None:
         gateway = self._discord.gateway
         guild_id = channel.guild_id
@@ -140,12 +149,11 @@ class Interactions:
             "INTERACTION_CREATE",
             {
                 "id": self._discord.world.new_id(),
-                "type": COMMAND if focused is None else AUTOCOMPLETE,
+                **more,
                 "token": typed.token,
                 "version": 1,
                 "application_id": self._discord.bots.user["id"],
                 "attachment_size_limit": 10 * 1024 * 1024,
-                "data": data,
                 "member": gateway.member(PERSON, permissions),
                 "guild_id": guild_id,
                 "guild": {"id": guild_id, "features": [], "locale": "en-US"},
@@ -159,48 +167,6 @@ class Interactions:
             },
         )
 
-    def _offered(self, name: str, permissions: int) -> dict[str, Any]:
-        command = self.commands.get(name)
-        if command is None:
-            raise NotOffered(name)
-        needed = int(command.get("default_member_permissions") or 0)
-        if permissions & needed != needed:
-            raise NotOffered(f"{name} needs permissions {needed}")
-        return command
-
-    def _options(
-        self,
-        command: Mapping[str, Any],
-        words: list[str],
-        given: dict[str, object],
-        focused: str | None,
-        resolved: dict[str, Any],
-    ) -> list[dict[str, Any]]:
-        known = {each["name"]: each for each in command.get("options") or ()}
-        if words:
-            if words[0] not in known:
-                raise NotOffered(" ".join(words))
-            inner = self._options(known[words[0]], words[1:], given, focused, resolved)
-            return [{"name": words[0], "type": SUBCOMMAND, "options": inner}]
-        required = {name for name, each in known.items() if each.get("required")}
-        if given.keys() - known.keys() or (focused is None and required - given.keys()):
-            raise NotOffered(f"options {sorted(given)} for {sorted(known)}")
-        listed = []
-        for name, value in given.items():
-            option = {"name": name, "type": known[name]["type"], "value": value}
-            if isinstance(value, Channel):
-                option["value"] = value.id
-                shown = {**value.plain(), "permissions": str(int(value.may))}
-                resolved.setdefault("channels", {})[value.id] = shown
-            elif known[name]["type"] == ROLE:
-                role = {"id": value, "name": "traders", "permissions": "0", "position": 1}
-                more = {"color": 0, "hoist": False, "managed": False, "mentionable": True}
-                resolved.setdefault("roles", {})[str(value)] = role | more
-            if name == focused:
-                option["focused"] = True
-            listed.append(option)
-        return listed
-
     async def _register(self, request: web.Request) -> web.Response:
         self._discord.bots.admit(request)
         listed = await request.json()
@@ -208,7 +174,7 @@ class Interactions:
         async with self._registered:
             self.commands = {
                 each["name"]: {
-                    **each,
+                    **as_held(each),
                     "id": self._discord.world.new_id(),
                     "application_id": request.match_info["application_id"],
                     "version": "1",
@@ -235,6 +201,9 @@ class Interactions:
         elif payload["type"] == DEFERRED:
             typed.is_deferred = True
             typed.answers.append({"flags": data.get("flags", 0)})
+        elif payload["type"] == DEFERRED_UPDATE:
+            # The message stays as it is until it is edited.
+            pass
         elif payload["type"] == MESSAGE:
             check_message(data, list(files))
             typed.answers.append(data)
@@ -255,7 +224,8 @@ class Interactions:
         payload, files = await read_form(request)
         check_message(payload, list(files))
         if typed.is_deferred:
-            typed.answers.pop()
+            # It takes the place of what was put off, and is as private as that was.
+            payload = {**payload, "flags": typed.answers.pop()["flags"]}
             typed.is_deferred = False
         typed.answers.append(payload)
         typed.answered.set()
@@ -279,7 +249,7 @@ class Interactions:
             "flags": payload.get("flags", 0),
             "embeds": payload.get("embeds") or [],
             "attachments": [],
-            "components": [],
+            "components": payload.get("components") or [],
         }
 
     def _of(self, request: web.Request) -> Typed:

@@ -9,8 +9,9 @@ import pytest
 from discord import app_commands
 
 from tests.discord.bots import TOKEN
+from tests.discord.commands import NotOffered
 from tests.discord.double import Discord
-from tests.discord.interactions import MANAGE_GUILD, NotOffered
+from tests.discord.interactions import MANAGE_GUILD
 from tests.discord.world import May
 
 
@@ -108,7 +109,8 @@ async def test_who_may_not_manage_the_server_is_shown_no_such_command(
             with pytest.raises(NotOffered):
                 await double.interactions.type("digest", channel=channel, options={"x": 1})
 
-    assert double.interactions.commands["digest"]["default_member_permissions"] == MANAGE_GUILD
+    wanted = double.interactions.commands["digest"]["default_member_permissions"]
+    assert wanted == str(MANAGE_GUILD)
 
 
 async def test_a_bot_learns_that_it_was_removed(monkeypatch: pytest.MonkeyPatch) -> None:

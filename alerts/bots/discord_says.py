@@ -1,0 +1,64 @@
+"""How our bot answers on Discord: to whoever asked, mentioning nobody, and within the limits."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import discord
+
+from alerts.errors import GradebellError, InvalidInput, StorageFailed
+from alerts.telemetry import Step, fail
+
+# https://docs.discord.com/developers/resources/message#create-message
+LONGEST_ANSWER: Final = 2000
+NOBODY: Final = discord.AllowedMentions.none()
+
+
+async def answer(
+    interaction: discord.Interaction,
+    text: str,
+    *,
+    embeds: Sequence[discord.Embed] = (),
+    files: Sequence[discord.File] = (),
+    menu: discord.ui.View | None = None,
+    is_public: bool = False,
+) -> None:
+    """Answer a command, whether it was put off or not. is_public: all in the channel see it.
+
+    A menu is for whoever asked. What was put off is as public as it was put off.
+    """
+    more: dict[str, Any] = {} if menu is None else {"view": menu}
+    is_private = menu is not None or not is_public
+    reply = interaction.response
+    send = interaction.followup.send if reply.is_done() else reply.send_message
+    await send(
+        text,
+        embeds=embeds,
+        files=files,
+        ephemeral=is_private,
+        allowed_mentions=NOBODY,
+        **more,
+    )
+
+
+def refusal(cause: Exception) -> str:
+    """What was wrong, for whoever typed it; what is ours to mend is in the log alone."""
+    if isinstance(cause, InvalidInput):
+        nearest = f" Do you mean {', '.join(cause.candidates[:3])}?" if cause.candidates else ""
+        return f"{cause.field}: {cause.problem}.{nearest}"
+    if isinstance(cause, GradebellError) and not isinstance(cause, StorageFailed):
+        return f"{str(cause)[:1].upper()}{str(cause)[1:]}."
+    fail(Step.JOB_FAILED, cause, job="bot")
+    return "Something broke on our side; it is in our log. Trying again may help."
+
+
+def whole_lines(lines: Sequence[str], *, most: int = LONGEST_ANSWER) -> str:
+    """As many lines as go into one answer, and how many more there are."""
+    said: list[str] = []
+    room = most
+    for number, line in enumerate(lines):
+        more = f"and {len(lines) - number} more"
+        room -= len(line) + 1
+        if room < len(more):
+            return "\n".join([*said, more])
+        said.append(line)
+    return "\n".join(said)

@@ -1,0 +1,87 @@
+"""`/why` on Discord: what was posted on this server, what was not, and why."""
+
+from typing import Final
+
+import discord
+from discord import app_commands
+
+from alerts.bootstrap import Services
+from alerts.bots import why
+from alerts.bots.discord_places import IN_SERVERS, MANAGERS, endpoints_of
+from alerts.bots.discord_says import answer, whole_lines
+from alerts.bots.discord_tokens import Said, TokenDesk
+from alerts.channels.discord_address import BotChannel
+from alerts.channels.discord_text import literal, moment
+from alerts.domain.events import EventType
+from alerts.store.endpoints import EndpointRecord
+from alerts.store.tokens import TokenRecord
+
+_NOTHING: Final = "Nothing is posted in this server; `/digest setup` begins it."
+_NAMES: Final = {
+    EventType.UPGRADED: "▲ {token}",
+    EventType.DOWNGRADED: "▼ {token}",
+    EventType.DIGEST_WEEKLY: "weekly digest",
+    EventType.ENDPOINT_TEST: "test",
+}
+
+
+def why_command(
+    services: Services, tokens: TokenDesk
+) -> app_commands.Command[app_commands.Group, ..., None]:
+    """The command, for whoever may manage the server."""
+
+    async def about(interaction: discord.Interaction, token: TokenRecord) -> Said:
+        places = await endpoints_of(interaction.guild_id, services=services)
+        return Said(await _of_token(token, places, services=services))
+
+    @app_commands.command(name="why", description="Say what was posted here, what not, and why.")
+    @app_commands.describe(symbol="Of this token alone: its last upgrade or downgrade.")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(MANAGERS)
+    async def command(interaction: discord.Interaction, symbol: str | None = None) -> None:
+        await interaction.response.defer(ephemeral=True)
+        if symbol is not None:
+            await tokens.tell(interaction, symbol, "why")
+            return
+        places = await endpoints_of(interaction.guild_id, services=services)
+        lines = [line for place in places for line in await _of_place(*place, services=services)]
+        await answer(interaction, whole_lines(lines) or _NOTHING)
+
+    @command.autocomplete("symbol")
+    async def _symbols(
+        _interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        return await tokens.complete(current)
+
+    command.allowed_contexts = IN_SERVERS
+    tokens.abouts["why"] = about
+    return command
+
+
+async def _of_place(kept: BotChannel, endpoint: EndpointRecord, *, services: Services) -> list[str]:
+    standing = why.standing(endpoint)
+    told = await why.told_lately(endpoint, services=services)
+    quiet = "" if told else "nothing was due so far"
+    lines = [f"<#{kept.id}> {standing or quiet}".strip()]
+    for each in told:
+        named = _NAMES.get(each.event_type, "{token}").format(token=literal(each.token or "?"))
+        lines.append(f"{moment(each.at, 'R')} {named} · {each.became}.")
+    return lines
+
+
+async def _of_token(
+    token: TokenRecord, places: list[tuple[BotChannel, EndpointRecord]], *, services: Services
+) -> str:
+    event = await why.last_change(token.id, services=services)
+    symbol = literal(token.symbol)
+    if not places:
+        return _NOTHING
+    if event is None:
+        return f"{symbol} was neither upgraded nor downgraded so far."
+    verb = "upgraded" if event.type is EventType.UPGRADED else "downgraded"
+    kind = "" if event.kind is None else f" ({event.kind.value} grade)"
+    lines = [f"{symbol} was {verb}{kind} {moment(event.recorded_at, 'R')}."]
+    for kept, endpoint in places:
+        became = await why.became(event, endpoint, services=services)
+        lines.append(f"<#{kept.id}> {became}.")
+    return whole_lines(lines)
