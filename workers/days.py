@@ -2,6 +2,8 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from alerts.bootstrap import Services
@@ -16,7 +18,7 @@ from workers.schedule import SCHEDULE, Entry
 
 SANDBOX: Final = SourceName("sandbox")
 # The shortest poll slot there is: each sweep of a day has one of its own.
-SLOT_SECONDS: Final = 1
+SLOT: Final = timedelta(seconds=1)
 # A day whose sweep does not end in this time, for faults were switched on, passes without it.
 SWEEP_SECONDS: Final = 20
 LOOK_AGAIN_SECONDS: Final = 0.05
@@ -48,12 +50,13 @@ class Days:
         """Let a day pass and sweep it; the very first time two, for one alone changes nothing."""
         if services.plan is None:
             return
+        plan = replace(services.plan, intervals=dict.fromkeys(Kind, SLOT))
         if not self._has_baseline:
-            await self._sweep(services, services.plan)
+            await self._sweep(services, plan)
             self._has_baseline = True
         if self._calendar.today < LAST_DAY:
             self._calendar.advance(1)
-            await self._sweep(services, services.plan)
+            await self._sweep(services, plan)
 
     async def _sweep(self, services: Services, plan: Plan) -> None:
         for kind in Kind:
@@ -71,11 +74,3 @@ async def _swept(kind: Kind, store: Store, plan: Plan) -> list[str]:
         if cycle_ids:
             return cycle_ids
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
-
-
-def slots() -> dict[str, int]:
-    """The intervals of settings under which every day has a slot of its own."""
-    return {
-        "trader_interval_seconds": SLOT_SECONDS,
-        "fundamental_interval_seconds": SLOT_SECONDS,
-    }

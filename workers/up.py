@@ -31,7 +31,7 @@ from alerts.store.endpoints import EndpointRecord, list_endpoints, move_endpoint
 from alerts.store.migrate import stored_secret, upgrade
 from alerts.store.secrets import live_secrets, signing_secrets
 from workers.alone import alone
-from workers.days import Days, slots
+from workers.days import Days
 from workers.env_file import write_missing_keys
 from workers.inline import run_clock
 from workers.terminal import View
@@ -81,7 +81,6 @@ async def _run_alone(
             app = create_sandbox(market=Market(seed=SEED, size=DEFAULT_SIZE), clock=calendar)
             sandbox_url = await stack.enter_async_context(open_server(app))
             days = Days(calendar)
-            settings = settings.model_copy(update=slots())
         services = await stack.enter_async_context(
             opened(settings, clock=clock, sandbox_url=sandbox_url)
         )

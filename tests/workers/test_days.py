@@ -15,7 +15,7 @@ from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.roster import LAST_DAY
 from alerts.store.cycles import list_cycles
 from tests.cli.conftest import KEYS
-from workers.days import Days, slots
+from workers.days import Days
 from workers.schedule import SCHEDULE
 
 
@@ -24,7 +24,7 @@ async def sandboxed(url: str, calendar: VirtualClock) -> AsyncIterator[Services]
     """Services whose source is a sandbox with this calendar."""
     app = create_sandbox(market=Market(seed=1, size=30), clock=calendar)
     given = {name.lower(): value for name, value in KEYS.items()}
-    settings = Settings.model_validate({**given, "database_url": url, **slots()})
+    settings = Settings.model_validate({**given, "database_url": url})
     async with (
         open_server(app) as sandbox_url,
         open_services(settings, sandbox_url=sandbox_url) as services,
@@ -54,6 +54,8 @@ async def test_the_first_pass_sweeps_two_days_and_each_other_one(
         await days.pass_day(services)
 
         assert [day.day for day in await days_swept(services)] == [1, 2, 3]
+        # What is said of a source goes by the settings, which know nothing of such days.
+        assert services.settings.trader_interval_seconds == 3600
 
 
 async def test_a_restart_goes_on_one_day_after(sqlite_url: str, calendar: VirtualClock) -> None:
