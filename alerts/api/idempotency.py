@@ -137,8 +137,8 @@ async def claim(request: Request, principal: Principal, services: Services) -> N
             raise AnsweredBefore(msgspec.msgpack.decode(plain, type=Said))
         case Running(wait):
             problem = "a request under this Idempotency-Key is being answered; ask again for it"
-            # Its lease may have begun a moment after our look at the clock.
-            seconds = max(1, math.ceil(min(wait, LEASE).total_seconds()))
+            # As long again as it has taken so far: most take milliseconds, a lost one its lease.
+            seconds = max(1, math.ceil(min(wait, LEASE - wait).total_seconds()))
             raise StillRunning(problem, retry_after_seconds=seconds)
         case Other():
             problem = "came with another request within 24 hours; a new request takes a new key"

@@ -61,7 +61,7 @@ class ProblemKind(Enum):
         "Not with this method",
         "The path is right, and takes other methods.",
         "Use one that the header `Allow` lists.",
-        "Method Not Allowed",
+        "this path takes GET, POST",
     )
     CONFLICT = ProblemType(
         409,
@@ -75,7 +75,7 @@ class ProblemKind(Enum):
         "This request is being answered",
         "A request with this `Idempotency-Key` is under way, or was cut off by a crash of ours "
         "less than a minute ago.",
-        "Send the same again after `Retry-After`: it is answered then, and not done twice.",
+        "Send the same again after `Retry-After`, until it is answered: it is not done twice.",
         "a request under this Idempotency-Key is being answered; ask again for it",
     )
     CURSOR_EXPIRED = ProblemType(

@@ -4,6 +4,7 @@ Source: https://www.rfc-editor.org/rfc/rfc9457
 """
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from alerts.api.problem_kinds import ProblemKind
@@ -40,6 +42,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 # How long a client does well to wait when the database failed.
 RETRY_AFTER_SECONDS: Final = 2
 CANDIDATES_SHOWN: Final = 20
+_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 
 class BodyUnreadable(InvalidInput):
@@ -64,10 +67,6 @@ PROBLEMS: Final[Mapping[type[GradebellError], ProblemKind]] = MappingProxyType(
         Undecryptable: ProblemKind.INTERNAL,
         StorageFailed: ProblemKind.STORAGE_FAILED,
     }
-)
-# What the framework refuses by itself; anything else of its own would be news to us.
-_FRAMEWORK: Final = MappingProxyType(
-    {404: ProblemKind.NOT_FOUND, 405: ProblemKind.METHOD_NOT_ALLOWED}
 )
 
 
@@ -152,14 +151,30 @@ async def _on_invalid(_request: Request, error: Exception) -> Response:
     return answer_error(refused(error.errors()))
 
 
-async def _on_http(_request: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: no such path, no such method."""
     if not isinstance(error, HTTPException):
         raise error
-    kind = _FRAMEWORK.get(error.status_code)
-    if kind is None:
-        return answer_unexpected(error)
-    return answer(kind, str(error.detail), headers=error.headers)
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            problem = "there is nothing at this path; /docs lists what there is"
+            return answer(ProblemKind.NOT_FOUND, problem)
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = ", ".join(_allowed(request))
+            problem, headers = f"this path takes {allowed}", {"allow": allowed}
+            return answer(ProblemKind.METHOD_NOT_ALLOWED, problem, headers=headers)
+        case _:  # Anything else of its own would be news to us.
+            return answer_unexpected(error)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of a path. The framework names those of one route, and each of ours has one."""
+
+    def is_taken(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    return [method for method in _METHODS if is_taken(method)]
 
 
 def _members(error: GradebellError) -> dict[str, object]:

@@ -170,7 +170,8 @@ async def test_what_is_being_answered_is_409_until_it_is(api: Api) -> None:
         first = await pushing
 
     problem(meanwhile, 409, "still-running")
-    assert int(meanwhile.headers["retry-after"]) > LEASE.total_seconds() / 2
+    # A call that has taken a moment so far is asked for again in a moment.
+    assert int(meanwhile.headers["retry-after"]) < LEASE.total_seconds() / 4
     assert elsewhere.status_code == 201
     again = await api.post("/v1/cycles", json=cycle_body(), headers=KEY)
     assert (again.status_code, again.content) == (201, first.content)
