@@ -51,12 +51,14 @@ async def caller(
 ) -> Principal:
     """Whoever holds the key presented, if it may do what the route asks.
 
-    Raises Denied, RateLimited, and for a request that came before whatever `claim` does.
+    Raises Denied, RateLimited and InvalidInput, and for a request that came before what `claim`
+    does.
     """
     principal = await identify(request, services, credentials)
     await gate_of(request).admit(request, principal)
     for scope in wanted.scopes:
         principal.require(Scope(scope))
+    _refuse_repeats(request)
     await claim(request, principal, services)
     return principal
 
@@ -80,6 +82,15 @@ async def identify(
         raise
     await gate.note(request, presented, is_right=True)
     return principal
+
+
+def _refuse_repeats(request: Request) -> None:
+    """The framework hears the last one alone, and would answer what was not asked."""
+    seen = set()
+    for name, _ in request.query_params.multi_items():
+        if name in seen:
+            raise InvalidInput(name, "is given twice; this takes one value")
+        seen.add(name)
 
 
 Reader = Annotated[Principal, Security(caller, scopes=[Scope.READ.value])]

@@ -1,6 +1,6 @@
 """`gradebell delivery list`, `show`, `export`, `expunge`: what was owed, and what became of it."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -28,9 +28,8 @@ from alerts.domain.meanings import meaning_of
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.export import export_log
 from alerts.pipeline.expunge import expunge as expunge_delivery
-from alerts.pipeline.naming import resolve_token
+from alerts.pipeline.naming import resolve_filter
 from alerts.store.deliveries import DeliveryRecord, find_delivery, list_attempts
-from alerts.store.endpoints import find_endpoint
 from alerts.store.engine import Transaction
 from alerts.store.health import find_hold
 from alerts.store.log import LogFilter, list_deliveries
@@ -73,16 +72,14 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List deliveries, those of the newest event first."""
-    wanted = LogFilter(
-        endpoint, state, reason, token, kind, code, _moment(since, "since"), _moment(until, "until")
-    )
+    wanted = LogFilter(endpoint, state, _known(reason), token, kind, code, *_stretch(since, until))
 
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
         async with services.store.read() as tx:
             found = await list_deliveries(
                 tx,
-                await _checked(tx, wanted, app_id),
+                await resolve_filter(tx, wanted, app_id=app_id),
                 app_id=app_id,
                 before=None if before is None else await _place_of(tx, before, app_id),
                 limit=limit,
@@ -112,14 +109,12 @@ def export(
     app: AppOption = HOUSE,
 ) -> None:
     """Print all deliveries with their attempts, one a line as JSON, as many as there are."""
-    wanted = LogFilter(
-        endpoint, state, reason, token, kind, code, _moment(since, "since"), _moment(until, "until")
-    )
+    wanted = LogFilter(endpoint, state, _known(reason), token, kind, code, *_stretch(since, until))
 
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
         async with services.store.read() as tx:
-            narrowed = await _checked(tx, wanted, app_id)
+            narrowed = await resolve_filter(tx, wanted, app_id=app_id)
         told = export_log(narrowed, app_id=app_id, store=services.store)
         async for record, attempts in told:
             typer.echo(DeliveryDetail.told(record, attempts).line)
@@ -179,21 +174,16 @@ def shown(record: DeliveryRecord) -> dict[str, Any]:
     return Delivery.of(record).model_dump(mode="json")
 
 
-def _moment(text: str | None, field: str) -> datetime | None:
-    return None if text is None else read_time(text, field=field)
+def _stretch(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    asked = ((since, "since"), (until, "until"))
+    first, end = (None if text is None else read_time(text, field=name) for text, name in asked)
+    return first, end
 
 
-async def _checked(tx: Transaction, wanted: LogFilter, app_id: str) -> LogFilter:
-    """The same with its token's id, whichever way it was named. Raises InvalidInput."""
-    if wanted.reason is not None and wanted.reason not in REASONS:
-        raise InvalidInput("reason", f"must be one of {', '.join(REASONS)}, not {wanted.reason!a}")
-    if wanted.endpoint_id is not None:
-        endpoint = await find_endpoint(tx, wanted.endpoint_id, app_id=app_id)
-        if endpoint is None:
-            raise InvalidInput("endpoint", f"there is no endpoint {wanted.endpoint_id!a}")
-    if wanted.token is None:
-        return wanted
-    return replace(wanted, token=await resolve_token(tx, wanted.token))
+def _known(reason: str | None) -> str | None:
+    if reason is not None and reason not in REASONS:
+        raise InvalidInput("reason", f"must be one of {', '.join(REASONS)}, not {reason!a}")
+    return reason
 
 
 async def _place_of(tx: Transaction, delivery_id: str, app_id: str) -> Place:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from alerts.domain.grades import TokenId, is_token_identity
 from alerts.domain.tokens import NEAREST_SHOWN, nearest_symbols
 from alerts.errors import InvalidInput, NotFound
+from alerts.store.endpoints import find_endpoint
 from alerts.store.engine import Transaction
+from alerts.store.log import LogFilter
 from alerts.store.tokens import Bearer, all_labels, bearers_of, find_token, fold
 
 MOST_TOKENS: Final = 10_000
@@ -52,6 +55,22 @@ async def known_token(tx: Transaction, name: str) -> TokenId:
     if await find_token(tx, token) is None:
         raise NotFound("token", name)
     return token
+
+
+async def resolve_filter(tx: Transaction, wanted: LogFilter, *, app_id: str | None) -> LogFilter:
+    """A search of the log with its token's id, whichever way it was named.
+
+    Raises InvalidInput for what can find nothing: an endpoint that is not the app's, a stretch of
+    time that ends before it begins, a symbol that names no one token.
+    """
+    if wanted.since is not None and wanted.until is not None and wanted.until <= wanted.since:
+        raise InvalidInput("until", "must be later than since")
+    endpoint_id = wanted.endpoint_id
+    if endpoint_id is not None and await find_endpoint(tx, endpoint_id, app_id=app_id) is None:
+        raise InvalidInput("endpoint", f"there is no endpoint {endpoint_id!a}")
+    if wanted.token is None:
+        return wanted
+    return replace(wanted, token=await resolve_token(tx, wanted.token))
 
 
 async def _meant(tx: Transaction, symbol: str, bearers: Sequence[Bearer], *, field: str) -> TokenId:

@@ -50,6 +50,9 @@ async def test_the_log_is_narrowed_by_each_of_its_fields(api: Api) -> None:
         ("since=2026-01-01T00:00:00", "since"),
         ("token=NOPE", "token"),
         ("endpont=x", "endpont"),
+        ("endpoint=ep_x", "endpoint"),
+        ("since=2026-02-01&until=2026-01-01", "until"),
+        ("state=dead&state=unknown", "state"),
     ],
 )
 async def test_a_filter_that_makes_no_sense_is_refused_by_name(

@@ -22,10 +22,9 @@ from alerts.domain.deliveries import REASONS, State
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.export import export_log
 from alerts.pipeline.expunge import expunge
-from alerts.pipeline.naming import resolve_token
+from alerts.pipeline.naming import resolve_filter
 from alerts.pipeline.replay import resend
 from alerts.store.deliveries import AttemptRecord, DeliveryRecord, find_delivery, list_attempts
-from alerts.store.engine import Transaction
 from alerts.store.log import LogFilter, list_deliveries
 from alerts.store.log_lines import Place
 
@@ -67,13 +66,14 @@ class Narrowing(BaseModel):
         default=None, description="Their events were recorded before this time."
     )
 
-    async def wanted(self, tx: Transaction) -> LogFilter:
-        """The same in the words of the store."""
+    @property
+    def wanted(self) -> LogFilter:
+        """The same in the words of the store, unchecked."""
         return LogFilter(
             endpoint_id=self.endpoint,
             state=self.state,
             reason=self.reason,
-            token=None if self.token is None else await resolve_token(tx, self.token),
+            token=self.token,
             kind=self.kind,
             code=self.code,
             since=self.since,
@@ -110,7 +110,7 @@ async def show_deliveries(
     async with services.store.read() as tx:
         records = await list_deliveries(
             tx,
-            await query.wanted(tx),
+            await resolve_filter(tx, query.wanted, app_id=principal.reach),
             app_id=principal.reach,
             before=query.place,
             limit=query.and_one,
@@ -138,7 +138,7 @@ async def export_deliveries(
     answer that breaks off was not all of it.
     """
     async with services.store.read() as tx:
-        wanted = await query.wanted(tx)
+        wanted = await resolve_filter(tx, query.wanted, app_id=principal.reach)
     told = export_log(wanted, app_id=principal.reach, store=services.store)
     return StreamingResponse(_lines(told), media_type=NDJSON)
 
