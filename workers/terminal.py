@@ -120,6 +120,11 @@ class View:
                 for story in self._stories.values():
                     if facts["event_id"] in story.events:
                         story.outcomes[facts["outcome"]] += 1
+            case Step.BOT_STARTED:
+                self.say(
+                    f"The bot is on Discord, in {plural(facts['guilds'], 'server')}. Invite it:"
+                )
+                self.say(f"  {facts['invite']}")
             case _ if told := _trouble(facts):
                 self.say(Text.assemble(("! ", "yellow"), told))
 
@@ -212,6 +217,10 @@ def _trouble(facts: Mapping[str, Any]) -> str | None:
             return f"{told}: one delivery now and then probes it"
         case Step.ENDPOINT_DISABLED:
             return f"{facts['endpoint']} is disabled: {facts['reason']}"
+        case Step.JOB_FAILED if facts.get("job") == "bot":
+            return (
+                "The bot on Discord broke off, and is begun again; `gradebell bot discord` logs why"
+            )
     return None
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from alerts import telemetry
 from alerts.bootstrap import Services, SystemClock
+from alerts.cli.bots import be_on_discord
 from alerts.cli.frame import opened, stopped_by_signals
 from alerts.cli.receiver import Receiver, open_receiver
 from alerts.cli.serve import open_api
@@ -202,15 +203,26 @@ async def _run(services: Services, view: View, *, stop: asyncio.Event, ticking: 
     """Work and show, until `stop` or until nobody reads what is shown."""
     showing = asyncio.create_task(view.run(services.store))
     working = asyncio.create_task(work(services, stop, ticking))
+    chatting = asyncio.create_task(_chat(services, view, stop))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({showing, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
-    _, late = await asyncio.wait({working}, timeout=END_SECONDS)
+    _, late = await asyncio.wait({working, chatting}, timeout=END_SECONDS)
     for task in late:
         task.cancel()
     view.end()
-    with suppress(asyncio.CancelledError):
-        await working
+    for task in (working, chatting):
+        with suppress(asyncio.CancelledError):
+            await task
     with suppress(BrokenPipeError):
         await showing
     stopping.cancel()
+
+
+async def _chat(services: Services, view: View, stop: asyncio.Event) -> None:
+    """Be the bot on Discord, where there is a token for one; all else goes on without it."""
+    if services.settings.discord_bot_token.get_secret_value():
+        try:
+            await be_on_discord(services, stop)
+        except SettingsInvalid as error:
+            view.say(Text.assemble(("! ", "yellow"), f"No bot on Discord: {error}"))

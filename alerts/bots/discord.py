@@ -13,7 +13,7 @@ import discord
 
 from alerts.bootstrap import Services
 from alerts.bots.discord_commands import Commands
-from alerts.bots.discord_places import bot_places, may_post
+from alerts.bots.discord_places import NEEDED, bot_places, may_post
 from alerts.domain.deliveries import DisableReason
 from alerts.errors import SettingsInvalid, StorageFailed
 from alerts.pipeline.places import close_places, reopen_places
@@ -64,7 +64,7 @@ class DiscordBot(discord.AutoShardedClient):
         """Of what happened while nobody listened, what can be seen."""
         self._note()
         self.was_ready = True
-        emit(Step.BOT_STARTED, guilds=len(self.guilds))
+        emit(Step.BOT_STARTED, guilds=len(self.guilds), invite=self._invite())
         await self._reopen(self.guilds)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
@@ -115,6 +115,14 @@ class DiscordBot(discord.AutoShardedClient):
         self._note()
         await self._close_channel(thread.thread_id)
 
+    def _invite(self) -> str:
+        """Where somebody adds the bot to their server, with the permissions it needs."""
+        return discord.utils.oauth_url(
+            self.application_id or 0,
+            permissions=NEEDED,
+            scopes=("bot", "applications.commands"),
+        )
+
     def _note(self) -> None:
         """Remember the task that handles this: the library starts them, and waits for none."""
         task = asyncio.current_task()
@@ -155,6 +163,8 @@ async def run_bot(services: Services, stop: asyncio.Event) -> None:
         raise SettingsInvalid("GRADEBELL_DISCORD_BOT_TOKEN is not set; Discord gives one to a bot")
     # The library has no other way to be told where Discord is.
     discord.http.Route.BASE = services.settings.discord_api_url
+    # It warns that it lacks what speaking aloud takes, which is not for us.
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     lease = services.rules.lease
     leader = Pools({LEADER: 1.0}, store=services.store, clock=services.clock, lease=lease)
     pause = FIRST_PAUSE_SECONDS

@@ -113,7 +113,7 @@ class DigestGroup(app_commands.Group):
         await answer(
             interaction,
             f"{channel.mention} gets its digest on {day.name}s at {hour}:00, {zone}"
-            f"{_more(endpoint)}. {_next(week)} `/digest preview` shows it as it would be now.",
+            f"{_more(endpoint)}. {_next(week)}. `/digest preview` shows it as it would be now.",
         )
 
     async def _set_up(self, channel: Room, asked: Asked) -> EndpointRecord:
@@ -145,9 +145,11 @@ class DigestGroup(app_commands.Group):
         post = await self._services.discord.compose(body, role=endpoint.role)
         skips = week.digest.is_empty and week.settings.when_empty is WhenEmpty.SKIP
         notice = " Nothing changed so far, and then nothing is posted." if skips else ""
+        if endpoint.role is not None:
+            notice = f"{notice} It will mention <@&{endpoint.role}>."
         await answer(
             interaction,
-            f"{_next(week)} In {place.mention}, {week.window.time_zone}.{notice}",
+            f"{_next(week)} in {place.mention}, {week.window.time_zone}.{notice}",
             embeds=[discord.Embed.from_dict(dict(each)) for each in post.payload["embeds"]],
             files=[
                 discord.File(BytesIO(each.content), each.name, description=each.alt)
@@ -186,7 +188,7 @@ class DigestGroup(app_commands.Group):
         require_permissions(place)
         await self._desk.resume(endpoint)
         week, _ = await self._desk.preview(endpoint)
-        await answer(interaction, f"{place.mention} is told again. {_next(week)}")
+        await answer(interaction, f"{place.mention} is told again. {_next(week)}.")
 
     @app_commands.command(name="remove", description="End a channel's digest for good.")
     @app_commands.describe(channel="Whose; this channel's, unless you choose.")
@@ -212,7 +214,7 @@ class DigestGroup(app_commands.Group):
         stands = standing(endpoint)
         if stands is None:
             week, _ = await self._desk.preview(endpoint)
-            stands = f"{_next(week)} {week.window.time_zone}{_more(endpoint)}"
+            stands = f"{_next(week)}, {week.window.time_zone}{_more(endpoint)}"
         elif endpoint.disabled_reason is DisableReason.NO_PERMISSION:
             stands = f"{stands}. {_mends(guild, kept)}"
         return f"<#{kept.id}>: {stands}."
@@ -246,4 +248,4 @@ def _more(endpoint: EndpointRecord) -> str:
 
 def _next(week: Week) -> str:
     at = week.window.ends_at
-    return f"Next post {moment(at, 'F')} ({moment(at, 'R')})."
+    return f"Next post {moment(at, 'F')} ({moment(at, 'R')})"

@@ -16,6 +16,14 @@ from alerts.store.endpoints import EndpointRecord
 # Whatever text can be posted in: forums have threads, and announcements are text channels, too.
 Room = discord.TextChannel | discord.Thread
 MANAGERS: Final = discord.Permissions(manage_guild=True)
+# What `lacking` looks at, in channels and threads.
+NEEDED: Final = discord.Permissions(
+    view_channel=True,
+    send_messages=True,
+    send_messages_in_threads=True,
+    embed_links=True,
+    attach_files=True,
+)
 IN_SERVERS: Final = discord.app_commands.AppCommandContext(guild=True)
 
 

@@ -79,8 +79,8 @@ class WatchGroup(app_commands.Group):
     async def _watch(self, interaction: discord.Interaction, token: TokenRecord) -> Said:
         now = await self._desk.add(token.id, await self._endpoints(interaction))
         return Said(
-            f"{literal(token.symbol)} is watched, {counted(len(now), 'token')} in all: first in "
-            "digests, and of watched tokens alone is posted at once."
+            f"{literal(token.symbol)} is watched, {counted(len(now), 'token')} in all. Digests put "
+            "it first, and nothing but watched tokens is posted at once."
         )
 
     async def _forget(self, interaction: discord.Interaction, token: TokenRecord) -> Said:

@@ -1,16 +1,21 @@
 """`gradebell up` from an empty folder, as somebody runs it for the first time."""
 
+import asyncio
 import re
 import signal
 import socket
 import stat
 import subprocess
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from tests.cli.processes import COMMAND, Program, environment, running
+from tests.discord.bots import APPLICATION_ID, TOKEN
+from tests.discord.double import Discord
+from tests.discord.world import EVERYTHING, May
 from tests.programs import free_port
 
 WORDS = ["up", "--day-seconds", "2"]
@@ -190,3 +195,38 @@ def test_a_reader_that_goes_away_ends_it_in_order(settings: dict[str, str], tmp_
         complaint = up.stderr.read()
 
     assert (code, complaint) == (0, "")
+
+
+async def test_the_bot_on_discord_is_there_too_where_there_is_a_token(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    async with Discord() as discord:
+        place = discord.world.channel()
+        told = {"DISCORD_API_URL": discord.api_url, "DISCORD_BOT_TOKEN": TOKEN}
+        with running(WORDS, tmp_path, settings | told) as up:
+            await asyncio.to_thread(up.wait_for, VERIFIED)
+            link = await asyncio.to_thread(up.wait_for, "/oauth2/authorize")
+            shown = await discord.interactions.type("upgrades", channel=place, permissions=0)
+            code = await asyncio.to_thread(up.end, signal.SIGTERM)
+
+    asked = parse_qs(urlsplit(link.strip()).query)
+    assert asked["client_id"] == [APPLICATION_ID]
+    assert asked["scope"] == ["bot applications.commands"]
+    assert May(int(asked["permissions"][0])) == EVERYTHING
+    assert "Trader grades" in shown.text
+    assert code == 0
+    assert "Traceback" not in up.output
+    assert "WARNING" not in up.output
+
+
+async def test_a_bot_that_discord_does_not_take_is_said_and_the_rest_goes_on(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    async with Discord() as discord:
+        told = {"DISCORD_API_URL": discord.api_url, "DISCORD_BOT_TOKEN": "another"}
+        with running(WORDS, tmp_path, settings | told) as up:
+            await asyncio.to_thread(up.wait_for, "No bot on Discord: GRADEBELL_DISCORD_BOT_TOKEN")
+            await asyncio.to_thread(up.wait_for, VERIFIED)
+            code = await asyncio.to_thread(up.end, signal.SIGTERM)
+
+    assert code == 0
