@@ -4,8 +4,10 @@ Our own request rather than a library's: discord.py posts again after any 5xx, a
 before a 502 came would be there twice.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +17,7 @@ from alerts.channels.discord_answers import asked_wait, is_doubtful, judge
 from alerts.channels.discord_http import Attachment, DiscordHttp, Reply
 from alerts.channels.discord_messages import PICTURE_NAME, DiscordMessage, Picture, render
 from alerts.channels.discord_restraint import Restraint
+from alerts.channels.discord_slots import Slots
 from alerts.channels.http import KEPT_OF_FAILURE, KEPT_OF_SUCCESS
 from alerts.domain.deliveries import Answer, Deferred, Reason, Rejected, Scope, Trace
 from alerts.domain.events import EventType
@@ -26,6 +29,8 @@ from alerts.ports import Clock, Destination, Letter
 BOT_TRIES: Final = 3
 # https://docs.discord.com/developers/resources/message#create-message-jsonform-params
 NONCE_MAX: Final = 25
+# A post whose slot is further away than this is given back, to be tried again then.
+LONGEST_SLOT_SECONDS: Final = 10.0
 
 # Draws a digest's picture; None where that failed, and the digest goes out without.
 Paint = Callable[[Picture], Awaitable[bytes | None]]
@@ -60,6 +65,7 @@ class DiscordSender:
     clock: Clock
     paint: Paint | None = None
     bot_token: str = ""
+    slots: Slots = field(default_factory=Slots)
 
     @property
     def repeatable(self) -> bool:
@@ -75,15 +81,21 @@ class DiscordSender:
         if isinstance(place, BotChannel) and not self.bot_token:
             detail = "GRADEBELL_DISCORD_BOT_TOKEN is not set where this was to be sent"
             return Answer(Deferred(Reason.AUTH, None, Scope.ENDPOINT), trace=Trace(detail=detail))
-        if wait := self.restraint.wait():
-            detail = "Discord refused so much of late that nothing is asked for a while"
-            held = Deferred(Reason.RATE_LIMITED, wait, Scope.ENDPOINT)
-            return Answer(held, trace=Trace(detail=detail))
         letter = parcel[0]
         post = await self.compose(letter.body, role=destination.role)
+        wait = self.slots.take(place, self.clock.monotonic(), patience=LONGEST_SLOT_SECONDS)
+        if wait > LONGEST_SLOT_SECONDS:
+            detail = "others post so much to this channel that Discord would refuse it now"
+            return _held(timedelta(seconds=wait), detail)
+        await asyncio.sleep(wait)
+        if held := self.restraint.wait():
+            return _held(held, "Discord refused so much of late that nothing is asked for a while")
         if isinstance(place, IncomingWebhook):
-            return self._answer(await self._post(place, post))
-        return self._answer(await self._post_as_bot(place, post, letter.delivery_id))
+            reply = await self._post(place, post)
+        else:
+            reply = await self._post_as_bot(place, post, letter.delivery_id)
+        self.slots.note(place, reply, self.clock.monotonic())
+        return self._answer(reply)
 
     async def compose(self, body: bytes, *, role: str | None) -> Post:
         """What is posted of an event, whether by `send` or to be looked at before.
@@ -161,3 +173,8 @@ class DiscordSender:
             detail=detail,
         )
         return Answer(judged.outcome, judged.effect, trace)
+
+
+def _held(wait: timedelta, detail: str) -> Answer:
+    """Nothing was asked, and nothing more is for its endpoint until then."""
+    return Answer(Deferred(Reason.RATE_LIMITED, wait, Scope.ENDPOINT), trace=Trace(detail=detail))

@@ -126,11 +126,18 @@ def _known(digest: Digest) -> list[KindDigest]:
 
 
 def _counts(kind: KindDigest) -> str:
-    up, down = counted(kind.upgrades.total, "upgrade"), counted(kind.downgrades.total, "downgrade")
+    changes = _up_and_down(kind)
     late = f"; {kind.stale.total:,} without fresh data" if kind.stale.total else ""
     if kind.is_stale and kind.as_of is not None:
         late = f"; no fresh data since {moment(kind.as_of)}"
-    return f"**{KIND_NAMES[kind.kind]}:** {up}, {down} among {counted(kind.tokens, 'token')}{late}."
+    return f"**{KIND_NAMES[kind.kind]}:** {changes} among {counted(kind.tokens, 'token')}{late}."
+
+
+def _up_and_down(kind: KindDigest) -> str:
+    up, down = kind.upgrades.total, kind.downgrades.total
+    if not up and not down:
+        return "no upgrades or downgrades"
+    return f"{counted(up, 'upgrade')}, {counted(down, 'downgrade')}"
 
 
 def _note(kind: KindDigest) -> str:
@@ -230,9 +237,7 @@ _PARTS: Final = {
 
 def _sentences(digest: Digest) -> Iterator[str]:
     for kind in _known(digest):
-        up, down = kind.upgrades, kind.downgrades
-        upgrades, downgrades = counted(up.total, "upgrade"), counted(down.total, "downgrade")
-        yield f"{KIND_NAMES[kind.kind]}: {upgrades}, {downgrades}."
+        yield f"{KIND_NAMES[kind.kind]}: {_up_and_down(kind)}."
         yield from (f"{word}: {named}." for word, named in _named(kind) if named)
         if kind.shares_after:
             yield f"Tokens by band, {_bands(kind)}."

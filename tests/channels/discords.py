@@ -9,6 +9,7 @@ from alerts.channels.discord import DiscordSender, Paint
 from alerts.channels.discord_address import read_webhook_url
 from alerts.channels.discord_http import open_discord_http
 from alerts.channels.discord_restraint import Restraint
+from alerts.channels.discord_slots import Slots
 from alerts.domain.deliveries import Channel
 from alerts.domain.digests import Digest, KindDigest, digest_data
 from alerts.domain.grades import Kind
@@ -72,10 +73,13 @@ async def open_sender(
     paint: Paint | None = None,
     deadline_seconds: float = 5.0,
     bot_token: str = "",
+    slots: Slots | None = None,
 ) -> AsyncIterator[tuple[Discord, DiscordSender]]:
     async with (
         Discord(rates=rates) as discord,
         open_discord_http(discord.api_url, deadline_seconds=deadline_seconds) as http,
     ):
         clock = FixedClock()
-        yield discord, DiscordSender(http, Restraint(clock), clock, paint, bot_token)
+        # Unless a test is about them, nothing waits for slots.
+        slots = slots or Slots(webhook_gap=0, channel_gap=0)
+        yield discord, DiscordSender(http, Restraint(clock), clock, paint, bot_token, slots)

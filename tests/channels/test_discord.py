@@ -10,6 +10,7 @@ from alerts.channels.discord_address import read_webhook_url
 from alerts.channels.discord_http import open_discord_http
 from alerts.channels.discord_messages import Picture
 from alerts.channels.discord_restraint import Restraint
+from alerts.channels.discord_slots import Slots
 from alerts.domain.deliveries import Channel, Delivered, Keep, Reason, Rejected
 from alerts.ports import Destination, Letter
 from tests.channels.contract import Case, SenderContract
@@ -24,7 +25,8 @@ class TestDiscordSender(SenderContract):
         webhook = read_webhook_url(URL_OF_NOBODY)
         clock = FixedClock()
         async with open_discord_http(base_url, deadline_seconds=deadline_seconds) as http:
-            sender = DiscordSender(http, Restraint(clock), clock)
+            slots = Slots(webhook_gap=0, channel_gap=0)
+            sender = DiscordSender(http, Restraint(clock), clock, slots=slots)
             destination = Destination("ep_1", Channel.DISCORD, webhook.kept)
             yield Case(sender, destination, [UPGRADE], (webhook.token,))
 

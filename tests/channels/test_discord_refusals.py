@@ -59,7 +59,7 @@ async def test_another_token_ends_the_endpoint_with_a_reason_of_its_own() -> Non
 
 
 async def test_a_429_holds_the_endpoint_to_the_fraction_of_a_second() -> None:
-    async with open_sender(rates=Rates(webhook=Rate(1, 60.0))) as (discord, sender):
+    async with open_sender(rates=Rates(channel=Rate(1, 60.0))) as (discord, sender):
         webhook = discord.world.webhook()
         await sender.send(to(webhook), [UPGRADE])
 

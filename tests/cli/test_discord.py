@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -68,6 +68,27 @@ def test_a_digest_is_asked_for_in_words(sqlite_operator: Operator, discord: Disc
         "role": "1300000000000000055",
     }
     assert made["filter"]["types"] == []
+
+
+def test_from_nothing_to_a_first_digest_which_is_the_one_that_was_previewed(
+    sqlite_operator: Operator, discord: Discord, grades: Callable[[str], str]
+) -> None:
+    sqlite_operator.settings["TOKEN_PAGE_URL"] = "https://tokens.example/{symbol}"
+    lines = [f"trader,2026-03-0{day},1,AAA,{score}" for day, score in ((1, 50), (2, 85))]
+    week = "\n".join(["kind,as_of,token_id,symbol,score", *lines])
+    sqlite_operator.does("cycle", "import", grades(week), "--source", "models")
+    made = sqlite_operator.does("endpoint", "add", "discord", discord.world.webhook().url, *DIGEST)
+    preview = sqlite_operator.reads("endpoint", "preview", made.split()[0])
+
+    (told,) = sqlite_operator.reads("digest", "run", "--at", preview["next_at"])["data"]
+    sqlite_operator.does("dispatch", "--until-idle")
+
+    (sent,) = discord.world.messages
+    assert sent.payload == preview["message"]
+    ((name, picture),) = sent.files.values()
+    assert (name, picture[:8]) == ("week.png", b"\x89PNG\r\n\x1a\n")
+    assert "[**AAA**](https://tokens.example/AAA) Neutral → Strong Buy" in str(sent.payload)
+    assert (told["period"], told["event_id"]) == (preview["period"], preview["event"]["id"])
 
 
 @pytest.mark.parametrize(
