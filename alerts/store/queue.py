@@ -25,15 +25,13 @@ from sqlalchemy import (
 )
 
 from alerts.domain.deliveries import Order, State, Trigger
-from alerts.store.tables import deliveries, endpoints, lanes
+from alerts.store.tables import deliveries, endpoints, events, lanes
 
 OPEN: Final = (State.PENDING, State.SENDING)
 Line = Callable[[FromClause], tuple[ColumnElement[bool], ...]]
 
 _PENDING: Final[ColumnElement[str]] = literal_column(f"'{State.PENDING}'")
 _SENDING: Final[ColumnElement[str]] = literal_column(f"'{State.SENDING}'")
-# The words that begin a facet end with a space, and this is the character after it.
-_AFTER_A_WORD: Final = "!"
 _SCHEDULE: Final[ColumnElement[str]] = literal_column(f"'{Trigger.SCHEDULE}'")
 _FIRST: Final[ColumnElement[int]] = literal_column("0")
 
@@ -63,13 +61,6 @@ def is_logged(delivery: FromClause) -> tuple[ColumnElement[bool], ...]:
     return (
         or_(columns.state != _PENDING, columns.position > _FIRST, columns.trigger != _SCHEDULE),
     )
-
-
-def is_sending(delivery: FromClause) -> tuple[ColumnElement[bool], ...]:
-    """What is being sent, as a stretch of an index."""
-    facet = delivery.c.facet
-    stretch = (facet >= State.SENDING.value, facet < State.SENDING.value + _AFTER_A_WORD)
-    return (*is_logged(delivery), *stretch, delivery.c.state == _SENDING)
 
 
 def next_in_lane(
@@ -109,7 +100,7 @@ def due_of_lane(now: datetime, *, is_strict: bool) -> ColumnElement[datetime | N
     moment = literal(now, due.type)
     fresh, later = (_in_lane(line, is_strict=is_strict) for line in (is_fresh, is_later))
     # First attempts that are not due are few: only quiet hours make one wait.
-    waiting = select(func.min(due).label("due_at")).where(*fresh).correlate(lanes)
+    waiting = select(func.min(due).label("due_at")).where(due > moment, *fresh).correlate(lanes)
     behind = select(due).where(*later).order_by(due).limit(1).correlate(lanes).subquery("behind")
     heads = union_all(waiting, select(behind.c.due_at)).subquery("heads")
     head = select(func.min(heads.c.due_at).label("due_at")).subquery("first").c.due_at
@@ -134,16 +125,26 @@ def has_due(now: datetime) -> ColumnElement[bool]:
 
 
 def has_older_open(newer: FromClause) -> ColumnElement[bool]:
-    """Whether an older delivery about the same token and kind has not ended."""
-    older = deliveries.alias("older")
-    same = (
-        older.c.endpoint_id == newer.c.endpoint_id,
-        older.c.token == newer.c.token,
-        older.c.kind == newer.c.kind,
-        older.c.sequence < newer.c.sequence,
+    """Whether an older delivery about the same token and kind has not ended.
+
+    By the events of the token, from the newest of the older ones back, for what waits behind
+    another waits behind that one most often. What else is open in the lane is about other tokens.
+    """
+    older, event = deliveries.alias("older"), events.alias("event")
+    nearest = (
+        select(older.c.id)
+        .join_from(event, older, older.c.event_id == event.c.id)
+        .where(
+            event.c.token == newer.c.token,
+            event.c.kind == newer.c.kind,
+            event.c.sequence < newer.c.sequence,
+            older.c.endpoint_id == newer.c.endpoint_id,
+            older.c.state.in_((_PENDING, _SENDING)),
+        )
+        .order_by(event.c.sequence.desc())
+        .limit(1)
     )
-    lines = (is_fresh, is_later, is_sending)
-    return or_(*(exists(select(older.c.id).where(*same, *line(older))) for line in lines))
+    return nearest.correlate(newer).scalar_subquery().is_not(None)
 
 
 def _must_wait(waiting: FromClause, *, is_strict: bool) -> ColumnElement[bool]:

@@ -32,6 +32,12 @@ NUMBERS = """
 WITH RECURSIVE numbers(number) AS
   (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < :waiting - 1)
 """
+# A hundred tokens, and all of each waits behind one that is tried again later.
+BEHIND_ANOTHER = (
+    "UPDATE events SET token = 't' || (sequence % 100), kind = 'trader'",
+    "UPDATE deliveries SET token = 't' || (sequence % 100), kind = 'trader', position = 0",
+    "UPDATE deliveries SET position = 1, due_at = 4000000000000000 WHERE sequence < 100",
+)
 
 
 @contextmanager
@@ -89,6 +95,28 @@ async def test_heads_and_due_times_come_from_the_two_indexes(store: Store) -> No
         "ix_deliveries_endpoint_id",
     ):
         assert whole not in plan, plan
+
+
+async def test_what_waits_behind_an_older_one_looks_back_by_the_events_of_its_token(
+    store: Store,
+) -> None:
+    await filled(store)
+    async with store.write() as tx:
+        for statement in BEHIND_ANOTHER:
+            await tx.connection.execute(text(statement))
+        await tx.connection.execute(text("UPDATE lanes SET lease_id = 'lse_1'"))
+        await tx.connection.execute(text("ANALYZE"))
+    async with store.write() as tx:
+        with noted(tx) as statements:
+            found = await find_next(tx, {"ep_1": 1}, strict={"ep_1"})
+            await release_lanes(tx, {"ep_1": "lse_1"}, strict={"ep_1"})
+        plan = await plans(tx, statements)
+        query = text("SELECT due_at FROM lanes WHERE endpoint_id = 'ep_1'")
+        due = (await tx.connection.execute(query)).scalar_one()
+
+    assert (found, due) == ([], 4000000000000000)
+    # For each line of each of the two statements.
+    assert plan.count("ix_events_token") >= 4, plan
 
 
 async def test_a_lane_is_due_when_the_first_of_either_line_is(store: Store) -> None:
