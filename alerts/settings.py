@@ -154,6 +154,8 @@ class Settings(BaseSettings):
     def _numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or not all(_SECONDS.fullmatch(part) for part in value):
             raise ValueError("must be seconds separated by commas, such as 0,5,300")
+        if float(value[0]):
+            raise ValueError("must begin with 0, for the first attempt is made at once")
         return value
 
     @field_validator("trusted_proxies")

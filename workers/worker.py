@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from alerts.bootstrap import Services, forget_startup, open_services
+from alerts.bootstrap import Services, forget_startup
+from alerts.cli.frame import opened
 from alerts.settings import Settings
 from workers.arq import run_arq_clock
 from workers.inline import run_clock
@@ -21,7 +22,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
 
     Raises SettingsInvalid, StorageFailed, and whatever breaks a loop.
     """
-    async with open_services(settings) as services:
+    async with opened(settings) as services:
         await work(services, stop, run_arq_clock if settings.redis_url else run_clock)
 
 

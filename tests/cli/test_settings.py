@@ -83,10 +83,11 @@ def test_a_source_that_cannot_work_is_said_in_the_words_of_the_settings(
     assert line.startswith(f"gradebell: GRADEBELL_{name} ")
 
 
-def test_a_database_without_tables_says_what_makes_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["key", "list"], ["worker"], ["api"]], ids=" ".join)
+def test_a_database_without_tables_says_what_makes_them(words: list[str], tmp_path: Path) -> None:
     settings = {**KEYS, "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/new.db"}
 
-    before = run(["key", "list"], tmp_path, settings)
+    before = run(words, tmp_path, settings)
     upgraded = run(["db", "upgrade"], tmp_path, settings)
     after = run(["key", "list"], tmp_path, settings)
 
