@@ -47,6 +47,8 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "value_error": "{error}",
     }
 )
+# Said of a text, too, that another check has seen before: a length then counts characters.
+_LENGTHS: Final = frozenset({"too_short", "too_long"})
 # Errors that our own checks raise say all there is to say.
 _OURS: Final = "problem"
 _QUOTED: Final = re.compile(r"'([^']*)'")
@@ -63,7 +65,10 @@ def plain(error: Mapping[str, Any]) -> str:
     written = {name: _written(value) for name, value in context.items()}
     if choices(error):
         written["expected"] = ", ".join(choices(error))
-    return _WORDS.get(error["type"], _UNUSABLE).format(**written)
+    kind = error["type"]
+    if kind in _LENGTHS and isinstance(error.get("input"), str):
+        kind = f"string_{kind}"
+    return _WORDS.get(kind, _UNUSABLE).format(**written)
 
 
 def choices(error: Mapping[str, Any]) -> tuple[str, ...]:

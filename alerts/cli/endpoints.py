@@ -58,7 +58,10 @@ HeaderOption = Annotated[
 ]
 NotchesOption = Annotated[int, typer.Option(min=1, max=20, help="Bands to be crossed.")]
 PointsOption = Annotated[float, typer.Option(min=0, max=100, help="Points to move by.")]
-OrderOption = Annotated[Order | None, typer.Option(help="Of news about one token and kind.")]
+OrderOption = Annotated[
+    Order | None,
+    typer.Option(help="Of news about one token: strict, the older first; latest, the newest only."),
+]
 WhereArgument = Annotated[
     list[str], typer.Argument(metavar="[discord] URL", help="Where to send; https.")
 ]
@@ -88,8 +91,8 @@ def add(
 ) -> None:
     """Tell a URL of changes from now on; prints its signing secret, this once.
 
-    `add discord URL` takes the URL of a channel's incoming webhook, which signs nothing; there,
-    --digest without --type is the digest alone.
+    `add discord URL` takes the URL of a channel's incoming webhook, which signs
+    nothing; there, --digest without --type is the digest alone.
     """
     place = channel_of(where)
     week = digest_of(digest, kinds=kind, min_notches=min_notches, role=role, says_so=say_when_empty)

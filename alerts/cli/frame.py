@@ -182,7 +182,8 @@ def read_time(text: str, *, field: str) -> datetime:
 
 def _told(error: TyperException | GradebellError) -> str:
     if isinstance(error, TyperException):
-        return error.format_message().replace(": Input should be ", ": must be ")
+        message = error.format_message().replace(": Input should be ", ": must be ")
+        return message.replace(": Value error, ", ": ")
     if not isinstance(error, InvalidInput):
         return str(error)
     field = error.field.partition("[")[0]

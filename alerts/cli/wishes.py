@@ -39,6 +39,9 @@ def channel_of(where: Sequence[str]) -> tuple[Channel, str]:
             return Channel.WEBHOOK, url
         case [Channel.DISCORD.value, url]:
             return Channel.DISCORD, url
+        case [name, _]:
+            problem = f"comes alone, for a webhook, or after `discord`, not after {name!a}"
+            raise InvalidInput("URL", problem)
         case _:
             raise InvalidInput("URL", "is written `URL`, or `discord URL`")
 

@@ -80,6 +80,26 @@ async def test_an_unknown_symbol_is_refused_with_the_nearest(api: Api) -> None:
     assert problem(answer, 422, "invalid-input")["candidates"] == ["BTC"]
 
 
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"channel": "pigeon"}, "channel: must be one of webhook, discord"),
+        ({"channel": "telegram"}, "channel: must be one of webhook, discord"),
+        ({"description": "x" * 201}, "description: must be at most 200 characters long"),
+        ({"filter": {"tokens": [""]}}, "filter.tokens[0]: must be 1 or more characters long"),
+        ({"filter": {"tokens": []}}, "filter.tokens: must hold 1 or more"),
+    ],
+)
+async def test_a_refusal_says_what_would_have_done(
+    lone_api: Api, change: dict[str, Any], detail: str
+) -> None:
+    body = {"channel": "webhook", "url": "https://93.184.215.14/", **change}
+
+    answer = await lone_api.post("/v1/endpoints", json=body)
+
+    assert problem(answer, 422, "invalid-input")["detail"] == detail
+
+
 DIGEST: dict[str, Any] = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
 
 

@@ -159,7 +159,7 @@ def test_dispatching_for_ever_is_another_command(sqlite_operator: Operator) -> N
         (["delivery", "list", "--endpoint", "ep_0"], 2, "--endpoint: there is no endpoint 'ep_0'"),
         (["delivery", "list", "--before", "dlv_0"], 2, "--before: there is no delivery 'dlv_0'"),
         (["delivery", "list", "--token", "NO"], 2, "--token: no token bears the symbol 'NO'"),
-        (["delivery", "list", "--state", "lost"], 2, "Invalid value for '--state'"),
+        (["delivery", "list", "--state", "lost"], 2, "Invalid value for '--state': 'lost' is not"),
         (["replay", "ep_0", "--since", "2026-01-01"], 1, "there is no endpoint 'ep_0'"),
         (
             ["replay", "ep_0", "--since", "2026-01-01", "--only", "all"],

@@ -95,7 +95,8 @@ def test_from_nothing_to_a_first_digest_which_is_the_one_that_was_previewed(
     ("words", "problem"),
     [
         (["https://discord.com/api/webhooks/1/x"], "endpoint add discord URL"),
-        (["pigeon", "https://example.com/"], "is written `URL`, or `discord URL`"),
+        (["pigeon", "https://example.com/"], "alone, for a webhook, or after `discord`, not after"),
+        (["https://a.example/", "https://b.example/", "x"], "is written `URL`, or `discord URL`"),
         (["discord", "https://example.com/hook"], "must be a Discord webhook's URL"),
         (["discord", "https://x", "--role", "1300000000000000055"], "--digest"),
         (["discord", "https://x", *DIGEST, "--role", "everyone"], "--role: must be a role's id"),

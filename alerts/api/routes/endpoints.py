@@ -45,9 +45,6 @@ async def create_endpoint(
     It is told of changes from now on. A token may be named before it was ever seen, by its id. A
     symbol that several tokens bear is refused with those it could mean.
     """
-    if body.channel is Channel.TELEGRAM:
-        problem = "telegram endpoints cannot be made here; this takes webhook and discord"
-        raise InvalidInput("channel", problem, (Channel.WEBHOOK.value, Channel.DISCORD.value))
     if body.url is None:
         raise InvalidInput("url", f"is required for a {body.channel.value} endpoint")
     wish = await wish_of(body, services.store)

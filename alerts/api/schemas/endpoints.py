@@ -1,7 +1,7 @@
 """Endpoints as they are asked for, changed and shown."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -97,9 +97,7 @@ class NewEndpoint(Body):
         }
     )
 
-    channel: Channel = Field(
-        description="`webhook` or `discord`; this version makes no endpoints on `telegram`."
-    )
+    channel: Literal[Channel.WEBHOOK, Channel.DISCORD]
     url: str | None = Field(
         default=None,
         description="Where to send; https, and reachable from outside. On `discord` an incoming "
