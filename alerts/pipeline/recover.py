@@ -10,7 +10,7 @@ from alerts.store.attempts import insert_attempts
 from alerts.store.counters import add_to_counter
 from alerts.store.decisions import Decision, apply_decisions
 from alerts.store.engine import Store, Transaction
-from alerts.store.lanes import expired_lanes, free_lanes, repair_lanes
+from alerts.store.lanes import expired_lanes, free_lanes, lanes_asleep, repair_lanes
 from alerts.store.lost import Interrupted, adopt, free_reserved, lost_deliveries
 from alerts.telemetry import Step, emit
 
@@ -61,9 +61,13 @@ async def reap(*, store: Store, repeatable: frozenset[Channel], worker: str) -> 
             break
     async with store.write() as tx:
         await adopt(tx, BATCH)
-        repaired = await repair_lanes(tx, BATCH)
-        if repaired:
-            await add_to_counter(tx, LANES_REPAIRED, repaired)
+    async with store.read() as tx:
+        asleep = await lanes_asleep(tx, BATCH)
+    if not asleep:
+        return 0
+    async with store.write() as tx:
+        repaired = await repair_lanes(tx, asleep)
+        await add_to_counter(tx, LANES_REPAIRED, repaired)
     if repaired:
         emit(Step.LANES_REPAIRED, lanes=repaired)
     return repaired
