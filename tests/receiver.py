@@ -15,11 +15,11 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from tests.served import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Received:
     connection: int
 
 
-class Receiver:
+class Receiver(Served):
     """Records what it is sent and answers by script.
 
     secrets: `whsec_…` values, any of which may have signed.
@@ -65,30 +65,13 @@ class Receiver:
         check_time: bool = True,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        server = web.Server(self._answer, access_log=None)
+        super().__init__(web.ServerRunner(server, shutdown_timeout=0.01), tls=tls)
         self.requests: list[Received] = []
-        self.port = 0
         self._webhooks = [Webhook(secret) for secret in secrets]
         self._check_time = check_time
-        self._tls = tls
         self._scripts: dict[str, list[Reply]] = {}
         self._arrived = asyncio.Condition()
-        self._runner = web.ServerRunner(
-            web.Server(self._answer, access_log=None), shutdown_timeout=0.01
-        )
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._runner.cleanup()
 
     @property
     def destination(self) -> str:

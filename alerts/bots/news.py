@@ -5,9 +5,8 @@ from datetime import timedelta
 from typing import Final
 
 from alerts.bootstrap import Services
-from alerts.domain.digests import Digest, KindDigest
+from alerts.domain.digests import Digest, KindDigest, Window
 from alerts.domain.summaries import Wants
-from alerts.domain.surveys import Window
 from alerts.pipeline.survey import Surveys
 from alerts.store.digests import last_sequence_before
 

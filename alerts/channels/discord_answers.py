@@ -24,7 +24,7 @@ from alerts.domain.deliveries import (
     Scope,
     Unknown,
 )
-from alerts.domain.http_answers import REDIRECTION, SUCCESS
+from alerts.domain.http_answers import REDIRECTION, SUCCESS, outcome_of
 from alerts.domain.retries import LONGEST_WAIT
 
 GENERAL_ERROR: Final = 0
@@ -91,12 +91,8 @@ _BY_CODE: Final = {
         detail="the channel is a forum: name one of its threads, ?thread_id=… in the URL",
     ),
 }
-_BY_STATUS: Final = {
-    401: Judged(Deferred(Reason.AUTH)),
-    403: Judged(Deferred(Reason.AUTH)),
-    404: Judged(Deferred(Reason.CLIENT_ERROR)),
-    413: Judged(Rejected(Reason.TOO_LARGE)),
-}
+# What is no word of Discord's about the message: judged as any receiver's.
+_AS_ANY: Final = frozenset({*REDIRECTION, 401, 403, 404, 413, 429})
 
 
 def judge(reply: Reply, *, wait: timedelta | None) -> Judged:
@@ -116,13 +112,11 @@ def judge(reply: Reply, *, wait: timedelta | None) -> Judged:
     known = _BY_CODE.get((reply.status, code)) if isinstance(code, int) else None
     if known is not None:
         return known
-    if reply.status == 429:  # noqa: PLR2004  the status of RFC 6585
-        return Judged(Deferred(Reason.RATE_LIMITED, wait, Scope.ENDPOINT))
     if reply.status in _SERVER_ERRORS:
         return Judged(Unknown(Reason.SERVER_ERROR))
-    if reply.status in REDIRECTION:
-        return Judged(Deferred(Reason.REDIRECT))
-    return _BY_STATUS.get(reply.status) or Judged(Rejected(Reason.CLIENT_ERROR))
+    if reply.status in _AS_ANY:
+        return Judged(*outcome_of(reply.status, wait))
+    return Judged(Rejected(Reason.CLIENT_ERROR))
 
 
 def asked_wait(reply: Reply, default: timedelta | None) -> timedelta | None:

@@ -110,13 +110,13 @@ class KindDigest:
 
 
 @dataclass(frozen=True, slots=True)
-class Digest:
-    """The week of one endpoint.
+class Window:
+    """Which week it is, and the events that it is of.
 
     period: the local ISO week of its scheduled moment, such as 2026-W47. weeks: scheduled
     moments that it stands for; more than one where some were missed.
-    starts_at: the scheduled moment of the digest before; ends_at: its own. time_zone: IANA name.
-    It tells the events numbered above from_sequence, up to and with through_sequence.
+    starts_at: the scheduled moment of the one before; ends_at: its own. time_zone: IANA name.
+    Its events are numbered above from_sequence, up to and with through_sequence.
     """
 
     period: str
@@ -126,6 +126,12 @@ class Digest:
     time_zone: str
     from_sequence: int
     through_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digest(Window):
+    """The week of one endpoint: what its window came to, kind by kind."""
+
     kinds: tuple[KindDigest, ...]
 
     @property

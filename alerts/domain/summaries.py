@@ -1,15 +1,15 @@
 """Summing up: a survey as somebody's digest, what matters most first, and all of it counted."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from heapq import nsmallest
 from typing import Final
 
-from alerts.domain.digests import Digest, KindDigest, Line, Rung, Section
+from alerts.domain.digests import Digest, KindDigest, Line, Rung, Section, Window
 from alerts.domain.grades import Kind, TokenId
-from alerts.domain.surveys import Ladder, Survey, Window
+from alerts.domain.surveys import Ladder, Survey
 from alerts.domain.weeks import Schedule
 
 # A grade that is older than this at the end of a window is not fresh: two daily cycles missed it.
@@ -78,16 +78,7 @@ def summarise(
 
 def as_digest(window: Window, kinds: tuple[KindDigest, ...]) -> Digest:
     """A window's digest."""
-    return Digest(
-        period=window.period,
-        weeks=window.weeks,
-        starts_at=window.starts_at,
-        ends_at=window.ends_at,
-        time_zone=window.time_zone,
-        from_sequence=window.from_sequence,
-        through_sequence=window.through_sequence,
-        kinds=kinds,
-    )
+    return Digest(**asdict(window), kinds=kinds)
 
 
 def _kind(found: Survey, wants: Wants, *, ends_at: datetime) -> KindDigest:

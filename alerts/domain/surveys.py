@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from alerts.domain.digests import Line, Rung, read_rung
+from alerts.domain.digests import Line, Rung, Window, read_rung
 from alerts.domain.events import BAND_CHANGES, BASELINES, EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.payloads import TokenView
@@ -49,19 +49,6 @@ class Standing:
     withdrawn: bool
     start: Mark | None
     end: Mark | None
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which week it is, and the events that it is of: as a Digest has them."""
-
-    period: str
-    weeks: int
-    starts_at: datetime
-    ends_at: datetime
-    time_zone: str
-    from_sequence: int
-    through_sequence: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.domain.digests import Digest, digest_event
+from alerts.domain.digests import Digest, Window, digest_event
 from alerts.domain.events import encode
 from alerts.domain.summaries import DigestSettings, WhenEmpty
-from alerts.domain.surveys import Window
 from alerts.domain.weeks import MINUTE, due_occasion, last_occasion, next_occasion
 from alerts.errors import Conflict, NotFound
 from alerts.pipeline.survey import Surveys

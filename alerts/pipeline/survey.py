@@ -10,12 +10,12 @@ from typing import Final
 import msgspec
 
 from alerts.domain import surveys
-from alerts.domain.digests import Digest, KindDigest
+from alerts.domain.digests import Digest, KindDigest, Window
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.payloads import TokenView
 from alerts.domain.summaries import Wants, as_digest, summarise
-from alerts.domain.surveys import Mark, Standing, Survey, Told, Window, read_told
+from alerts.domain.surveys import Mark, Standing, Survey, Told, read_told
 from alerts.pipeline.diff import Ladder
 from alerts.store.digests import StandingRow, bodies_after, find_standings
 from alerts.store.engine import Transaction

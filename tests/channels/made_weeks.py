@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from alerts.domain.digests import Digest, Line, Rung, digest_event
+from alerts.domain.digests import Digest, Line, Rung, Window, digest_event
 from alerts.domain.events import encode
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.payloads import TokenView
 from alerts.domain.ratings import BandPolicy
 from alerts.domain.summaries import Wants, as_digest, summarise
-from alerts.domain.surveys import Ladder, Survey, Window
+from alerts.domain.surveys import Ladder, Survey
 from tests.builders import FUNDAMENTAL, TRADER
 
 ENDS_AT: Final = datetime(2026, 11, 23, 8, tzinfo=UTC)

@@ -13,8 +13,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
@@ -33,6 +32,7 @@ from tests.discord.refusals import (
 )
 from tests.discord.wire import API, Files, attachments, plain, read_form
 from tests.discord.world import FORUM, Sent, Webhook, World
+from tests.served import Served
 
 LARGEST_REQUEST = 25 * 1024 * 1024
 
@@ -64,14 +64,13 @@ class Asked:
     arrived: float
 
 
-class Discord:
+class Discord(Served):
     """A platform of its own. rates: its limits, smaller where a test is to meet them."""
 
     def __init__(self, *, rates: Rates | None = None) -> None:
         self.world = World()
         self.asked: list[Asked] = []
         self.invalid_requests = 0
-        self.port = 0
         self._limits = Limits(rates or Rates())
         self._faults: list[Fault] = []
         self._arrived = asyncio.Condition()
@@ -85,21 +84,7 @@ class Discord:
         for part in (self.interactions, self.bots, self.gateway):
             application.add_routes(part.routes())
         application.add_routes(self._routes())
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._runner.cleanup()
+        super().__init__(web.AppRunner(application, access_log=None, shutdown_timeout=0.01))
 
     @property
     def api_url(self) -> str:

@@ -7,11 +7,11 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain.digests import CHANGES, KindDigest, Line, Rung
+from alerts.domain.digests import CHANGES, KindDigest, Line, Rung, Window
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
 from alerts.domain.summaries import STALE_AFTER, Wants, summarise
-from alerts.domain.surveys import Ladder, Mark, Standing, Survey, Told, Window, survey
+from alerts.domain.surveys import Ladder, Mark, Standing, Survey, Told, survey
 from tests.builders import TRADER, day, token, token_view
 
 LADDER = Ladder(TRADER.names, TRADER.move_step)

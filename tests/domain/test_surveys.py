@@ -6,13 +6,13 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain.digests import Section
+from alerts.domain.digests import Section, Window
 from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.payloads import grade_event
 from alerts.domain.ratings import Rating
 from alerts.domain.summaries import Wants, summarise
-from alerts.domain.surveys import Ladder, Mark, Standing, Survey, Told, Window, read_told, survey
+from alerts.domain.surveys import Ladder, Mark, Standing, Survey, Told, read_told, survey
 from tests.builders import TRADER, cycle_view, day, token_view
 from tests.domain.telling import parsed
 from tests.domain.test_changes_properties import histories
