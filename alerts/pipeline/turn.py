@@ -17,6 +17,7 @@ from alerts.store.engine import Store, Transaction
 from alerts.store.health import HeldLane
 from alerts.store.lanes import release_lanes, set_next_slot
 from alerts.store.outbox import start, unstart
+from alerts.store.secrets import live_secrets
 from alerts.telemetry import Step, fail
 
 # Sends in flight on one lane.
@@ -34,7 +35,8 @@ LONGEST_PACE_SECONDS: Final = 1.0
 class Turn:
     """One lane while we hold it. began, lease_ends: seconds of the monotonic clock.
 
-    looked: when it last asked for more. answered: parcels whose answers are not settled yet.
+    looked: when it last asked for more. read: when its secrets were.
+    answered: parcels whose answers are not settled yet.
     is_probing: its endpoint's breaker is open, and one parcel goes until that is answered.
     recipient: its endpoint as it was claimed; a turn whose endpoint was changed since is over.
     is_lost: somebody else has the lane. is_stopped: its endpoint asked for a pause, or has ended.
@@ -52,6 +54,7 @@ class Turn:
     began: float
     lease_ends: float
     looked: float
+    read: float
     waiting: deque[Parcel] = field(default_factory=deque)
     in_flight: int = 0
     answered: int = 0
@@ -123,6 +126,7 @@ def turn_of(lane: ClaimedLane, *, began: float, lease: timedelta) -> Turn:
         began=began,
         lease_ends=began + lease.total_seconds(),
         looked=began,
+        read=began,
         is_probing=lane.is_open,
         waiting=deque(lane.parcels),
         taken=len(lane.parcels),
@@ -133,6 +137,7 @@ async def refill(
     tx: Transaction, turns: Sequence[Turn], *, rules: Rules, now: float
 ) -> dict[str, list[Parcel]]:
     """More work for lanes whose turn goes on, by endpoint. now: of the monotonic clock."""
+    await _stop_outdated(tx, turns, now)
     wanted: dict[str, int] = {}
     for turn in turns:
         room = turn.room(now)
@@ -151,6 +156,23 @@ async def refill(
     }
     leases = {turn.endpoint_id: turn.lease_id for turn in turns}
     return await take(tx, leases, going, endpoints=endpoints, rules=rules)
+
+
+async def _stop_outdated(tx: Transaction, turns: Sequence[Turn], now: float) -> None:
+    """Stop turns whose secrets have changed: one of which a send hangs may last, and they may not.
+
+    They are read again as often as they are where nothing hangs, with a new turn.
+    """
+    outdated = [turn for turn in turns if now - turn.read >= TURN_SECONDS]
+    if not outdated:
+        return
+    signing: dict[str, list[str]] = {}
+    for record in await live_secrets(tx, [turn.endpoint_id for turn in outdated]):
+        signing.setdefault(record.endpoint_id, []).append(record.id)
+    for turn in outdated:
+        turn.read = now
+        if signing.get(turn.endpoint_id, []) != [each.id for each in turn.destination.secrets]:
+            turn.is_stopped = True
 
 
 def heed(turns: Sequence[Turn], held: Mapping[str, HeldLane]) -> list[Turn]:
