@@ -196,7 +196,10 @@ def delete(
 )
 def explain(
     endpoint: EndpointArgument,
-    event: Annotated[str, typer.Argument(metavar="EVENT", help="The event's id, evt_….")],
+    event: Annotated[
+        str,
+        typer.Argument(metavar="EVENT", help="Its id, evt_…; `gradebell event list` has them."),
+    ],
     *,
     app: AppOption = HOUSE,
     as_json: JsonOption = False,

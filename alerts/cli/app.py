@@ -10,6 +10,7 @@ from alerts.cli.access import apps, keys
 from alerts.cli.bots import bots
 from alerts.cli.cycles import cycles
 from alerts.cli.digests import digests
+from alerts.cli.events import events
 from alerts.cli.frame import Frame
 from alerts.cli.sources import sources
 
@@ -47,6 +48,7 @@ app.add_typer(operate.databases, name="db")
 operate.add_to(app)
 app.add_typer(sources, name="source")
 app.add_typer(cycles, name="cycle")
+app.add_typer(events, name="event")
 app.add_typer(digests, name="digest")
 app.add_typer(actions.endpoints, name="endpoint")
 app.add_typer(log.deliveries, name="delivery")

@@ -115,10 +115,25 @@ async def list_events(
 ) -> list[EventRecord]:
     """The feed: events numbered above `after`, in order. app_id: None sees everything."""
     query = _events(app_id).where(events.c.sequence > after).order_by(events.c.sequence)
-    conditions = ((events.c.type, event_type), (events.c.token, token), (events.c.kind, kind))
-    for column, value in conditions:
-        if value is not None:
-            query = query.where(column == value)
+    query = _narrowed(query, event_type=event_type, token=token, kind=kind)
+    return [_event(row) for row in await tx.connection.execute(query.limit(limit))]
+
+
+async def newest_events(
+    tx: Transaction,
+    *,
+    before: int | None,
+    limit: int,
+    app_id: str | None,
+    event_type: str | None = None,
+    token: str | None = None,
+    kind: str | None = None,
+) -> list[EventRecord]:
+    """The same backwards, for people: events numbered below `before`, the newest first."""
+    query = _events(app_id).order_by(events.c.sequence.desc())
+    query = _narrowed(query, event_type=event_type, token=token, kind=kind)
+    if before is not None:
+        query = query.where(events.c.sequence < before)
     return [_event(row) for row in await tx.connection.execute(query.limit(limit))]
 
 
@@ -204,6 +219,20 @@ def _events(app_id: str | None) -> Select[tuple[object, ...]]:
             and_(events.c.audience == AudienceKind.ENDPOINT, events.c.audience_id.in_(own)),
         )
     )
+
+
+def _narrowed(
+    query: Select[tuple[object, ...]],
+    *,
+    event_type: str | None,
+    token: str | None,
+    kind: str | None,
+) -> Select[tuple[object, ...]]:
+    conditions = ((events.c.type, event_type), (events.c.token, token), (events.c.kind, kind))
+    for column, value in conditions:
+        if value is not None:
+            query = query.where(column == value)
+    return query
 
 
 def _event(row: Row[tuple[object, ...]]) -> EventRecord:

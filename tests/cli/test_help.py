@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 COMMANDS = {
     "up", "api", "worker", "db upgrade", "source list",
     "cycle run", "cycle import", "cycle list", "cycle release", "cycle discard",
-    "digest run", "dispatch", "endpoint add", "endpoint list", "endpoint show", "endpoint test",
+    "event list", "digest run", "dispatch",
+    "endpoint add", "endpoint list", "endpoint show", "endpoint test",
     "endpoint rotate-secret", "endpoint secrets", "endpoint revoke-secret", "endpoint preview",
     "endpoint pause", "endpoint enable", "endpoint delete", "endpoint explain",
     "delivery list", "delivery show", "delivery export", "delivery expunge", "delivery resend",
