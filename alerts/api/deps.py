@@ -27,8 +27,8 @@ KEY: Final = HTTPBearer(
 _SEPARATOR: Final = "\x1f"
 
 
-def services_of(request: Request) -> Services:
-    """The services this application was made with."""
+async def services_of(request: Request) -> Services:
+    """The services this application was made with. Async, so that no thread is asked for it."""
     services: Services = request.app.state.services
     return services
 

@@ -8,8 +8,8 @@ import msgspec
 
 from alerts.api.bodies import NumberTooLarge, decode_json, nearest_name, object_of
 from alerts.domain.grades import (
+    Cycle,
     Grade,
-    Kind,
     SourceName,
     read_as_of,
     read_grade,
@@ -18,7 +18,6 @@ from alerts.domain.grades import (
 )
 from alerts.domain.readings import (
     SHOWN_ID_LENGTH,
-    Reading,
     RejectedRow,
     shown_id,
     unique,
@@ -46,10 +45,8 @@ _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
 class Push:
     """A cycle as it was pushed: what could be read of it, and what could not."""
 
-    source: SourceName
-    kind: Kind
-    complete: bool
-    reading: Reading
+    cycle: Cycle
+    rejected: tuple[RejectedRow, ...]
 
 
 def read_push(body: bytes, now: datetime) -> Push:
@@ -77,8 +74,8 @@ def read_push(body: bytes, now: datetime) -> Push:
     if len(rows) > MOST_ROWS:
         raise TooLarge("grades", f"holds {len(rows)} grades; {LIMITS}")
     grades, rejected = _judge(source, rows)
-    reading = Reading({as_of: grades}, rejected, unread_tokens(source, rejected))
-    return Push(source, kind, complete, reading)
+    unread = unread_tokens(source, rejected)
+    return Push(Cycle(source, kind, as_of, complete, grades, unread), rejected)
 
 
 def _judge(

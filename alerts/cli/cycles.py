@@ -13,20 +13,19 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from alerts.api.schemas.cycles import Cycle
+from alerts.api.schemas.cycles import Cycle as ShownCycle
 from alerts.bootstrap import Services
 from alerts.cli.frame import BeforeOption, Failed, JsonOption, LimitOption, command, group, run
 from alerts.cli.show import fields, rows, said
 from alerts.cli.sweeping import Sweeping
 from alerts.cli.wording import day, plural
-from alerts.domain.grades import Kind, SourceName, source_name
-from alerts.domain.readings import Reading
+from alerts.domain.grades import Cycle, Kind, SourceName, source_name
+from alerts.domain.readings import RejectedRow
 from alerts.errors import InvalidInput
-from alerts.pipeline.diff import diff_cycle
+from alerts.pipeline.diff import diff_at_once, diff_cycle
 from alerts.pipeline.diff import discard as discard_cycle
 from alerts.pipeline.diff import release as release_cycle
 from alerts.pipeline.fan_out import fan_out_events
-from alerts.pipeline.receive import receive
 from alerts.sources.file import STANDARD_INPUT, FileReading, read_file
 from alerts.store.cycles import CycleRecord, CycleState, Origin, list_cycles
 from alerts.store.events import count_types
@@ -95,8 +94,14 @@ def import_(
             told = f"{left_out} left out" if reading.rejected_count else "it holds no grades"
             raise Failed(f"{_named(file)}: nothing is imported; {told}")
         found = [
-            await _take(services, kind, part, source=name, complete=complete)
-            for kind, part in _parts(reading)
+            await diff_at_once(
+                cycle,
+                origin=Origin.FILE,
+                rejected=rejected,
+                store=services.store,
+                ladder=services.ladder,
+            )
+            for cycle, rejected in _parts(reading, name, complete=complete)
         ]
         await _finish(services, found, rejected=reading.rejected_count, as_json=as_json)
 
@@ -163,23 +168,14 @@ def _named(file: Path) -> str:
     return "standard input" if file == STANDARD_INPUT else file.name
 
 
-def _parts(reading: FileReading) -> Iterator[tuple[Kind, Reading]]:
-    """A reading for each cycle. Lines left out have no date to trust: they go with the last."""
+def _parts(
+    reading: FileReading, source: SourceName, *, complete: bool
+) -> Iterator[tuple[Cycle, tuple[RejectedRow, ...]]]:
+    """The cycles of a file. Lines left out have no date to trust: they go with the last."""
     last = len(reading.grades)
     for number, (key, grades) in enumerate(reading.grades.items(), start=1):
-        kind, as_of = key
         rejected = reading.rejected if number == last else ()
-        yield kind, Reading({as_of: grades}, rejected, reading.unread[key])
-
-
-async def _take(
-    services: Services, kind: Kind, part: Reading, *, source: SourceName, complete: bool
-) -> CycleRecord:
-    async with services.store.write() as tx:
-        (cycle_id,) = await receive(
-            tx, part, source=source, kind=kind, complete=complete, origin=Origin.FILE
-        )
-    return await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
+        yield Cycle(source, *key, complete, grades, reading.unread[key]), rejected
 
 
 async def _finish(
@@ -224,7 +220,7 @@ def _list(shown: Iterable[dict[str, Any]], *, as_json: bool) -> None:
 
 def _shown(record: CycleRecord) -> dict[str, Any]:
     """A cycle in the shape that the API gives it."""
-    return Cycle.of(record).model_dump(mode="json")
+    return ShownCycle.of(record).model_dump(mode="json")
 
 
 def _aside(line: str) -> None:

@@ -1,7 +1,7 @@
 """Diff: a received cycle is sealed and compared, and what changed is durable, in transaction 1."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
@@ -10,33 +10,40 @@ from alerts.domain import changes
 from alerts.domain.changes import Diff
 from alerts.domain.events import CycleView, Draft, rfc3339
 from alerts.domain.grades import Cycle, Kind, TokenId
-from alerts.domain.ids import HOUSE_APP
+from alerts.domain.ids import CYCLE, HOUSE_APP
 from alerts.domain.notices import cycle_held_event
 from alerts.domain.payloads import grade_event, rebased_event
 from alerts.domain.ratings import BandPolicy, HoldReason, Rating, graded_count, seal
+from alerts.domain.readings import RejectedRow
 from alerts.errors import Conflict, NotFound
+from alerts.pipeline.fan_out import log_fanned_out
 from alerts.pipeline.restate import Case, TokenPage, restate, value
 from alerts.pipeline.tell import tell_app, to_app
 from alerts.store.cycles import (
     CycleRecord,
     CycleState,
+    Origin,
     drop_rows,
     find_cycle,
     finish_diff,
     hold_cycle,
+    insert_cycle,
+    keep_rows,
     load_cycle,
     move_cycle,
 )
 from alerts.store.engine import Store, Transaction
 from alerts.store.events import append
+from alerts.store.fan_out import fan_out_chunk
 from alerts.store.ratings import insert_history, load_ratings, save_ratings
 from alerts.store.tokens import load_labels, save_tokens
-from alerts.store.watermarks import Watermark, read_watermark, take_watermark, write_watermark
+from alerts.store.watermarks import Watermark, take_watermark, write_watermark
 from alerts.telemetry import Step, emit
 
 # Above this many rows the comparison leaves the event loop alone.
 THREAD_ROWS: Final = 2000
-
+# Endpoints that are told of a cycle in its own transaction: some 10 ms of it.
+QUICKLY_OWED: Final = 500
 
 T = TypeVar("T")
 
@@ -63,24 +70,55 @@ async def diff_cycle(cycle_id: str, *, store: Store, ladder: Ladder) -> CycleRec
         if cycle is None:  # another process has diffed it since the statement before
             return _found(await find_cycle(tx, cycle_id), cycle_id)
     async with store.write() as tx:
-        await take_watermark(tx, cycle.source, cycle.kind)
+        mark = await take_watermark(tx, cycle.source, cycle.kind)
         expected = (record.state,)
         is_ours = await move_cycle(tx, cycle_id, expected=expected, to=CycleState.SEALED)
         if is_ours:
-            await _transaction_one(tx, record, cycle, ladder=ladder)
+            await _transaction_one(tx, record, cycle, mark=mark, ladder=ladder)
         done = _found(await find_cycle(tx, cycle_id), cycle_id)
+        if is_ours and done.state is not CycleState.HELD:
+            await drop_rows(tx, cycle_id)
     if is_ours:
         _log(done)
     return done
 
 
+async def diff_at_once(
+    cycle: Cycle,
+    *,
+    origin: Origin,
+    rejected: Sequence[RejectedRow],
+    store: Store,
+    ladder: Ladder,
+) -> CycleRecord:
+    """Receive and diff a cycle in one transaction, for whoever waits for the answer.
+
+    Where writers take turns anyway, it is fanned out in the same turn as far as that is quickly
+    done. Elsewhere that would keep the counter of events locked, and whoever settles locks it after
+    lanes. The cycle is as it was diffed.
+    """
+    chunk = None
+    async with store.write() as tx:
+        mark = await take_watermark(tx, cycle.source, cycle.kind)
+        cycle_id = await tx.new_id(CYCLE)
+        record = await insert_cycle(tx, cycle_id, cycle, origin=origin, rejected=rejected)
+        await _transaction_one(tx, record, cycle, mark=mark, ladder=ladder)
+        done = _found(await find_cycle(tx, cycle_id), cycle_id)
+        if store.has_one_writer and done.state is CycleState.DIFFED:
+            chunk = await fan_out_chunk(tx, done, size=QUICKLY_OWED)
+    _log(done)
+    if chunk is not None:
+        log_fanned_out(cycle_id, chunk)
+    return done
+
+
 async def _transaction_one(
-    tx: Transaction, record: CycleRecord, cycle: Cycle, *, ladder: Ladder
+    tx: Transaction, record: CycleRecord, cycle: Cycle, *, mark: Watermark, ladder: Ladder
 ) -> None:
-    mark = await read_watermark(tx, cycle.source, cycle.kind)
     is_released = record.state is CycleState.SEALED
     held = None if is_released else seal(cycle, reference=mark.reference)
     if held is not None:
+        await keep_rows(tx, record.id, cycle)
         await hold_cycle(tx, record.id, held)
         await _tell_held(tx, record, held, mark=mark)
         return

@@ -52,14 +52,19 @@ async def fan_out_cycles(*, store: Store, waker: Waker, chunk_size: int = FAN_OU
         if deliveries:
             await waker.wake()
         for cycle_id, chunk in chunks:
-            emit(
-                Step.CYCLE_FANNED_OUT,
-                cycle=cycle_id,
-                endpoints=chunk.endpoints,
-                deliveries=chunk.deliveries,
-                done=chunk.is_last,
-            )
+            log_fanned_out(cycle_id, chunk)
     return written
+
+
+def log_fanned_out(cycle_id: str, chunk: Chunk) -> None:
+    """Say what one transaction of fan-out came to, once it is committed."""
+    emit(
+        Step.CYCLE_FANNED_OUT,
+        cycle=cycle_id,
+        endpoints=chunk.endpoints,
+        deliveries=chunk.deliveries,
+        done=chunk.is_last,
+    )
 
 
 async def _fan_out_next(

@@ -3,7 +3,7 @@
 from alerts.domain.grades import Cycle, Kind, SourceName
 from alerts.domain.ids import CYCLE
 from alerts.domain.readings import Reading
-from alerts.store.cycles import Origin, insert_cycle
+from alerts.store.cycles import Origin, insert_cycle, keep_rows
 from alerts.store.engine import Transaction
 
 
@@ -36,5 +36,6 @@ async def receive(
         cycle_id = await tx.new_id(CYCLE)
         rejected = reading.rejected if place == 0 else ()
         await insert_cycle(tx, cycle_id, cycle, origin=origin, rejected=rejected)
+        await keep_rows(tx, cycle_id, cycle)
         ids.append(cycle_id)
     return ids

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, String, bindparam, delete, insert, select, update
 
 from alerts.domain.grades import Cycle, Grade, Kind, SourceName, TokenId
 from alerts.domain.ratings import HoldReason, graded_count
 from alerts.domain.readings import RejectedRow, printable
-from alerts.store.engine import Transaction
+from alerts.store.engine import Transaction, insert_into
 from alerts.store.rows import record_of
 from alerts.store.tables import cycle_rows, cycles, rejected_rows
 
@@ -74,9 +74,9 @@ async def insert_cycle(
     *,
     origin: Origin,
     rejected: Sequence[RejectedRow],
-) -> None:
-    """Keep a cycle as received, with its rows, until it is diffed."""
-    row = {
+) -> CycleRecord:
+    """Keep a cycle as received; its rows are to be kept besides, or diffed at once."""
+    row: dict[str, Any] = {
         "id": cycle_id,
         "source": cycle.source,
         "kind": cycle.kind,
@@ -90,19 +90,23 @@ async def insert_cycle(
         "events": 0,
         "received_at": await tx.now(),
     }
-    await tx.connection.execute(insert(cycles), [row])
+    await tx.connection.execute(_INSERT, [row])
+    if rejected:
+        await _keep_rejected(tx, cycle_id, rejected)
+    return CycleRecord(**row, hold_reason=None, fan_out_after=None, diffed_at=None, done_at=None)
+
+
+async def keep_rows(tx: Transaction, cycle_id: str, cycle: Cycle) -> None:
+    """Keep a cycle's rows until it is diffed; those that are kept already stay."""
     rows = await asyncio.to_thread(_pack, cycle.grades)
     unread = msgspec.msgpack.encode(sorted(cycle.unread)) if cycle.unread else None
     packed = {"cycle_id": cycle_id, "rows": rows, "unread": unread}
-    await tx.connection.execute(insert(cycle_rows), [packed])
-    if rejected:
-        await _keep_rejected(tx, cycle_id, rejected)
+    await tx.connection.execute(insert_into(tx, cycle_rows).on_conflict_do_nothing(), [packed])
 
 
 async def find_cycle(tx: Transaction, cycle_id: str) -> CycleRecord | None:
     """A cycle by its id."""
-    found = await tx.connection.execute(select(cycles).where(cycles.c.id == cycle_id))
-    row = found.one_or_none()
+    row = (await tx.connection.execute(_FIND, {"of_id": cycle_id})).one_or_none()
     return None if row is None else _record(row)
 
 
@@ -186,13 +190,11 @@ async def hold_cycle(tx: Transaction, cycle_id: str, reason: HoldReason) -> None
 
 
 async def finish_diff(tx: Transaction, cycle_id: str, *, events: int) -> None:
-    """A cycle is diffed: its rows may go, its events wait to be fanned out."""
+    """A cycle is diffed: its events wait to be fanned out."""
     now = await tx.now()
-    values: dict[str, object] = {"state": CycleState.DIFFED, "events": events, "diffed_at": now}
-    if not events:
-        values |= {"state": CycleState.DONE, "done_at": now}
-    await tx.connection.execute(update(cycles).where(cycles.c.id == cycle_id).values(values))
-    await drop_rows(tx, cycle_id)
+    state, done_at = (CycleState.DIFFED, None) if events else (CycleState.DONE, now)
+    values = {"of_id": cycle_id, "to_state": state, "to_events": events}
+    await tx.connection.execute(_FINISH, {**values, "to_diffed_at": now, "to_done_at": done_at})
 
 
 async def drop_rows(tx: Transaction, cycle_id: str) -> None:
@@ -207,22 +209,18 @@ async def advance_fan_out(
 
     Called first in the transaction, so that the row's lock orders the workers.
     """
-    checkpoint = cycles.c.fan_out_after
-    same = (
-        checkpoint.is_(None)
-        if record.fan_out_after is None
-        else (checkpoint == record.fan_out_after)
-    )
-    values: dict[str, object] = {"fan_out_after": after}
+    values: dict[str, object] = {
+        "of_id": record.id,
+        "of_after": record.fan_out_after,
+        "to_after": after,
+        "to_state": CycleState.DIFFED,
+        "to_done_at": None,
+    }
     if is_last:
         # Once it is done it names no endpoint: that one may be deleted.
-        values = {"fan_out_after": None, "state": CycleState.DONE, "done_at": await tx.now()}
-    statement = (
-        update(cycles)
-        .where(cycles.c.id == record.id, cycles.c.state == CycleState.DIFFED, same)
-        .values(values)
-    )
-    return (await tx.connection.execute(statement)).rowcount == 1
+        done = {"to_after": None, "to_state": CycleState.DONE, "to_done_at": await tx.now()}
+        values |= done
+    return (await tx.connection.execute(_ADVANCE, values)).rowcount == 1
 
 
 async def next_cycle_as_of(
@@ -275,3 +273,23 @@ def _unpack(rows: bytes) -> tuple[Grade, ...]:
 
 def _record(row: Row[tuple[object, ...]]) -> CycleRecord:
     return record_of(row, CycleRecord)
+
+
+_COLUMNS: Final = cycles.c
+_INSERT: Final = insert(cycles)
+_OF_ONE: Final = update(cycles).where(_COLUMNS.id == bindparam("of_id"))
+_FIND: Final = select(cycles).where(_COLUMNS.id == bindparam("of_id"))
+_FINISH: Final = _OF_ONE.values(
+    state=bindparam("to_state"),
+    events=bindparam("to_events"),
+    diffed_at=bindparam("to_diffed_at", type_=_COLUMNS.diffed_at.type),
+    done_at=bindparam("to_done_at", type_=_COLUMNS.done_at.type),
+)
+_ADVANCE: Final = _OF_ONE.where(
+    _COLUMNS.state == CycleState.DIFFED,
+    _COLUMNS.fan_out_after.is_not_distinct_from(bindparam("of_after", type_=String)),
+).values(
+    state=bindparam("to_state"),
+    fan_out_after=bindparam("to_after"),
+    done_at=bindparam("to_done_at", type_=_COLUMNS.done_at.type),
+)

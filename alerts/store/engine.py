@@ -187,7 +187,12 @@ def in_chunks(ids: Sequence[str], size: int = CHUNK_IDS) -> Iterator[Sequence[st
 
 def insert_into(tx: Transaction, table: Table) -> PostgresqlInsert | SqliteInsert:
     """An INSERT that can say ON CONFLICT, in the words of the database at hand."""
-    return postgresql_insert(table) if tx.is_postgresql else sqlite_insert(table)
+    return insert_on(table, is_postgresql=tx.is_postgresql)
+
+
+def insert_on(table: Table, *, is_postgresql: bool) -> PostgresqlInsert | SqliteInsert:
+    """The same for a statement that is made once for each database."""
+    return postgresql_insert(table) if is_postgresql else sqlite_insert(table)
 
 
 @asynccontextmanager

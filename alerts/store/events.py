@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Row, Select, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, or_, select, update
 
 from alerts.domain.events import (
     BAND_CHANGES,
@@ -19,6 +19,7 @@ from alerts.domain.events import (
 )
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.subscriptions import EventFacts
+from alerts.store.among import among, ids_called
 from alerts.store.counters import read_counter
 from alerts.store.engine import CHUNK_ROWS, Transaction
 from alerts.store.rows import record_of
@@ -64,16 +65,7 @@ async def append(
     if not fresh:
         return []
     now = await tx.now()
-    last = counters.c.recorded_at
-    numbered = await tx.connection.execute(
-        update(counters)
-        .where(counters.c.name == COUNTER)
-        .values(
-            value=counters.c.value + len(fresh),
-            recorded_at=case((last > now, last), else_=literal(now, last.type)),
-        )
-        .returning(counters.c.value, counters.c.recorded_at)
-    )
+    numbered = await tx.connection.execute(_NUMBER, {"many": len(fresh), "now": now})
     value, recorded_at = numbered.one()
     records: list[EventRecord] = []
     for start in range(0, len(fresh), CHUNK_ROWS):
@@ -84,7 +76,7 @@ async def append(
             for sequence, draft in enumerate(chunk, start=first)
         ]
         rows = [_row_of(record, draft) for record, draft in zip(made, chunk, strict=True)]
-        await tx.connection.execute(insert(events), rows)
+        await tx.connection.execute(_INSERT, rows)
         records += made
     return records
 
@@ -188,9 +180,24 @@ async def announced_at(tx: Transaction, cycle: Cycle) -> dict[TokenId, list[Even
 async def _known(tx: Transaction, ids: Sequence[str]) -> set[str]:
     known: set[str] = set()
     for start in range(0, len(ids), 1000):
-        query = select(events.c.id).where(events.c.id.in_(ids[start : start + 1000]))
-        known.update((await tx.connection.execute(query)).scalars())
+        found = await tx.connection.execute(_KNOWN, {"ids": ids[start : start + 1000]})
+        known.update(found.scalars())
     return known
+
+
+_INSERT: Final = insert(events)
+_KNOWN: Final = select(events.c.id).where(among(events.c.id, ids_called("ids")))
+_LAST: Final = counters.c.recorded_at
+_NOW: Final = bindparam("now", type_=_LAST.type)
+_NUMBER: Final = (
+    update(counters)
+    .where(counters.c.name == COUNTER)
+    .values(
+        value=counters.c.value + bindparam("many", type_=counters.c.value.type),
+        recorded_at=case((_LAST > _NOW, _LAST), else_=_NOW),
+    )
+    .returning(counters.c.value, _LAST)
+)
 
 
 def _events(app_id: str | None) -> Select[tuple[object, ...]]:

@@ -4,10 +4,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from sqlalchemy import (
+    Insert,
     and_,
+    bindparam,
     exists,
     func,
     or_,
@@ -16,13 +19,13 @@ from sqlalchemy import (
 )
 
 from alerts.domain.deliveries import EndpointState, SkipReason, State
-from alerts.store.among import among
+from alerts.store.among import among, ids_called
 from alerts.store.cycles import CycleRecord, CycleState, advance_fan_out
 from alerts.store.endpoints import EndpointRecord, Recipient
 from alerts.store.engine import CHUNK_ROWS, Transaction, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.matching import corrections, matches, next_endpoints
-from alerts.store.owing import owed, owing
+from alerts.store.owing import owe_found, owed, owing
 from alerts.store.tables import cycles, deliveries, endpoints, events, lanes, subscriptions
 
 # Endpoints told of a cycle in one transaction, and rows of those that may take all of its events.
@@ -59,13 +62,26 @@ async def fan_out_chunk(
     if not ids:
         return Chunk(0, 0, is_last)
     await lock_lanes(tx, ids)
-    of_cycle = events.c.cycle_id == record.id
-    found = matches(of_cycle, subscriptions.c.endpoint_id.between(ids[0], ids[-1]))
+    given: dict[str, object] = {"cycle": record.id, "first": ids[0], "last": ids[-1]}
     if following.corrected:
-        found.append(corrections(of_cycle, deliveries.c.endpoint_id.in_(following.corrected)))
-    written = await tx.connection.execute(owing(tx, found, now=await tx.now()))
+        given["corrected"] = following.corrected
+    statement = _owe_chunk(
+        has_corrections=bool(following.corrected), is_postgresql=tx.is_postgresql
+    )
+    written = await owe_found(tx, statement, given)
     await make_due(tx, ids, await tx.now(), only_active=True)
-    return Chunk(len(ids), written.rowcount, is_last)
+    return Chunk(len(ids), written, is_last)
+
+
+@cache
+def _owe_chunk(*, has_corrections: bool, is_postgresql: bool) -> Insert:
+    of_cycle = events.c.cycle_id == bindparam("cycle")
+    is_of_chunk = subscriptions.c.endpoint_id.between(bindparam("first"), bindparam("last"))
+    found = matches(of_cycle, is_of_chunk)
+    if has_corrections:
+        is_corrected = among(deliveries.c.endpoint_id, ids_called("corrected"))
+        found.append(corrections(of_cycle, is_corrected))
+    return owing(found, is_postgresql=is_postgresql)
 
 
 async def owe_in_advance(tx: Transaction, endpoint_id: str, *, through: int) -> None:
@@ -80,10 +96,8 @@ async def owe_in_advance(tx: Transaction, endpoint_id: str, *, through: int) -> 
         events.c.sequence <= through,
         subscriptions.c.endpoint_id == endpoint_id,
     )
-    now = await tx.now()
-    written = await tx.connection.execute(owing(tx, found, now=now))
-    if written.rowcount:
-        await make_due(tx, [endpoint_id], now, only_active=True)
+    if await owe_found(tx, owing(found, is_postgresql=tx.is_postgresql), {}):
+        await make_due(tx, [endpoint_id], await tx.now(), only_active=True)
 
 
 async def owe_corrections(
@@ -98,7 +112,7 @@ async def owe_corrections(
     corrected = deliveries.alias("corrected")
     told = select(corrected.c.event_id).where(corrected.c.id.in_(delivery_ids))
     found = corrections(deliveries.c.endpoint_id == endpoint.id, deliveries.c.event_id.in_(told))
-    await tx.connection.execute(owing(tx, [found], now=now))
+    await owe_found(tx, owing([found], is_postgresql=tx.is_postgresql), {})
     correcting = select(events.c.id).where(
         events.c.corrects.is_not(None), events.c.corrects.in_(told)
     )
@@ -130,15 +144,7 @@ def _wholesale(record: CycleRecord, size: int) -> int:
 
 async def cycles_to_fan_out(tx: Transaction) -> list[str]:
     """Ids of diffed cycles in the order of their events, at most 100."""
-    query = (
-        select(cycles.c.id)
-        .join_from(cycles, events, events.c.cycle_id == cycles.c.id)
-        .where(cycles.c.state == CycleState.DIFFED)
-        .group_by(cycles.c.id)
-        .order_by(func.min(events.c.sequence))
-        .limit(100)
-    )
-    return list((await tx.connection.execute(query)).scalars())
+    return list((await tx.connection.execute(_WAITING)).scalars())
 
 
 async def owe(tx: Transaction, pairs: Sequence[tuple[EventRecord, Recipient]]) -> None:
@@ -166,43 +172,59 @@ async def owe(tx: Transaction, pairs: Sequence[tuple[EventRecord, Recipient]]) -
 async def lock_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
     """Hold these lanes to the end of the transaction, in order of id so that nobody deadlocks."""
     if tx.is_postgresql:
-        await tx.connection.execute(
-            select(func.count()).select_from(
-                select(lanes.c.endpoint_id)
-                .where(among(lanes.c.endpoint_id, endpoint_ids))
-                .order_by(lanes.c.endpoint_id)
-                .with_for_update()
-                .subquery("locked")
-            )
-        )
+        await tx.connection.execute(_LOCK, {"endpoints": endpoint_ids})
 
 
 async def make_due(
     tx: Transaction, endpoint_ids: Sequence[str], now: datetime, *, only_active: bool = False
 ) -> None:
     """Pull lanes forward to now; they are locked already. only_active: by their endpoints."""
-    statement = update(lanes).where(
-        among(lanes.c.endpoint_id, endpoint_ids),
-        or_(lanes.c.due_at.is_(None), lanes.c.due_at > now),
-    )
-    if only_active:
-        own = (endpoints.c.id == lanes.c.endpoint_id, endpoints.c.state == EndpointState.ACTIVE)
-        statement = statement.where(exists().where(*own))
-    await tx.connection.execute(statement.values(due_at=now))
+    statement = _WAKE_ACTIVE if only_active else _WAKE
+    await tx.connection.execute(statement, {"endpoints": endpoint_ids, "now": now})
 
 
 async def _has_earlier(tx: Transaction, record: CycleRecord) -> bool:
-    own = select(func.min(events.c.sequence)).where(events.c.cycle_id == record.id)
-    query = (
-        select(cycles.c.id)
-        .join_from(cycles, events, events.c.cycle_id == cycles.c.id)
-        .where(
-            cycles.c.state == CycleState.DIFFED,
-            cycles.c.source == record.source,
-            cycles.c.kind == record.kind,
-            cycles.c.id != record.id,
-            events.c.sequence < own.scalar_subquery(),
-        )
-        .limit(1)
+    given = {"cycle": record.id, "source": record.source, "kind": record.kind}
+    return (await tx.connection.execute(_EARLIER, given)).first() is not None
+
+
+_NOW: Final = bindparam("now", type_=lanes.c.due_at.type)
+_WAKE: Final = (
+    update(lanes)
+    .where(
+        among(lanes.c.endpoint_id, ids_called("endpoints")),
+        or_(lanes.c.due_at.is_(None), lanes.c.due_at > _NOW),
     )
-    return (await tx.connection.execute(query)).first() is not None
+    .values(due_at=_NOW)
+)
+_WAKE_ACTIVE: Final = _WAKE.where(
+    exists().where(endpoints.c.id == lanes.c.endpoint_id, endpoints.c.state == EndpointState.ACTIVE)
+)
+_OWN: Final = select(func.min(events.c.sequence)).where(events.c.cycle_id == bindparam("cycle"))
+_EARLIER: Final = (
+    select(cycles.c.id)
+    .join_from(cycles, events, events.c.cycle_id == cycles.c.id)
+    .where(
+        cycles.c.state == CycleState.DIFFED,
+        cycles.c.source == bindparam("source"),
+        cycles.c.kind == bindparam("kind"),
+        cycles.c.id != bindparam("cycle"),
+        events.c.sequence < _OWN.scalar_subquery(),
+    )
+    .limit(1)
+)
+_WAITING: Final = (
+    select(cycles.c.id)
+    .join_from(cycles, events, events.c.cycle_id == cycles.c.id)
+    .where(cycles.c.state == CycleState.DIFFED)
+    .group_by(cycles.c.id)
+    .order_by(func.min(events.c.sequence))
+    .limit(100)
+)
+_LOCK: Final = select(func.count()).select_from(
+    select(lanes.c.endpoint_id)
+    .where(among(lanes.c.endpoint_id, ids_called("endpoints")))
+    .order_by(lanes.c.endpoint_id)
+    .with_for_update()
+    .subquery("locked")
+)

@@ -8,16 +8,18 @@ sees the other rows as they were before the wait.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from sqlalchemy import (
-    ColumnElement,
     Integer,
+    Update,
     and_,
+    bindparam,
     cast,
+    literal,
     or_,
     select,
-    true,
     update,
 )
 
@@ -51,13 +53,7 @@ async def next_due(tx: Transaction, pools: Collection[str] = ()) -> datetime | N
 
     pools: those we hold; lanes of others are not ours to look at.
     """
-    query = (
-        select(lanes.c.wakes_at)
-        .where(lanes.c.wakes_at.is_not(None), _is_in(pools))
-        .order_by(lanes.c.wakes_at)
-        .limit(1)
-    )
-    return (await tx.connection.execute(query)).scalar_one_or_none()
+    return (await tx.connection.execute(_NEXT_DUE, {"pools": pools})).scalar_one_or_none()
 
 
 async def lease_lanes(
@@ -68,22 +64,7 @@ async def lease_lanes(
     pools: those we hold, and so may send.
     """
     now = await tx.now()
-    columns = lanes.c
-    query = (
-        select(
-            columns.endpoint_id,
-            columns.lease_id,
-            columns.opened_at,
-            columns.pool,
-            endpoints.c.rate_limit,
-            endpoints.c.order,
-        )
-        .join_from(lanes, endpoints, endpoints.c.id == columns.endpoint_id)
-        .where(columns.wakes_at <= now, _is_in(pools))
-        .order_by(columns.wakes_at, columns.endpoint_id)
-        .limit(limit)
-        .with_for_update(of=lanes, skip_locked=True)
-    )
+    given = {"now": now, "pools": pools, "most": limit}
     leased = [
         LeasedLane(
             row.endpoint_id,
@@ -93,15 +74,46 @@ async def lease_lanes(
             row.rate_limit,
             Order(row.order),
         )
-        for row in await tx.connection.execute(query)
+        for row in await tx.connection.execute(_DUE, given)
     ]
     if leased:
-        await tx.connection.execute(
-            update(lanes)
-            .where(among(columns.endpoint_id, [lane.endpoint_id for lane in leased]))
-            .values(lease_id=lease_id, lease_until=now + lease)
-        )
+        ids = [lane.endpoint_id for lane in leased]
+        values = {"endpoints": ids, "to_lease_id": lease_id, "to_lease_until": now + lease}
+        await tx.connection.execute(_LEASE, values)
     return leased
+
+
+_NOW: Final = bindparam("now", type_=lanes.c.due_at.type)
+_IN_POOLS: Final = or_(lanes.c.pool.is_(None), among(lanes.c.pool, ids_called("pools")))
+_NEXT_DUE: Final = (
+    select(lanes.c.wakes_at)
+    .where(lanes.c.wakes_at.is_not(None), _IN_POOLS)
+    .order_by(lanes.c.wakes_at)
+    .limit(1)
+)
+_DUE: Final = (
+    select(
+        lanes.c.endpoint_id,
+        lanes.c.lease_id,
+        lanes.c.opened_at,
+        lanes.c.pool,
+        endpoints.c.rate_limit,
+        endpoints.c.order,
+    )
+    .join_from(lanes, endpoints, endpoints.c.id == lanes.c.endpoint_id)
+    .where(lanes.c.wakes_at <= _NOW, _IN_POOLS)
+    .order_by(lanes.c.wakes_at, lanes.c.endpoint_id)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(of=lanes, skip_locked=True)
+)
+_LEASE: Final = (
+    update(lanes)
+    .where(among(lanes.c.endpoint_id, ids_called("endpoints")))
+    .values(
+        lease_id=bindparam("to_lease_id"),
+        lease_until=bindparam("to_lease_until", type_=lanes.c.lease_until.type),
+    )
+)
 
 
 async def extend_leases(tx: Transaction, leases: Mapping[str, str], lease: timedelta) -> set[str]:
@@ -170,12 +182,13 @@ async def set_aside(tx: Transaction, wait: timedelta, pools: Collection[str] = (
     now = await tx.now()
     query = (
         select(lanes.c.endpoint_id)
-        .where(lanes.c.wakes_at <= now, _is_in(pools))
+        .where(lanes.c.wakes_at <= now, _IN_POOLS)
         .order_by(lanes.c.wakes_at, lanes.c.endpoint_id)
         .limit(1)
         .with_for_update()
     )
-    endpoint_id = (await tx.connection.execute(query)).scalar_one_or_none()
+    found = await tx.connection.execute(query, {"pools": pools})
+    endpoint_id = found.scalar_one_or_none()
     if endpoint_id is not None:
         await hold(tx, endpoint_id, now + wait)
     return endpoint_id
@@ -214,10 +227,6 @@ _GIVE_BACK: Final = (
 )
 
 
-def _is_in(pools: Collection[str]) -> ColumnElement[bool]:
-    return or_(lanes.c.pool.is_(None), lanes.c.pool.in_(pools)) if pools else lanes.c.pool.is_(None)
-
-
 async def expired_lanes(tx: Transaction, limit: int) -> list[tuple[str, str]]:
     """(endpoint, lease) of lanes whose worker was lost, locked."""
     query = (
@@ -247,14 +256,23 @@ async def _free(
     lease_ids: Collection[str] | None,
 ) -> None:
     """lease_ids: only lanes that are under one of them; None for all."""
-    now = await tx.now()
-    is_ours = true() if lease_ids is None else among(lanes.c.lease_id, lease_ids)
+    given: dict[str, object] = {"now": await tx.now()}
+    if lease_ids is not None:
+        given["leases"] = lease_ids
     for is_strict in (False, True):
         ids = [one for one in endpoint_ids if (one in strict) is is_strict]
         if ids:
-            due = due_of_lane(now, is_strict=is_strict)
-            freed = update(lanes).where(among(lanes.c.endpoint_id, ids), is_ours)
-            await tx.connection.execute(freed.values(lease_id=None, lease_until=None, due_at=due))
+            freeing = _freeing(is_strict=is_strict, is_leased=lease_ids is not None)
+            await tx.connection.execute(freeing, {**given, "endpoints": ids})
+
+
+@cache
+def _freeing(*, is_strict: bool, is_leased: bool) -> Update:
+    freeing = update(lanes).where(among(lanes.c.endpoint_id, ids_called("endpoints")))
+    if is_leased:
+        freeing = freeing.where(among(lanes.c.lease_id, ids_called("leases")))
+    due = due_of_lane(_NOW, is_strict=is_strict)
+    return freeing.values(lease_id=None, lease_until=None, due_at=due)
 
 
 async def lanes_asleep(tx: Transaction, limit: int) -> list[str]:
@@ -285,5 +303,5 @@ def _is_asleep(now: datetime) -> ColumnElement[bool]:
     return and_(
         columns.lease_id.is_(None),
         or_(columns.due_at.is_(None), columns.due_at > now + OVERSLEPT),
-        has_due(now),
+        has_due(literal(now, lanes.c.due_at.type)),
     )

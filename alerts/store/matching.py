@@ -2,9 +2,11 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
+from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, select
 
 from alerts.domain.deliveries import TOLD
 from alerts.domain.grades import Kind
@@ -35,18 +37,14 @@ async def next_endpoints(
     At most `size` of those that name tokens, and of those to be corrected, and `wholesale` of
     those that name none.
     """
-    told = corrections(events.c.cycle_id == record.id).with_only_columns(deliveries.c.endpoint_id)
-    looks = [
-        (told, deliveries.c.endpoint_id, size),
-        (_by_token(record), subscriptions.c.endpoint_id, size),
-        *[(look, subscriptions.c.endpoint_id, wholesale) for look in await _wholesale(tx, record)],
-    ]
+    given = {"cycle": record.id, "after": record.fan_out_after or ""}
+    looks = [(_corrected(), size), (_by_token(), size)]
+    looks += [(look, wholesale) for look in await _wholesale(tx, record)]
     found: list[list[str]] = []
     ends: list[str] = []
-    for look, endpoint, count in looks:
-        after = endpoint > (record.fan_out_after or "")
-        query = look.where(after).distinct().order_by(endpoint).limit(count)
-        found.append(list((await tx.connection.execute(query)).scalars()))
+    for look, count in looks:
+        rows = await tx.connection.execute(look, {**given, "most": count})
+        found.append(list(rows.scalars()))
         if len(found[-1]) == count:
             ends.append(found[-1][-1])
     corrected = found[0]
@@ -83,32 +81,54 @@ def corrections(*where: ColumnElement[bool]) -> Select[tuple[str, str]]:
     )
 
 
-def _by_token(record: CycleRecord) -> Select[str]:
-    return (
-        select(subscriptions.c.endpoint_id)
-        .join_from(events, subscriptions, wants(is_token=True))
-        .where(_told_by(record))
-    )
-
-
 async def _wholesale(tx: Transaction, record: CycleRecord) -> list[Select[str]]:
     """Endpoints that match without naming an event's token, each look read in order, no further.
 
     One look a kind; only an event that has no token makes those who name tokens be looked at too.
     """
-    query = select(events.c.kind, events.c.token.is_(None)).where(_told_by(record)).distinct()
-    told = {(row[0], bool(row[1])) for row in await tx.connection.execute(query)}
+    rows = await tx.connection.execute(_KINDS_TOLD, {"cycle": record.id})
+    told = {(row[0], bool(row[1])) for row in rows}
     looks = []
     for kind in Kind:
         of_kind = {no_token for its, no_token in told if its in (None, kind)}
-        if not of_kind:
-            continue
-        matches = exists().where(_told_by(record), wants(is_token=False)).correlate(subscriptions)
-        look = select(subscriptions.c.endpoint_id).where(subscriptions.c.kind == kind, matches)
-        looks.append(look if True in of_kind else look.where(subscriptions.c.token.is_(None)))
+        if of_kind:
+            looks.append(_of_all(kind, also_of_tokens=True in of_kind))
     return looks
 
 
-def _told_by(record: CycleRecord) -> ColumnElement[bool]:
-    """The events of a cycle that are matched."""
-    return and_(events.c.cycle_id == record.id, events.c.type_bit != 0)
+# The events of the cycle at hand, and those of them that are matched.
+_OF_CYCLE: Final = events.c.cycle_id == bindparam("cycle")
+_TOLD: Final = and_(_OF_CYCLE, events.c.type_bit != 0)
+_KINDS_TOLD: Final = select(events.c.kind, events.c.token.is_(None)).where(_TOLD).distinct()
+
+
+@cache
+def _corrected() -> Select[str]:
+    """Endpoints that are owed a correction."""
+    endpoint = deliveries.c.endpoint_id
+    return _next(corrections(_OF_CYCLE).with_only_columns(endpoint), endpoint)
+
+
+@cache
+def _by_token() -> Select[str]:
+    """Endpoints that name an event's token."""
+    endpoint = subscriptions.c.endpoint_id
+    return _next(
+        select(endpoint).join_from(events, subscriptions, wants(is_token=True)).where(_TOLD),
+        endpoint,
+    )
+
+
+@cache
+def _of_all(kind: Kind, *, also_of_tokens: bool) -> Select[str]:
+    """Endpoints that take what they take of a kind whatever the token."""
+    matching = exists().where(_TOLD, wants(is_token=False)).correlate(subscriptions)
+    endpoint = subscriptions.c.endpoint_id
+    look = select(endpoint).where(subscriptions.c.kind == kind, matching)
+    return _next(look if also_of_tokens else look.where(subscriptions.c.token.is_(None)), endpoint)
+
+
+def _next(look: Select[str], endpoint: ColumnElement[str]) -> Select[str]:
+    """The endpoints of a look that come next, in order."""
+    after = endpoint > bindparam("after")
+    return look.where(after).distinct().order_by(endpoint).limit(bindparam("most", type_=Integer))

@@ -18,13 +18,15 @@ NOTICE_CHUNK: Final = 1000
 
 async def notices_to_fan_out(tx: Transaction) -> list[str]:
     """Ids of events for an app that are not owed to all of its endpoints yet, at most 100."""
-    query = (
-        select(events.c.id)
-        .where(events.c.owed_after.is_not(None))
-        .order_by(events.c.sequence)
-        .limit(100)
-    )
-    return list((await tx.connection.execute(query)).scalars())
+    return list((await tx.connection.execute(_WAITING)).scalars())
+
+
+_WAITING: Final = (
+    select(events.c.id)
+    .where(events.c.owed_after.is_not(None))
+    .order_by(events.c.sequence)
+    .limit(100)
+)
 
 
 async def fan_out_notice(

@@ -1,6 +1,6 @@
 """A new delivery, column by column, for one event and one endpoint or for many at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -9,6 +9,8 @@ from sqlalchemy import (
     ColumnElement,
     Insert,
     Select,
+    Text,
+    bindparam,
     case,
     cast,
     literal,
@@ -21,9 +23,9 @@ from alerts.domain.deliveries import SKIPPED_WHILE, EndpointState, State, Trigge
 from alerts.domain.events import EventType
 from alerts.domain.ids import DELIVERY, make_id
 from alerts.store.endpoints import Recipient
-from alerts.store.engine import OR_FAIL, Transaction, insert_into
+from alerts.store.engine import OR_FAIL, Transaction, insert_on
 from alerts.store.events import EventRecord
-from alerts.store.fresh_ids import fresh_id
+from alerts.store.fresh_ids import fresh_id, fresh_ids
 from alerts.store.tables import deliveries, endpoints, events
 
 # A week's news is none of today's: it is told for longer than a channel's instant news may be.
@@ -61,13 +63,20 @@ def _lives(event: EventRecord, endpoint: Recipient) -> timedelta:
     return max(lives, DIGEST_TIME_TO_LIVE) if event.type is EventType.DIGEST_WEEKLY else lives
 
 
-def owing(tx: Transaction, found: Sequence[Select[tuple[str, str]]], *, now: datetime) -> Insert:
+async def owe_found(tx: Transaction, statement: Insert, given: Mapping[str, object]) -> int:
+    """Write the deliveries of a statement made by `owing`; how many. given: what else it needs."""
+    now = await tx.now()
+    values = {**given, "now": now, "ids": fresh_ids(tx, DELIVERY, now)}
+    return (await tx.connection.execute(statement, values)).rowcount
+
+
+def owing(found: Sequence[Select[tuple[str, str]]], *, is_postgresql: bool) -> Insert:
     """These (event, endpoint) as deliveries, each once, in one statement.
 
     found: looks at events, each joined with what names the endpoints. An endpoint deleted since
     the look-up has taken its lane along; nothing is owed to it.
     """
-    values = _columns(tx, now)
+    values = _columns(is_postgresql=is_postgresql)
     rows = union_all(
         *(
             look.join(
@@ -77,21 +86,26 @@ def owing(tx: Transaction, found: Sequence[Select[tuple[str, str]]], *, now: dat
         )
     )
     return (
-        insert_into(tx, deliveries)
+        insert_on(deliveries, is_postgresql=is_postgresql)
         .from_select(list(values), rows)
         .prefix_with(OR_FAIL, dialect="sqlite")
         .on_conflict_do_nothing(index_elements=["event_id", "endpoint_id"])
     )
 
 
-def _columns(tx: Transaction, now: datetime) -> dict[str, ColumnElement[Any]]:
+def _columns(*, is_postgresql: bool) -> dict[str, ColumnElement[Any]]:
     """A new delivery, column by column, out of its event and its endpoint."""
     state = endpoints.c.state
     is_active = state == EndpointState.ACTIVE
-    moment = literal(now, deliveries.c.due_at.type)
+    moment = bindparam("now", type_=deliveries.c.due_at.type)
     lives = cast(endpoints.c.time_to_live_seconds, BigInteger) * literal(1_000_000, BigInteger)
     return {
-        "id": fresh_id(tx, DELIVERY, now, sequence=events.c.sequence, table=endpoints.name),
+        "id": fresh_id(
+            bindparam("ids", type_=Text),
+            sequence=events.c.sequence,
+            table=endpoints.name,
+            is_postgresql=is_postgresql,
+        ),
         "event_id": events.c.id,
         "endpoint_id": endpoints.c.id,
         "app_id": endpoints.c.app_id,

@@ -17,7 +17,6 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -90,25 +89,24 @@ def next_in_lane(
     return select(union_all(*lines).subquery("lines").c.id)
 
 
-def due_of_lane(now: datetime, *, is_strict: bool) -> ColumnElement[datetime | None]:
+def due_of_lane(now: ColumnElement[datetime], *, is_strict: bool) -> ColumnElement[datetime | None]:
     """When a lane next wants a worker, for use in an update of lanes; null if nothing is open.
 
     Not before `now`: a lane with work left is due at once, and goes behind those that waited.
     is_strict: as for `next_in_lane`.
     """
     due = deliveries.c.due_at
-    moment = literal(now, due.type)
     fresh, later = (_in_lane(line, is_strict=is_strict) for line in (is_fresh, is_later))
     # First attempts that are not due are few: only quiet hours make one wait.
     waiting = select(func.min(due).label("due_at")).where(due > moment, *fresh).correlate(lanes)
     behind = select(due).where(*later).order_by(due).limit(1).correlate(lanes).subquery("behind")
     heads = union_all(waiting, select(behind.c.due_at)).subquery("heads")
     head = select(func.min(heads.c.due_at).label("due_at")).subquery("first").c.due_at
-    first = select(case((head < moment, moment), else_=head)).scalar_subquery()
-    return case((_is_due(fresh, now), moment), else_=first)
+    first = select(case((head < now, now), else_=head)).scalar_subquery()
+    return case((_is_due(fresh, now), now), else_=first)
 
 
-def has_due(now: datetime) -> ColumnElement[bool]:
+def has_due(now: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Whether anything in a lane is due, for use in a query of lanes."""
     is_strict = exists(
         select(endpoints.c.id)
@@ -163,7 +161,9 @@ def state_of_corrected(waiting: FromClause) -> ColumnElement[str | None]:
     return state.correlate(waiting).scalar_subquery()
 
 
-def _is_due(line: Sequence[ColumnElement[bool]], now: datetime) -> ColumnElement[bool]:
+def _is_due(
+    line: Sequence[ColumnElement[bool]], now: ColumnElement[datetime]
+) -> ColumnElement[bool]:
     waiting = select(deliveries.c.id).where(*line, deliveries.c.due_at <= now)
     return exists(waiting.correlate(lanes))
 

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy import Insert, Row, Select, bindparam, func, select, tuple_
 
 from alerts.domain.grades import Cycle, Kind, SourceName, TokenId
 from alerts.domain.ratings import Rating
-from alerts.store.engine import CHUNK_ROWS, Transaction, execute_many, insert_into
+from alerts.store.among import among, ids_called
+from alerts.store.engine import CHUNK_ROWS, Transaction, execute_many, insert_on
 from alerts.store.tables import grades, ratings, tokens
 
 # Up to this many tokens are asked for by name; beyond it all of a source and kind are read.
@@ -46,11 +48,12 @@ async def load_ratings(
     tx: Transaction, source: SourceName, kind: Kind, *, wanted: Sequence[TokenId] | None
 ) -> dict[TokenId, Rating]:
     """Ratings held of a source and kind. wanted: of these tokens only; None is all."""
-    query = select(ratings).where(ratings.c.source == source, ratings.c.kind == kind)
+    given: dict[str, object] = {"source": source, "kind": kind}
+    query = _HELD
     if wanted is not None and len(wanted) <= NAMED_TOKENS:
-        query = query.where(ratings.c.token.in_(wanted))
+        query, given = _HELD_NAMED, given | {"tokens": wanted}
     held: dict[TokenId, Rating] = {}
-    for rows in (await tx.connection.execute(query)).partitions(CHUNK_ROWS):
+    for rows in (await tx.connection.execute(query, given)).partitions(CHUNK_ROWS):
         held |= {row.token: _rating(row) for row in rows}
         await asyncio.sleep(0)
     return held
@@ -87,14 +90,7 @@ async def save_ratings(
         }
         for rating in held
     )
-    statement = insert_into(tx, ratings)
-    changed = {
-        column.name: statement.excluded[column.name]
-        for column in ratings.columns
-        if column.name not in {"token", "kind", "source"}
-    }
-    statement = statement.on_conflict_do_update(index_elements=["token", "kind"], set_=changed)
-    await execute_many(tx, statement, rows)
+    await execute_many(tx, _save(is_postgresql=tx.is_postgresql), rows)
 
 
 async def insert_history(
@@ -121,7 +117,7 @@ async def insert_history(
         }
         for token, revision, (score, label, components) in rows
     )
-    await execute_many(tx, insert_into(tx, grades).on_conflict_do_nothing(), values)
+    await execute_many(tx, _add(is_postgresql=tx.is_postgresql), values)
 
 
 async def history_at(
@@ -163,6 +159,28 @@ async def list_history(
         query = query.where(tuple_(grades.c.as_of, grades.c.revision, grades.c.kind) < before)
     rows = await tx.connection.execute(query.limit(limit))
     return [(Kind(row.kind), _observation(row)) for row in rows]
+
+
+_HELD: Final = select(ratings).where(
+    ratings.c.source == bindparam("source"), ratings.c.kind == bindparam("kind")
+)
+_HELD_NAMED: Final = _HELD.where(among(ratings.c.token, ids_called("tokens")))
+
+
+@cache
+def _save(*, is_postgresql: bool) -> Insert:
+    statement = insert_on(ratings, is_postgresql=is_postgresql)
+    changed = {
+        column.name: statement.excluded[column.name]
+        for column in ratings.columns
+        if column.name not in {"token", "kind", "source"}
+    }
+    return statement.on_conflict_do_update(index_elements=["token", "kind"], set_=changed)
+
+
+@cache
+def _add(*, is_postgresql: bool) -> Insert:
+    return insert_on(grades, is_postgresql=is_postgresql).on_conflict_do_nothing()
 
 
 def _history(token: TokenId, kind: Kind | None) -> Select[tuple[object, ...]]:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import (
+    bindparam,
     insert,
     or_,
     select,
@@ -13,6 +15,7 @@ from sqlalchemy import (
 
 from alerts.domain.ids import SECRET
 from alerts.ports import SigningSecret
+from alerts.store.among import among, ids_called
 from alerts.store.cipher import Cipher
 from alerts.store.engine import Transaction
 from alerts.store.tables import (
@@ -70,16 +73,22 @@ async def end_secret(tx: Transaction, secret_id: str) -> None:
 
 async def live_secrets(tx: Transaction, endpoint_ids: Sequence[str]) -> list[SecretRecord]:
     """The secrets that sign now, newest first within an endpoint."""
-    columns = endpoint_secrets.c
-    query = (
-        select(endpoint_secrets)
-        .where(
-            columns.endpoint_id.in_(endpoint_ids),
-            or_(columns.expires_at.is_(None), columns.expires_at > await tx.now()),
-        )
-        .order_by(columns.endpoint_id, columns.id.desc())
+    given = {"endpoints": endpoint_ids, "now": await tx.now()}
+    return [SecretRecord(*row) for row in await tx.connection.execute(_LIVE, given)]
+
+
+_LIVE: Final = (
+    select(endpoint_secrets)
+    .where(
+        among(endpoint_secrets.c.endpoint_id, ids_called("endpoints")),
+        or_(
+            endpoint_secrets.c.expires_at.is_(None),
+            endpoint_secrets.c.expires_at
+            > bindparam("now", type_=endpoint_secrets.c.expires_at.type),
+        ),
     )
-    return [SecretRecord(*row) for row in await tx.connection.execute(query)]
+    .order_by(endpoint_secrets.c.endpoint_id, endpoint_secrets.c.id.desc())
+)
 
 
 def signing_secrets(cipher: Cipher, records: Iterable[SecretRecord]) -> tuple[SigningSecret, ...]:

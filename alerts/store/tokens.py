@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Final, NamedTuple
 
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import Insert, Select, case, func, or_, select
 
 from alerts.domain.grades import Grade, SourceName, TokenId
-from alerts.store.engine import Transaction, execute_many, in_chunks, insert_into
+from alerts.store.engine import Transaction, execute_many, in_chunks, insert_on
 from alerts.store.ratings import NAMED_TOKENS
 from alerts.store.rows import record_of
 from alerts.store.tables import tokens
@@ -56,18 +57,21 @@ async def save_tokens(
         }
         for grade in sorted(seen, key=lambda grade: grade.token)
     )
-    statement = insert_into(tx, tokens)
+    await execute_many(tx, _save(is_postgresql=tx.is_postgresql, is_news=is_news), rows)
+
+
+@cache
+def _save(*, is_postgresql: bool, is_news: bool) -> Insert:
+    statement = insert_on(tokens, is_postgresql=is_postgresql)
+    if not is_news:
+        return statement.on_conflict_do_nothing()
     new = statement.excluded
-    if is_news:
-        statement = statement.on_conflict_do_update(
-            index_elements=["id"],
-            set_={name: new[name] for name in _LABELS},
-            # An older release, running on this schema, leaves no search text.
-            where=or_(*(tokens.c[name] != new[name] for name in _LABELS)),
-        )
-    else:
-        statement = statement.on_conflict_do_nothing()
-    await execute_many(tx, statement, rows)
+    return statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: new[name] for name in _LABELS},
+        # An older release, running on this schema, leaves no search text.
+        where=or_(*(tokens.c[name] != new[name] for name in _LABELS)),
+    )
 
 
 async def load_labels(

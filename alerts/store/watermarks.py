@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import BindParameter, bindparam, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from alerts.domain.grades import Cycle, Kind, SourceName
 from alerts.domain.ratings import graded_count
-from alerts.store.engine import Transaction, insert_into
+from alerts.store.engine import Transaction, insert_on
 from alerts.store.tables import cycles, watermarks
 
 
@@ -51,23 +54,21 @@ async def list_last_accepted(tx: Transaction) -> list[LastAccepted]:
 
 
 async def read_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Watermark:
-    """How far this source and kind have come; made when first asked for (in a write)."""
-    columns = watermarks.c
-    query = select(
-        columns.version, columns.as_of, columns.first_as_of, columns.reference, columns.band_version
-    ).where(columns.source == source, columns.kind == kind)
+    """How far this source and kind have come."""
+    query = select(*_MARK).where(watermarks.c.source == source, watermarks.c.kind == kind)
     row = (await tx.connection.execute(query)).one_or_none()
     return Watermark(0, None, None, None, None) if row is None else Watermark(*row)
 
 
-async def take_watermark(tx: Transaction, source: SourceName, kind: Kind) -> None:
-    """The first statement of transaction 1: from here on nobody else moves it until the commit."""
-    statement = insert_into(tx, watermarks).values(source=source, kind=kind, version=1)
-    await tx.connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["source", "kind"], set_={"version": watermarks.c.version + 1}
-        )
+async def take_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Watermark:
+    """How far this source and kind have come. Nobody else moves it from here on until the commit.
+
+    The first statement of transaction 1.
+    """
+    taken = await tx.connection.execute(
+        _take(is_postgresql=tx.is_postgresql), {"source": source, "kind": kind}
     )
+    return Watermark(*taken.one())
 
 
 async def write_watermark(tx: Transaction, cycle_id: str, cycle: Cycle, *, mark: Watermark) -> None:
@@ -75,16 +76,47 @@ async def write_watermark(tx: Transaction, cycle_id: str, cycle: Cycle, *, mark:
 
     A part without a single score has brought nothing: the cycle accepted last is still the last.
     """
+    statement = _WRITE
     values: dict[str, object] = {
-        "as_of": mark.as_of,
-        "first_as_of": mark.first_as_of,
-        "reference": mark.reference,
-        "band_version": mark.band_version,
+        "of_source": cycle.source,
+        "of_kind": cycle.kind,
+        "to_as_of": mark.as_of,
+        "to_first_as_of": mark.first_as_of,
+        "to_reference": mark.reference,
+        "to_band_version": mark.band_version,
     }
     if cycle.complete or graded_count(cycle):
-        values |= {"cycle_id": cycle_id, "accepted_at": await tx.now()}
-    await tx.connection.execute(
-        update(watermarks)
-        .where(watermarks.c.source == cycle.source, watermarks.c.kind == cycle.kind)
-        .values(values)
+        statement = _WRITE_WITH_CYCLE
+        values |= {"to_cycle_id": cycle_id, "to_accepted_at": await tx.now()}
+    await tx.connection.execute(statement, values)
+
+
+_MARK: Final = (
+    watermarks.c.version,
+    watermarks.c.as_of,
+    watermarks.c.first_as_of,
+    watermarks.c.reference,
+    watermarks.c.band_version,
+)
+
+
+def _to(*names: str) -> dict[str, BindParameter[Any]]:
+    return {name: bindparam(f"to_{name}", type_=watermarks.c[name].type) for name in names}
+
+
+_WRITE: Final = (
+    update(watermarks)
+    .where(watermarks.c.source == bindparam("of_source"), watermarks.c.kind == bindparam("of_kind"))
+    .values(_to("as_of", "first_as_of", "reference", "band_version"))
+)
+_WRITE_WITH_CYCLE: Final = _WRITE.values(_to("cycle_id", "accepted_at"))
+
+
+@cache
+def _take(*, is_postgresql: bool) -> ReturningInsert[Any]:
+    statement = insert_on(watermarks, is_postgresql=is_postgresql).values(
+        source=bindparam("source"), kind=bindparam("kind"), version=1
     )
+    return statement.on_conflict_do_update(
+        index_elements=["source", "kind"], set_={"version": watermarks.c.version + 1}
+    ).returning(*_MARK)

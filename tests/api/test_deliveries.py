@@ -56,10 +56,11 @@ async def test_a_test_is_a_delivery_like_any_other(api: Api) -> None:
     await api.services.dispatcher().run_until_idle()
 
     assert (sent["event_type"], sent["state"]) == ("endpoint.test", "pending")
-    (request,) = api.receiver.requests
+    (request,) = [
+        one for one in api.receiver.requests if one.headers["gradebell-delivery"] == sent["id"]
+    ]
     Webhook(made["secret"]).verify(request.body, request.headers)
     assert request.headers["webhook-id"] == sent["event_id"]
-    assert request.headers["gradebell-delivery"] == sent["id"]
     event = await api.get(f"/v1/events/{sent['event_id']}")
     assert event.content == request.body
     assert event.json()["data"]["test"] is True

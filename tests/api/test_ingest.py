@@ -70,7 +70,7 @@ def test_json_of_any_kind_is_read_or_refused_by_field(cycle: object) -> None:
     if isinstance(came_to, InvalidInput):
         assert came_to.field
         return
-    for row in came_to.reading.rejected:
+    for row in came_to.rejected:
         assert row.problem.isprintable()
         assert row.token_id is None or row.token_id.isprintable()
 
@@ -79,8 +79,8 @@ def test_json_of_any_kind_is_read_or_refused_by_field(cycle: object) -> None:
 def test_every_row_is_a_grade_or_rejected_or_a_twin(grades: list[Any]) -> None:
     push = read_push(encoded(cycle_body(grades=grades)), NOW)
 
-    (read,) = push.reading.grades.values()
-    rejected = [row.row for row in push.reading.rejected]
+    read = push.cycle.grades
+    rejected = [row.row for row in push.rejected]
     assert rejected == sorted(set(rejected))
     assert len(read) + len(rejected) <= len(grades)
     assert len({grade.token for grade in read}) == len(read)
@@ -91,7 +91,7 @@ def test_a_long_body_means_the_same_as_a_short_one() -> None:
 
     push = read_push(msgspec.json.encode(cycle_body(grades=grades)), NOW)
 
-    (read,) = push.reading.grades.values()
+    read = push.cycle.grades
     assert [grade.score for grade in read] == [number % 101 * 100 for number in range(5000)]
 
 

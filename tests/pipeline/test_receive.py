@@ -42,7 +42,8 @@ def from_file(path: Path) -> Reading:
 def from_push() -> Reading:
     rows = [{"token_id": one, "score": 50} for one in ("1", UNSTORABLE)]
     body = {"source": SOURCE, "kind": "trader", "as_of": "2026-01-01", "grades": rows}
-    return read_push(json.dumps(body).encode(), day(1)).reading
+    push = read_push(json.dumps(body).encode(), day(1))
+    return Reading({push.cycle.as_of: push.cycle.grades}, push.rejected)
 
 
 @pytest.mark.parametrize("door", ["upstream", "file", "push"])

@@ -23,7 +23,6 @@ from alerts.api.schemas.cycles import (
 from alerts.bootstrap import Services
 from alerts.errors import Conflict, NotFound
 from alerts.pipeline import diff
-from alerts.pipeline.receive import receive
 from alerts.store.cycles import (
     REJECTED_KEPT,
     CycleState,
@@ -62,23 +61,20 @@ async def push_cycle(request: Request, principal: Ingester, services: Bell) -> A
     complete one is held.
     """
     push = await _read(request, services)
-    principal.require_source(push.source)
+    principal.require_source(push.cycle.source)
     plan = services.plan
-    if plan is not None and push.source == plan.source.name:
-        problem = f"the source {push.source!r} is polled here and cannot be pushed to"
+    if plan is not None and push.cycle.source == plan.source.name:
+        problem = f"the source {push.cycle.source!r} is polled here and cannot be pushed to"
         raise Conflict(problem, field="source")
-    async with services.store.write() as tx:
-        (cycle_id,) = await receive(
-            tx,
-            push.reading,
-            source=push.source,
-            kind=push.kind,
-            complete=push.complete,
-            origin=Origin.PUSH,
-        )
-    record = await diff.diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
+    record = await diff.diff_at_once(
+        push.cycle,
+        origin=Origin.PUSH,
+        rejected=push.rejected,
+        store=services.store,
+        ladder=services.ladder,
+    )
     await services.waker.wake()
-    rejected = push.reading.rejected
+    rejected = push.rejected
     return Accepted(
         id=record.id,
         state=record.state,
