@@ -12,6 +12,7 @@ from functools import cache
 from typing import Final
 
 from sqlalchemy import (
+    ColumnElement,
     Integer,
     Update,
     and_,

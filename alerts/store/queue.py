@@ -98,7 +98,7 @@ def due_of_lane(now: ColumnElement[datetime], *, is_strict: bool) -> ColumnEleme
     due = deliveries.c.due_at
     fresh, later = (_in_lane(line, is_strict=is_strict) for line in (is_fresh, is_later))
     # First attempts that are not due are few: only quiet hours make one wait.
-    waiting = select(func.min(due).label("due_at")).where(due > moment, *fresh).correlate(lanes)
+    waiting = select(func.min(due).label("due_at")).where(due > now, *fresh).correlate(lanes)
     behind = select(due).where(*later).order_by(due).limit(1).correlate(lanes).subquery("behind")
     heads = union_all(waiting, select(behind.c.due_at)).subquery("heads")
     head = select(func.min(heads.c.due_at).label("due_at")).subquery("first").c.due_at
