@@ -37,16 +37,18 @@ def test_the_compose_file_follows_the_compose_specification(compose: dict[str, A
 def test_compose_runs_the_whole_service(compose: dict[str, Any]) -> None:
     services = compose["services"]
 
-    assert set(services) == {"postgres", "redis", "migrate", "api", "worker"}
+    assert set(services) == {"postgres", "redis", "migrate", "api", "worker", "bot"}
+    assert [name for name, each in services.items() if "profiles" in each] == ["bot"]
     assert services["worker"]["deploy"]["replicas"] == 2
-    assert [services[name]["command"] for name in ("migrate", "api", "worker")] == [
+    assert [services[name]["command"] for name in ("migrate", "api", "worker", "bot")] == [
         ["db", "upgrade"],
         ["api"],
         ["worker"],
+        ["bot", "discord"],
     ]
 
 
-@pytest.mark.parametrize("name", ["api", "worker"])
+@pytest.mark.parametrize("name", ["api", "worker", "bot"])
 def test_a_process_waits_for_what_it_needs(compose: dict[str, Any], name: str) -> None:
     waits = compose["services"][name]["depends_on"]
 

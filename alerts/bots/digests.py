@@ -1,7 +1,10 @@
 """A channel's weekly digest: what a command about it means, whatever platform it was typed on."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import Channel, EndpointState
@@ -9,12 +12,14 @@ from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Filter
-from alerts.domain.summaries import DEFAULT_TOP
+from alerts.domain.summaries import DEFAULT_TOP, DigestSettings
+from alerts.domain.weeks import MINUTE, next_occasion
 from alerts.errors import InvalidInput
 from alerts.pipeline import endpoints
 from alerts.pipeline.digest import Week
 from alerts.pipeline.endpoints import Wish
 from alerts.pipeline.places import find_place
+from alerts.store.digests import find_due_at
 from alerts.store.endpoints import EndpointRecord
 
 
@@ -108,6 +113,14 @@ class DigestDesk:
     async def preview(self, endpoint: EndpointRecord) -> tuple[Week, bytes]:
         """The next digest as things stand, and the body of its event."""
         return await self.services.digest_run().preview(endpoint.id, app_id=HOUSE_APP)
+
+    async def next_post(self, endpoint: EndpointRecord) -> datetime:
+        """When the next digest of an endpoint that has one is due."""
+        async with self.services.store.read() as tx:
+            now = await tx.now()
+            planned = await find_due_at(tx, endpoint.id)
+        settings = msgspec.convert(endpoint.digest, DigestSettings)
+        return next_occasion(settings.schedule, (planned or now) - MINUTE).at
 
     async def send_now(self, endpoint: EndpointRecord) -> bool:
         """Owe the coming digest at once, in place of its time; False if it would say nothing."""

@@ -1,5 +1,6 @@
 """`/digest …` on Discord: for whoever may manage the server, answered to them alone."""
 
+from datetime import datetime
 from io import BytesIO
 from typing import Final
 from zoneinfo import available_timezones
@@ -31,7 +32,6 @@ from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.summaries import WhenEmpty
 from alerts.errors import Conflict, InvalidInput
-from alerts.pipeline.digest import Week
 from alerts.store.endpoints import EndpointRecord
 
 DAYS: Final = [
@@ -97,6 +97,8 @@ class DigestGroup(app_commands.Group):
         await interaction.response.defer(ephemeral=True)
         if zone not in ZONES:
             raise InvalidInput("zone", "must be a time zone such as Europe/Berlin")
+        if role is not None and role.is_default():
+            raise InvalidInput("role", "must be one of your own, not @everyone")
         require_permissions(channel)
         asked = Asked(
             weekday=day.value,
@@ -109,11 +111,11 @@ class DigestGroup(app_commands.Group):
             min_notches=bands,
         )
         endpoint = await self._set_up(channel, asked)
-        week, _ = await self._desk.preview(endpoint)
         await answer(
             interaction,
             f"{channel.mention} gets its digest on {day.name}s at {hour}:00, {zone}"
-            f"{_more(endpoint)}. {_next(week)}. `/digest preview` shows it as it would be now.",
+            f"{_more(endpoint)}. {_next(await self._desk.next_post(endpoint))}. "
+            f"`/digest preview` shows it as it would be now.{_unheard(channel, role)}",
         )
 
     async def _set_up(self, channel: Room, asked: Asked) -> EndpointRecord:
@@ -149,7 +151,7 @@ class DigestGroup(app_commands.Group):
             notice = f"{notice} It will mention <@&{endpoint.role}>."
         await answer(
             interaction,
-            f"{_next(week)} in {place.mention}, {week.window.time_zone}.{notice}",
+            f"{_next(week.window.ends_at)} in {place.mention}, {week.window.time_zone}.{notice}",
             embeds=[discord.Embed.from_dict(dict(each)) for each in post.payload["embeds"]],
             files=[
                 discord.File(BytesIO(each.content), each.name, description=each.alt)
@@ -187,8 +189,8 @@ class DigestGroup(app_commands.Group):
         endpoint = await self._desk.find(address_of(place))
         require_permissions(place)
         await self._desk.resume(endpoint)
-        week, _ = await self._desk.preview(endpoint)
-        await answer(interaction, f"{place.mention} is told again. {_next(week)}.")
+        at = await self._desk.next_post(endpoint)
+        await answer(interaction, f"{place.mention} is told again. {_next(at)}.")
 
     @app_commands.command(name="remove", description="End a channel's digest for good.")
     @app_commands.describe(channel="Whose; this channel's, unless you choose.")
@@ -213,8 +215,8 @@ class DigestGroup(app_commands.Group):
     ) -> str:
         stands = standing(endpoint)
         if stands is None:
-            week, _ = await self._desk.preview(endpoint)
-            stands = f"{_next(week)}, {week.window.time_zone}{_more(endpoint)}"
+            zone = (endpoint.digest or {}).get("time_zone")
+            stands = f"{_next(await self._desk.next_post(endpoint))}, {zone}{_more(endpoint)}"
         elif endpoint.disabled_reason is DisableReason.NO_PERMISSION:
             stands = f"{stands}. {_mends(guild, kept)}"
         return f"<#{kept.id}>: {stands}."
@@ -246,6 +248,17 @@ def _more(endpoint: EndpointRecord) -> str:
     return "".join(f"; {each}" for each in chosen)
 
 
-def _next(week: Week) -> str:
-    at = week.window.ends_at
+def _unheard(channel: Room, role: discord.Role | None) -> str:
+    """What lacks for a role to hear of the digest, which is posted all the same."""
+    if role is None or role.mentionable:
+        return ""
+    if channel.permissions_for(channel.guild.me).mention_everyone:
+        return ""
+    return (
+        f" {role.mention} will stand there, but nobody of it is notified: make it mentionable "
+        "(Server Settings, Roles), or give me Mention Everyone."
+    )
+
+
+def _next(at: datetime) -> str:
     return f"Next post {moment(at, 'F')} ({moment(at, 'R')})"

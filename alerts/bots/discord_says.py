@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import discord
+from discord import app_commands
 
 from alerts.errors import GradebellError, InvalidInput, StorageFailed
 from alerts.telemetry import Step, fail
@@ -47,6 +48,11 @@ def refusal(cause: Exception) -> str:
         return f"{cause.field}: {cause.problem}.{nearest}"
     if isinstance(cause, GradebellError) and not isinstance(cause, StorageFailed):
         return f"{str(cause)[:1].upper()}{str(cause)[1:]}."
+    if isinstance(cause, app_commands.TransformerError):
+        return (
+            "I do not see what you chose. If it is a channel: open Edit Channel, Permissions, add "
+            "me there, and allow View Channel; then try again."
+        )
     fail(Step.JOB_FAILED, cause, job="bot")
     return "Something broke on our side; it is in our log. Trying again may help."
 

@@ -25,8 +25,12 @@ from alerts.domain.http_answers import SUCCESS
 from alerts.domain.retries import read_retry_after
 from alerts.ports import Clock, Destination, Letter
 
-# How often one message is asked for under its nonce, within one deadline.
-BOT_TRIES: Final = 3
+# One message is asked for under its nonce three times: the parts of one deadline that each may
+# take, and that are waited between them, so that a moment's trouble of Discord's is over.
+TRY_SHARE: Final = 4 / 15
+PAUSE_SHARES: Final = (1 / 15, 2 / 15)
+# Discord remembers a nonce "for a few minutes"; nothing is asked under it later than this.
+NONCE_SECONDS: Final = 120.0
 # https://docs.discord.com/developers/resources/message#create-message-jsonform-params
 NONCE_MAX: Final = 25
 # A post whose slot is further away than this is given back, to be tried again then.
@@ -132,18 +136,23 @@ class DiscordSender:
         )
 
     async def _post_as_bot(self, channel: BotChannel, post: Post, delivery_id: str) -> Reply:
-        """Under a nonce of the delivery, so that whatever is in doubt can be asked again at once.
+        """Under a nonce of the delivery, so that whatever is in doubt can be asked again.
 
-        Discord remembers a nonce for minutes; all of this takes one deadline at most.
+        All of this takes one deadline at most.
         https://docs.discord.com/developers/resources/message#create-message
         """
         nonce = delivery_id[-NONCE_MAX:]
         payload = {**post.payload, "nonce": nonce, "enforce_nonce": True}
-        for _ in range(BOT_TRIES - 1):
+        began = self.clock.monotonic()
+        reply = await self._ask_as_bot(channel, payload, post)
+        for share in PAUSE_SHARES:
+            pause = share * self.http.deadline_seconds
+            is_late = self.clock.monotonic() + pause > began + NONCE_SECONDS
+            if is_late or not is_doubtful(reply):
+                break
+            await asyncio.sleep(pause)
             reply = await self._ask_as_bot(channel, payload, post)
-            if not is_doubtful(reply):
-                return reply
-        return await self._ask_as_bot(channel, payload, post)
+        return reply
 
     async def _ask_as_bot(
         self, channel: BotChannel, payload: Mapping[str, Any], post: Post
@@ -154,7 +163,7 @@ class DiscordSender:
             payload=payload,
             attachments=post.attachments,
             token=self.bot_token,
-            share=1 / BOT_TRIES,
+            share=TRY_SHARE,
         )
 
     def _answer(self, reply: Reply) -> Answer:

@@ -36,6 +36,8 @@ MISSING_PERMISSIONS: Final = 50013
 INVALID_WEBHOOK_TOKEN: Final = 50027
 BLOCKED_BY_AUTOMOD: Final = 200000
 FORUM_WANTS_A_THREAD: Final = 220001
+THREAD_ARCHIVED: Final = 50083
+THREAD_LOCKED: Final = 160005
 
 # What brings an address nearer to being shut out of Discord altogether:
 # https://docs.discord.com/developers/topics/rate-limits#invalid-request-limit-aka-cloudflare-bans
@@ -55,7 +57,14 @@ class Judged:
 
 
 _BARRED: Final = Disable(DisableReason.NO_PERMISSION)
+_SHUT: Final = Judged(
+    Rejected(Reason.CLIENT_ERROR),
+    detail="the thread is locked or archived: open it again, or set this up in another",
+)
 _BY_CODE: Final = {
+    (400, THREAD_ARCHIVED): _SHUT,
+    (400, THREAD_LOCKED): _SHUT,
+    (403, THREAD_LOCKED): _SHUT,
     (403, MISSING_ACCESS): Judged(
         Rejected(Reason.AUTH), _BARRED, "the bot may not see this channel: give it View Channel"
     ),

@@ -89,7 +89,7 @@ class DiscordHttp:
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
-        self._deadline_seconds = deadline_seconds
+        self.deadline_seconds = deadline_seconds
 
     async def ask(
         self,
@@ -112,7 +112,7 @@ class DiscordHttp:
         course = _Course(perf_counter())
         failure: Failure | None = None
         try:
-            async with asyncio.timeout(self._deadline_seconds * share):
+            async with asyncio.timeout(self.deadline_seconds * share):
                 await self._exchange(
                     course,
                     method,

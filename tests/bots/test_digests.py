@@ -3,10 +3,10 @@
 import pytest
 
 from alerts.domain.deliveries import EndpointState
-from tests.bots.conftest import Chat, known
+from tests.bots.conftest import SETUP, Chat, known
 from tests.discord.commands import NotOffered
 from tests.discord.interactions import MANAGE_GUILD
-from tests.discord.world import May
+from tests.discord.world import May, Role
 
 
 async def test_a_digest_is_set_up_shown_and_posted_as_it_was_shown(chat: Chat) -> None:
@@ -36,7 +36,7 @@ async def test_a_second_set_up_changes_the_first_and_takes_it_back_into_service(
     await chat.set_up(place)
     await chat.type("digest pause", place)
 
-    again = await chat.set_up(place, hour=18, role="1300000000000000055", at_once="upgrades")
+    again = await chat.set_up(place, hour=18, role=Role("1300000000000000055"), at_once="upgrades")
 
     (endpoint,) = await chat.endpoints()
     assert endpoint.digest is not None
@@ -142,3 +142,49 @@ async def test_only_who_may_manage_the_server_is_offered_them(chat: Chat) -> Non
 
     wanted = chat.discord.interactions.commands["digest"]["default_member_permissions"]
     assert int(wanted) == MANAGE_GUILD
+
+
+async def test_a_role_that_would_not_hear_is_named_and_everyone_is_refused(chat: Chat) -> None:
+    place = await known(chat)
+
+    heard = await chat.set_up(place, role=Role("1300000000000000055"))
+    unheard = await chat.set_up(place, role=Role("1300000000000000056", mentionable=False))
+    preview = await chat.type("digest preview", place)
+    everyone = await chat.set_up(place, role=Role(place.guild_id))
+
+    assert "notified" not in heard.text
+    assert "<@&1300000000000000056> will stand there, but nobody of it is notified" in unheard.text
+    assert "It will mention <@&1300000000000000056>." in preview.text
+    assert "role: must be one of your own, not @everyone." in everyone.text
+
+
+async def test_a_channel_that_the_bot_does_not_see_is_refused_with_what_mends_it(
+    chat: Chat,
+) -> None:
+    place = await known(chat)
+    unseen = chat.discord.world.channel("secret", guild_id=place.guild_id)
+
+    chosen = await chat.type("digest setup", place, channel=unseen, **SETUP)
+    typed_there = await chat.set_up(unseen)
+
+    for answer in (chosen, typed_there):
+        assert "allow View Channel" in answer.text
+    assert await chat.endpoints() == []
+
+
+async def test_what_was_chosen_is_kept_and_shown(chat: Chat) -> None:
+    place = await known(chat)
+
+    made = await chat.set_up(
+        place, at_once="upgrades and downgrades", grades="trader", bands=2, quiet_weeks=True
+    )
+    shown = await chat.type("digest settings", place)
+
+    chosen = "; upgrades and downgrades at once; trader grades; changes of 2 bands or more"
+    assert f"Europe/Berlin{chosen}" in made.text
+    assert f"Europe/Berlin{chosen}" in shown.text
+    (endpoint,) = await chat.endpoints()
+    wanted, digest = endpoint.filter, endpoint.digest or {}
+    assert sorted(wanted.types) == ["grade.downgraded", "grade.upgraded"]
+    assert (sorted(wanted.kinds), wanted.min_notches) == (["trader"], 2)
+    assert (digest["kinds"], digest["min_notches"], digest["when_empty"]) == (["trader"], 2, "say")

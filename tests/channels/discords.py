@@ -74,12 +74,13 @@ async def open_sender(
     deadline_seconds: float = 5.0,
     bot_token: str = "",
     slots: Slots | None = None,
+    clock: FixedClock | None = None,
 ) -> AsyncIterator[tuple[Discord, DiscordSender]]:
     async with (
         Discord(rates=rates) as discord,
         open_discord_http(discord.api_url, deadline_seconds=deadline_seconds) as http,
     ):
-        clock = FixedClock()
+        clock = clock or FixedClock()
         # Unless a test is about them, nothing waits for slots.
         slots = slots or Slots(webhook_gap=0, channel_gap=0)
         yield discord, DiscordSender(http, Restraint(clock), clock, paint, bot_token, slots)

@@ -1,7 +1,10 @@
 """What our bot posts to a channel: under one nonce, and refused in words that mend it."""
 
+import json
+
 import pytest
 
+from alerts.channels.discord import NONCE_SECONDS
 from alerts.channels.discord_address import BotChannel
 from alerts.domain.deliveries import (
     Channel,
@@ -17,6 +20,7 @@ from alerts.domain.deliveries import (
 )
 from alerts.ports import Destination
 from tests.channels.discords import DIGEST, open_sender
+from tests.channels.webhooks import FixedClock
 from tests.discord.bots import TOKEN
 from tests.discord.double import Fault
 from tests.discord.world import Channel as Place
@@ -52,6 +56,38 @@ async def test_what_is_in_doubt_is_asked_again_under_the_same_nonce_and_is_there
         (sent,) = discord.world.messages
         assert answer.outcome == Delivered(sent.id)
         assert len(discord.posts()) == 3
+
+
+async def test_nothing_is_asked_again_under_a_nonce_that_discord_may_have_forgotten() -> None:
+    class Hurried(FixedClock):
+        """Every look at it is NONCE_SECONDS later."""
+
+        looks = 0
+
+        def monotonic(self) -> float:
+            self.looks += 1
+            return self.looks * NONCE_SECONDS
+
+    async with open_sender(bot_token=TOKEN, clock=Hurried()) as (discord, sender):
+        discord.fail(Fault(502, after_effect=True))
+
+        answer = await sender.send(to(discord.world.channel()), [DIGEST])
+
+        assert answer.outcome == Unknown(Reason.SERVER_ERROR)
+        assert len(discord.posts()) == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, 50083), (403, 160005)])
+async def test_a_thread_that_is_shut_is_said_to_be(status: int, code: int) -> None:
+    async with open_sender(bot_token=TOKEN) as (discord, sender):
+        body = json.dumps({"code": code, "message": "Thread is archived"}).encode()
+        discord.fail(Fault(status, body=body, headers={"content-type": "application/json"}))
+
+        answer = await sender.send(to(discord.world.channel()), [DIGEST])
+
+        assert answer.outcome == Rejected(Reason.CLIENT_ERROR)
+        assert answer.effect == Keep()
+        assert "open it again" in (answer.trace.detail or "")
 
 
 async def test_what_is_in_doubt_after_that_is_unknown() -> None:

@@ -6,9 +6,9 @@ https://docs.discord.com/developers/interactions/application-commands
 from collections.abc import Mapping
 from typing import Any
 
-from tests.discord.world import Channel
+from tests.discord.world import Channel, Role
 
-SUBCOMMAND, CHANNEL, ROLE = 1, 7, 8
+SUBCOMMAND = 1
 # Said of a command or an option only where it is so.
 _LEFT_OUT_WHEN_FALSE = ("required", "autocomplete")
 _LEFT_OUT_WHEN_EMPTY = ("options", "choices")
@@ -67,10 +67,9 @@ def fill_in(
             option["value"] = value.id
             shown = {**value.plain(), "permissions": str(int(value.may))}
             resolved.setdefault("channels", {})[value.id] = shown
-        elif known[name]["type"] == ROLE:
-            role = {"id": value, "name": "traders", "permissions": "0", "position": 1}
-            more = {"color": 0, "hoist": False, "managed": False, "mentionable": True}
-            resolved.setdefault("roles", {})[str(value)] = role | more
+        elif isinstance(value, Role):
+            option["value"] = value.id
+            resolved.setdefault("roles", {})[value.id] = value.plain()
         if name == focused:
             option["focused"] = True
         listed.append(option)

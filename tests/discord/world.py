@@ -73,6 +73,26 @@ class Channel:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of a server; mentionable: by anybody."""
+
+    id: str
+    mentionable: bool = True
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": "traders",
+            "permissions": "0",
+            "position": 1,
+            "color": 0,
+            "hoist": False,
+            "managed": False,
+            "mentionable": self.mentionable,
+        }
+
+
 @dataclass(slots=True)
 class Webhook:
     """An incoming webhook."""
