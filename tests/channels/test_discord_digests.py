@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts.channels.discord_digests import dates_of
 from alerts.channels.discord_messages import DiscordMessage, render
@@ -16,6 +17,7 @@ from alerts.domain.digests import SECTIONS, Digest, KindDigest, Line, Section
 from alerts.domain.summaries import Wants
 from tests.builders import TRADER
 from tests.channels.made_weeks import ENDS_AT, body_of, rung, token_of, week_of
+from tests.discord.forms import check_message
 from tests.domain.test_digests import digests
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "discord"
@@ -86,11 +88,28 @@ def has_shared_symbols(digest: Digest) -> bool:
 weeks = digests.filter(lambda digest: "·" not in repr(digest))
 
 
-@given(weeks)
-def test_any_digest_is_within_all_limits_and_counts_what_it_leaves_out(digest: Digest) -> None:
-    message = render(body_of(digest))
+def swollen(digest: Digest, times: int) -> Digest:
+    """With so many times the lines: more than there is room for."""
+
+    def swell(section: Section) -> Section:
+        more = len(section.lines) * (times - 1)
+        return Section(section.lines * times, section.total + more)
+
+    kinds = []
+    for kind in digest.kinds:
+        sections: dict[str, Any] = {name: swell(getattr(kind, name)) for name in SECTIONS}
+        kinds.append(replace(kind, **sections))
+    return replace(digest, kinds=tuple(kinds))
+
+
+@given(weeks, st.sampled_from([1, 9]))
+def test_any_digest_is_within_all_limits_and_counts_what_it_leaves_out(
+    digest: Digest, times: int
+) -> None:
+    message = render(body_of(swollen(digest, times)))
 
     assert_within_limits(message)
+    check_message({"embeds": list(message.embeds)}, [])
     for heading, count, value in fields_of(message):
         rows, more = rows_of(heading, value)
         assert len(rows) + more == count or heading == "Highest"

@@ -23,9 +23,9 @@ moments = st.integers(0, 10**9).map(lambda seconds: EPOCH + timedelta(seconds=se
 tokens = st.builds(
     TokenView,
     id=st.integers(1, 9999).map(lambda n: TokenId(f"token_metrics:{n}")),
-    symbol=st.text(min_size=1, max_size=12),
+    symbol=st.text(min_size=1, max_size=40),
     name=st.text(max_size=20),
-    url=st.none() | st.just("https://example.com/tokens/x"),
+    url=st.sampled_from([None, "https://example.com/x", f"https://example.com/{'(x)' * 50}"]),
 )
 rungs = st.builds(
     Rung,
