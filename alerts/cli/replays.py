@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from alerts.api.schemas.explained import held_line
 from alerts.api.schemas.replays import Replay
 from alerts.bootstrap import Services
 from alerts.cli.frame import HOUSE, AppOption, JsonOption, app_id_of, command, read_time, run
@@ -14,6 +15,7 @@ from alerts.cli.show import said
 from alerts.cli.wording import plural
 from alerts.pipeline.replay import Wanted, count_replayable
 from alerts.pipeline.replay import replay as send_again
+from alerts.store.health import find_hold
 from alerts.store.replays import ReplayRecord, ReplayState, find_replay, read_progress
 
 # Between two looks at how far it has come.
@@ -56,16 +58,25 @@ def replay(
         record = await send_again(
             endpoint, wanted, app_id=app_id, store=store, waker=services.waker
         )
-        if wait:
-            await _watch(services, record)
-        shown = await _shown(services, record)
         line = f"{plural(record.total, 'delivery')} to be sent again."
         if wait:
-            line += f" {shown.delivered} were delivered, {shown.failed} failed once more."
+            if not as_json:
+                typer.echo(await _begun(services, record, line))
+            await _watch(services, record)
+        shown = await _shown(services, record)
+        if wait:
+            line = f"{shown.delivered} were delivered, {shown.failed} failed once more."
         found = {"dry_run": False, **shown.model_dump(mode="json")}
         said(line, found, as_json=as_json)
 
     run(work)
+
+
+async def _begun(services: Services, record: ReplayRecord, line: str) -> str:
+    """The line with what holds the endpoint: until then there is nothing to watch."""
+    async with services.store.read() as tx:
+        until = await find_hold(tx, record.endpoint_id)
+    return line if until is None else f"{line} {held_line(until)}"
 
 
 async def _watch(services: Services, record: ReplayRecord) -> None:

@@ -117,7 +117,10 @@ def test_a_replay_is_watched_to_its_end(operator: Operator, grades: Write, tmp_p
         # Nothing is left, so there is nothing to wait for.
         told = operator.does(*words, "--wait")
 
-    assert told.strip() == "0 deliveries to be sent again. 0 were delivered, 0 failed once more."
+    assert told.splitlines() == [
+        "0 deliveries to be sent again.",
+        "0 were delivered, 0 failed once more.",
+    ]
 
 
 def test_a_delivery_that_waits_for_its_endpoint_says_so(
@@ -139,6 +142,8 @@ def test_a_delivery_that_waits_for_its_endpoint_says_so(
     endpoint = sqlite_operator.reads("endpoint", "show", waits[0]["endpoint_id"])
     assert told is not None, shown
     assert told[1] == endpoint["health"]["held_until"]
+    replayed = sqlite_operator.does("replay", endpoint["id"], "--since", "2026-01-01", "--wait")
+    assert replayed.startswith(f"0 deliveries to be sent again. {told[0]}")
 
 
 def test_dispatching_for_ever_is_another_command(sqlite_operator: Operator) -> None:
