@@ -55,9 +55,8 @@ def replay(
             found = {"count": count, "dry_run": True}
             said(f"{plural(count, 'delivery')} would be sent again.", found, as_json=as_json)
             return
-        record = await send_again(
-            endpoint, wanted, app_id=app_id, store=store, waker=services.waker
-        )
+        waker = services.waker
+        record = await send_again(endpoint, wanted, app_id=app_id, store=store, waker=waker)
         line = f"{plural(record.total, 'delivery')} to be sent again."
         if wait:
             if not as_json:

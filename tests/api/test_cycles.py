@@ -17,6 +17,7 @@ async def test_a_push_answers_with_what_it_came_to(api: Api) -> None:
     assert answer | {"id": ""} == {
         "id": "",
         "state": "diffed",
+        "hold_reason": None,
         "events": 2,
         "rejected": [],
         "rejected_count": 0,
@@ -179,7 +180,8 @@ async def test_a_complete_cycle_of_which_nothing_can_be_read_is_held(api: Api) -
 
     answer = await api.post("/v1/cycles", json=cycle_body(grades=rows))
 
-    assert answer.json()["state"] == "held"
+    told = answer.json()
+    assert (told["state"], told["hold_reason"]) == ("held", "empty")
 
 
 async def test_a_push_is_partial_unless_it_says_otherwise(lone_api: Api) -> None:

@@ -78,6 +78,7 @@ async def push_cycle(request: Request, principal: Ingester, services: Bell) -> A
     return Accepted(
         id=record.id,
         state=record.state,
+        hold_reason=record.hold_reason,
         events=record.events,
         rejected=[Rejected.of(row) for row in rejected[:REJECTED_KEPT]],
         rejected_count=len(rejected),

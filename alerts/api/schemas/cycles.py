@@ -107,6 +107,7 @@ class Accepted(Answer):
                 {
                     "id": EXAMPLE_CYCLE,
                     "state": "diffed",
+                    "hold_reason": None,
                     "events": 41,
                     "rejected": [_REJECTED],
                     "rejected_count": 1,
@@ -117,6 +118,9 @@ class Accepted(Answer):
 
     id: str
     state: CycleState
+    hold_reason: HoldReason | None = Field(
+        description="Why it was not believed, if it was not: an operator releases or discards it."
+    )
     events: int = Field(description="How many changes will be told.")
     rejected: list[Rejected] = Field(description="The first 1,000 rows left out, and why.")
     rejected_count: int
