@@ -12,9 +12,9 @@ from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Filter
-from alerts.domain.summaries import DEFAULT_TOP, DigestSettings
+from alerts.domain.summaries import DEFAULT_TOP, DigestSettings, WhenEmpty
 from alerts.domain.weeks import MINUTE, next_occasion
-from alerts.errors import InvalidInput
+from alerts.errors import Conflict, InvalidInput
 from alerts.pipeline import endpoints
 from alerts.pipeline.digest import Week
 from alerts.pipeline.endpoints import Wish
@@ -123,13 +123,24 @@ class DigestDesk:
         return next_occasion(settings.schedule, (planned or now) - MINUTE).at
 
     async def send_now(self, endpoint: EndpointRecord) -> bool:
-        """Owe the coming digest at once, in place of its time; False if it would say nothing."""
+        """Owe the coming digest at once, in place of its time; False if it would say nothing.
+
+        One that says nothing keeps its time. Raises Conflict where it was sent early before.
+        """
         week, _ = await self.preview(endpoint)
+        async with self.services.store.read() as tx:
+            now = await tx.now()
+        if week.window.starts_at > now:
+            raise Conflict("this week's digest was posted already; `/digest preview` is the next")
+        if week.digest.is_empty and week.settings.when_empty is WhenEmpty.SKIP:
+            return False
         record = await self.services.digest_run(at=week.window.ends_at).tell(endpoint.id)
         return record is not None and record.event_id is not None
 
     async def pause(self, endpoint: EndpointRecord) -> None:
-        """Send nothing to this channel until it is resumed."""
+        """Send nothing to this channel until it is resumed. Raises Conflict if nothing is sent."""
+        if endpoint.state is not EndpointState.ACTIVE:
+            raise Conflict("nothing is posted there anyway; `/digest settings` says why")
         await endpoints.pause(endpoint.id, app_id=HOUSE_APP, desk=self.services.desk)
 
     async def resume(self, endpoint: EndpointRecord) -> None:

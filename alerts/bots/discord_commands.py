@@ -16,7 +16,7 @@ from alerts.bots.discord_why import why_command
 from alerts.bots.grades import grade_of
 from alerts.bots.news import week_so_far
 from alerts.channels.discord_digests import FOOTER, render_digest
-from alerts.channels.discord_text import linked, moment, points, shown
+from alerts.channels.discord_text import linked, literal, moment, points
 from alerts.errors import InvalidInput
 from alerts.pipeline.survey import Surveys
 from alerts.store.tokens import TokenRecord
@@ -85,7 +85,8 @@ def _grade(
         found = await grade_of(token, services=services)
         if not found.ratings:
             raise InvalidInput("symbol", "has no grade yet")
-        embed = discord.Embed(description=f"{linked(token.symbol, found.url)} {shown(token.name)}")
+        called = f"{linked(token.symbol, found.url)} {literal(token.name)}"
+        embed = discord.Embed(description=called)
         for kind, rating in sorted(found.ratings.items()):
             band = services.ladder.policies[kind].name_of(rating.rank)
             embed.add_field(

@@ -168,8 +168,9 @@ class DigestGroup(app_commands.Group):
         if endpoint.state is not EndpointState.ACTIVE:
             raise Conflict("this digest is out of service; `/digest resume` takes it back")
         is_sent = await self._desk.send_now(endpoint)
-        said = "It is on its way." if is_sent else "Nothing changed, so there is nothing to post."
-        await answer(interaction, said)
+        at = _next(await self._desk.next_post(endpoint))
+        said = "It is on its way." if is_sent else "Nothing changed so far, so nothing is posted."
+        await answer(interaction, f"{said} {at}.")
 
     @app_commands.command(name="pause", description="Post nothing until `/digest resume`.")
     @app_commands.describe(channel="Where; in this channel, unless you choose.")

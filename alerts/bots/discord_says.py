@@ -6,6 +6,7 @@ from typing import Any, Final
 import discord
 from discord import app_commands
 
+from alerts.channels.discord_text import literal
 from alerts.errors import GradebellError, InvalidInput, StorageFailed
 from alerts.telemetry import Step, fail
 
@@ -44,8 +45,9 @@ async def answer(
 def refusal(cause: Exception) -> str:
     """What was wrong, for whoever typed it; what is ours to mend is in the log alone."""
     if isinstance(cause, InvalidInput):
-        nearest = f" Do you mean {', '.join(cause.candidates[:3])}?" if cause.candidates else ""
-        return f"{cause.field}: {cause.problem}.{nearest}"
+        nearest = ", ".join(literal(each) for each in cause.candidates[:3])
+        asked = f" Do you mean {nearest}?" if nearest else ""
+        return f"{cause.field}: {cause.problem}.{asked}"
     if isinstance(cause, GradebellError) and not isinstance(cause, StorageFailed):
         return f"{str(cause)[:1].upper()}{str(cause)[1:]}."
     if isinstance(cause, app_commands.TransformerError):

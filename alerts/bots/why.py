@@ -24,6 +24,7 @@ from alerts.store.tokens import find_token
 # Of each endpoint, the newest first.
 MOST_TOLD: Final = 8
 _QUIET: Final = "nothing changed, so nothing was posted"
+_COMING: Final = "on its way"
 # In the words of whoever set a channel up, not of the filter that it became.
 MISSES: Final = {
     Miss.TOKEN: "not posted: this server watches other tokens",
@@ -75,7 +76,7 @@ async def became(event: EventRecord, endpoint: EndpointRecord, *, services: Serv
         async with services.store.read() as tx:
             tries = await attempts_at(tx, [found.delivery.id])
         return _became(found.delivery, tries.get(found.delivery.id, ()))
-    return "about to be posted" if found.miss is None else MISSES[found.miss]
+    return _COMING if found.miss is None else MISSES[found.miss]
 
 
 def standing(endpoint: EndpointRecord) -> str | None:
@@ -110,7 +111,7 @@ def _became(record: DeliveryRecord, tries: Iterable[AttemptRecord]) -> str:
         case State.DELIVERED:
             return "posted"
         case State.PENDING | State.SENDING:
-            return _with("on its way", record, tries)
+            return _with(_COMING, record, tries)
         case State.UNKNOWN:
             return _with("perhaps posted: look", record, tries)
         case State.DEAD | State.SKIPPED:

@@ -1,5 +1,7 @@
 """`/digest …`: set up, looked at, sent, paused and ended by those who manage a server."""
 
+import re
+
 import pytest
 
 from alerts.domain.deliveries import EndpointState
@@ -7,6 +9,8 @@ from tests.bots.conftest import SETUP, Chat, known
 from tests.discord.commands import NotOffered
 from tests.discord.interactions import MANAGE_GUILD
 from tests.discord.world import May, Role
+
+TIME = re.compile(r"<t:(\d+):F>")
 
 
 async def test_a_digest_is_set_up_shown_and_posted_as_it_was_shown(chat: Chat) -> None:
@@ -99,26 +103,57 @@ async def test_a_digest_is_paused_resumed_and_removed(chat: Chat) -> None:
 
     await chat.type("digest pause", place)
     refused = await chat.type("digest now", place)
+    again = await chat.type("digest pause", place)
     resumed = await chat.type("digest resume", place)
     removed = await chat.type("digest remove", place)
     gone = await chat.type("digest preview", place)
 
     assert "out of service" in refused.text
+    assert "nothing is posted there anyway" in again.text.casefold()
     assert "is told again" in resumed.text
     assert "nothing any more" in removed.text
     assert "`/digest setup` makes one" in gone.text
     assert await chat.endpoints() == []
 
 
-async def test_a_week_without_changes_is_not_posted_now_either(chat: Chat) -> None:
+async def test_a_week_without_changes_is_not_posted_now_and_keeps_its_time(chat: Chat) -> None:
     place = await known(chat)
-    await chat.set_up(place)
+    made = await chat.set_up(place)
 
     preview = await chat.type("digest preview", place)
     answer = await chat.type("digest now", place)
 
     assert "Nothing changed so far" in preview.text
-    assert "nothing to post" in answer.text
+    assert "nothing is posted" in answer.text
+    times = [TIME.findall(said.text) for said in (made, preview, answer)]
+    assert times == [times[0]] * 3
+
+
+async def test_a_digest_that_was_posted_early_is_not_posted_again_in_its_week(
+    chat: Chat,
+) -> None:
+    place = await known(chat)
+    made = await chat.set_up(place, quiet_weeks=True)
+
+    sent = await chat.type("digest now", place)
+    again = await chat.type("digest now", place)
+    await chat.api.deliver()
+
+    assert "posted already" in again.text
+    first, then = (int(TIME.findall(said.text)[0]) for said in (made, sent))
+    assert 6.9 < (then - first) / 86400 < 7.1
+    assert len(chat.discord.world.messages) == 1
+
+
+async def test_names_stand_in_answers_letter_by_letter(chat: Chat) -> None:
+    place = await known(chat)
+    grade = {"token_id": "1", "symbol": "EVIL", "name": "**@everyone** <@&1>", "score": 50}
+    body = {"source": "demo", "kind": "trader", "as_of": "2026-01-02T00:00:00Z"}
+    await chat.api.post("/v1/cycles", json={**body, "grades": [grade]})
+
+    shown = await chat.type("grade", place, symbol="EVIL")
+
+    assert r"\*\*\@everyone\*\* \<\@&1\>" in shown.text
 
 
 async def test_zones_are_completed_and_others_refused(chat: Chat) -> None:

@@ -2,6 +2,7 @@
 
 from alerts.bots.why import MISSES
 from alerts.domain.deliveries import EndpointState
+from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Miss
 from tests.bots.conftest import Chat, known
 from tests.discord.double import Fault
@@ -49,7 +50,7 @@ async def test_what_may_be_there_and_what_is_on_its_way_is_said(chat: Chat) -> N
     said = await chat.type("why", place)
 
     assert "BTC, trader · perhaps posted: look." in said.text
-    assert "about to be posted" in asked.text
+    assert "on its way." in asked.text
 
 
 async def test_why_a_change_of_one_token_was_not_posted_is_said_for_each_channel(
@@ -80,7 +81,10 @@ async def test_why_a_change_of_one_token_was_not_posted_is_said_for_each_channel
 async def test_a_week_without_changes_is_said_to_have_been_one(chat: Chat) -> None:
     place = await known(chat)
     await chat.set_up(place)
-    await chat.type("digest now", place)
+    (endpoint,) = await chat.endpoints()
+    run = chat.services.digest_run()
+    week, _ = await run.preview(endpoint.id, app_id=HOUSE_APP)
+    await chat.services.digest_run(at=week.window.ends_at).tell(endpoint.id)
 
     said = await chat.type("why", place)
 
