@@ -76,7 +76,8 @@ class Health:
     trips: how often in a row the breaker has opened. opened_at: the first of these times.
     held_until: nothing is sent before; while the breaker is open, the time of its next probe.
     failing_since: the failure that its present spell began with; a first failure begins one, and
-    most end with the next attempt. failing_attempts: in that spell, whatever they came to.
+    most end with the next attempt. failing_attempts: in that spell, whatever they came to; counted
+    anew where it was no fault of the endpoint's.
     warned_at: when its owner was told of the spell, or later, when it was spared its end.
     """
 

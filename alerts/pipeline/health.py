@@ -92,11 +92,14 @@ async def close_endpoint(
 async def _heed(tx: Transaction, endpoint_id: str, health: Health, *, is_silent: bool) -> Health:
     """Do what an endpoint's health calls for; returns what is to be kept of it.
 
-    is_silent: nobody answered. Then it is closed only if others do answer: where none does it is
-    our own way out that is down, and the word that it was given counts from now on.
+    is_silent: nobody answered. Then it is told of, and closed, only if others do answer: where
+    none does it is our own way out that is down. The attempts until a word are counted anew, so
+    that this is not asked at each; and a word that was given counts from now on.
     """
     now = await tx.now()
     match advise(health, now):
+        case Advice.WARN if is_silent and await _spare(tx, endpoint_id, health):
+            return replace(health, failing_attempts=0)
         case Advice.WARN if await _warn(tx, endpoint_id, health):
             return replace(health, warned_at=now)
         case Advice.CLOSE if is_silent and await _spare(tx, endpoint_id, health):
@@ -109,7 +112,7 @@ async def _heed(tx: Transaction, endpoint_id: str, health: Health, *, is_silent:
 
 
 async def _spare(tx: Transaction, endpoint_id: str, health: Health) -> bool:
-    """Whether it is our own outage that would close an endpoint; the operator is told."""
+    """Whether it is our own outage that an endpoint would pay for; the operator is told."""
     tried, answering = await count_answering(tx, health.failing_since or await tx.now())
     is_ours = is_our_outage(tried=tried, answering=answering)
     if is_ours:

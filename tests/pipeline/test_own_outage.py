@@ -9,11 +9,19 @@ import pytest
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import EndpointState
-from alerts.domain.health import CLOSED_AFTER, CLOSED_AT, Health
+from alerts.domain.events import EventType
+from alerts.domain.health import CLOSED_AFTER, CLOSED_AT, WARNED_AFTER, WARNED_AT, Health
 from alerts.store.endpoints import list_endpoints
 from alerts.store.health import read_health, write_health
 from tests.channels.names import PUBLIC
-from tests.pipeline.conftest import OpenServices, dispatch, pass_time, subscribe, upgrade_tokens
+from tests.pipeline.conftest import (
+    OpenServices,
+    dispatch,
+    feed,
+    pass_time,
+    subscribe,
+    upgrade_tokens,
+)
 from tests.receiver import Receiver, Reply
 
 HOUR = timedelta(hours=1)
@@ -43,12 +51,25 @@ async def tried_once(services: Services, outage: Outage, *, unreachable: int) ->
 async def fail_for_days(services: Services) -> None:
     """Each endpoint has failed for as long as one may, and is tried once more."""
     long_ago = datetime.now(UTC) - CLOSED_AFTER - HOUR
-    nearly = Health(
-        recent=1 << CLOSED_AT,
-        failing_since=long_ago,
-        failing_attempts=CLOSED_AT,
-        warned_at=long_ago,
+    await fail_once_more(
+        services,
+        Health(
+            recent=1 << CLOSED_AT,
+            failing_since=long_ago,
+            failing_attempts=CLOSED_AT,
+            warned_at=long_ago,
+        ),
     )
+
+
+async def fail_half_way(services: Services) -> None:
+    """Each endpoint has failed for half of that, and is tried once more."""
+    since = datetime.now(UTC) - WARNED_AFTER - HOUR
+    half_way = Health(recent=1 << WARNED_AT, failing_since=since, failing_attempts=WARNED_AT)
+    await fail_once_more(services, half_way)
+
+
+async def fail_once_more(services: Services, nearly: Health) -> None:
     async with services.store.write() as tx:
         ids = [one.id for one in await list_endpoints(tx, app_id=None, before=None, limit=100)]
         await write_health(tx, dict.fromkeys(ids, nearly))
@@ -83,6 +104,30 @@ async def test_where_nobody_can_be_reached_nobody_is_closed_and_it_is_said(
     async with services.store.read() as tx:
         health = await read_health(tx, [line["endpoint"] for line in spared])
     assert all(one.warned_at is not None for one in health.values())
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["nobody answers", "others answer"])
+async def test_half_way_an_app_is_told_only_where_others_answer(
+    open_with: OpenServices, receiver: Receiver, *, answers: bool
+) -> None:
+    outage = Outage()
+    services = await open_with(lookup=outage)
+    if answers:
+        receiver.script("/busy", Reply(503))
+        await subscribe(services, receiver.url("/busy"))
+    await tried_once(services, outage, unreachable=3)
+
+    await fail_half_way(services)
+
+    told = [one for one in await feed(services) if one.type is EventType.ENDPOINT_FAILING]
+    assert len(told) == (4 if answers else 0)
+    async with services.store.read() as tx:
+        ids = [one.id for one in await list_endpoints(tx, app_id=None, before=None, limit=100)]
+        health = (await read_health(tx, ids)).values()
+    assert [one.warned_at is not None for one in health] == [answers] * len(ids)
+    # It failed all the same, and is asked about again after as many attempts.
+    assert all(one.failing_since is not None for one in health)
+    assert [one.failing_attempts >= WARNED_AT for one in health] == [answers] * len(ids)
 
 
 async def test_where_others_answer_it_is_the_endpoint_s_own_fault(
