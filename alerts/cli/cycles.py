@@ -79,9 +79,7 @@ def import_(
     be columns of their own, component.NAME. A line that cannot be read is left out and named.
     """
     name = source_name(source)
-    if file == STANDARD_INPUT and (sys.stdin is None or sys.stdin.isatty()):
-        problem = "- reads standard input, and nothing is piped into it: `… < grades.csv` does that"
-        raise InvalidInput("file", problem)
+    _check_input(file)
 
     async def work(services: Services) -> None:
         if services.plan is not None and services.plan.source.name == name:
@@ -152,6 +150,12 @@ def discard(cycle: CycleArgument, *, as_json: JsonOption = False) -> None:
         said(f"{cycle} is discarded.", _shown(record), as_json=as_json)
 
     run(work)
+
+
+def _check_input(file: Path) -> None:
+    if file == STANDARD_INPUT and (sys.stdin is None or sys.stdin.isatty()):
+        problem = "- reads standard input, and nothing is piped into it: `… < grades.csv` does that"
+        raise InvalidInput("file", problem)
 
 
 async def _read(file: Path, source: SourceName, now: datetime) -> FileReading:

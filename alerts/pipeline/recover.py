@@ -10,8 +10,15 @@ from alerts.store.attempts import insert_attempts
 from alerts.store.counters import add_to_counter
 from alerts.store.decisions import Decision, apply_decisions
 from alerts.store.engine import Store, Transaction
-from alerts.store.lanes import expired_lanes, free_lanes, lanes_asleep, repair_lanes
-from alerts.store.lost import Interrupted, adopt, free_reserved, lost_deliveries
+from alerts.store.lanes import expired_lanes, free_lanes
+from alerts.store.lost import (
+    Interrupted,
+    adopt,
+    free_reserved,
+    lanes_asleep,
+    lost_deliveries,
+    repair_lanes,
+)
 from alerts.telemetry import Step, emit
 
 # Lanes looked at in one transaction.

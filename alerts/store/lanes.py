@@ -12,13 +12,11 @@ from functools import cache
 from typing import Final
 
 from sqlalchemy import (
-    ColumnElement,
     Integer,
     Update,
     and_,
     bindparam,
     cast,
-    literal,
     or_,
     select,
     update,
@@ -27,11 +25,8 @@ from sqlalchemy import (
 from alerts.domain.deliveries import Order, State
 from alerts.store.among import among, ids_called
 from alerts.store.engine import Transaction
-from alerts.store.queue import due_of_lane, has_due, is_later
+from alerts.store.queue import due_of_lane, is_later
 from alerts.store.tables import deliveries, endpoints, lanes
-
-# A lane that sleeps this far past what is due in it was forgotten; transactions under way do less.
-OVERSLEPT: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,35 +269,3 @@ def _freeing(*, is_strict: bool, is_leased: bool) -> Update:
         freeing = freeing.where(among(lanes.c.lease_id, ids_called("leases")))
     due = due_of_lane(_NOW, is_strict=is_strict)
     return freeing.values(lease_id=None, lease_until=None, due_at=due)
-
-
-async def lanes_asleep(tx: Transaction, limit: int) -> list[str]:
-    """Whose free lanes have something due and would sleep past it.
-
-    There are none, unless something is wrong in this file. All lanes are looked at: it takes a
-    quarter of a second where there are 100,000, so nobody who writes waits for it.
-    """
-    is_asleep = _is_asleep(await tx.now())
-    query = select(lanes.c.endpoint_id).where(is_asleep).limit(limit)
-    return list((await tx.connection.execute(query)).scalars())
-
-
-async def repair_lanes(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
-    """Wake those of these lanes that are asleep still; how many there were."""
-    now = await tx.now()
-    named = among(lanes.c.endpoint_id, endpoint_ids)
-    query = select(lanes.c.endpoint_id).where(named).order_by(lanes.c.endpoint_id)
-    await tx.connection.execute(query.with_for_update())
-    repaired = await tx.connection.execute(
-        update(lanes).where(named, _is_asleep(now)).values(due_at=now)
-    )
-    return repaired.rowcount
-
-
-def _is_asleep(now: datetime) -> ColumnElement[bool]:
-    columns = lanes.c
-    return and_(
-        columns.lease_id.is_(None),
-        or_(columns.due_at.is_(None), columns.due_at > now + OVERSLEPT),
-        has_due(literal(now, lanes.c.due_at.type)),
-    )

@@ -4,7 +4,7 @@ from sqlalchemy import update
 
 from alerts.bootstrap import Services, open_services
 from alerts.store.fan_out import make_due
-from alerts.store.lanes import lanes_asleep, repair_lanes
+from alerts.store.lost import lanes_asleep, repair_lanes
 from alerts.store.tables import lanes
 from tests.pipeline.conftest import lane_of, repairs, settings_for, subscribe, upgrade_tokens
 from tests.receiver import Receiver
