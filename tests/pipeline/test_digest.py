@@ -34,6 +34,7 @@ from tests.pipeline.digesting import (
     told,
     trader,
 )
+from tests.pipeline.owed import announced
 from tests.receiver import Receiver
 
 
@@ -94,6 +95,26 @@ async def test_each_week_takes_up_where_the_last_one_ended(
     kind = await trader(services, second)
     assert [line.token.id for line in kind.downgrades.lines] == [token("up")]
     assert kind.upgrades.total == 0
+
+
+async def test_what_was_told_and_turned_out_wrong_is_corrected_by_the_next_digest(
+    services: Services, receiver: Receiver
+) -> None:
+    endpoint = await digested(services, receiver)
+    await announced(services)
+    due = await due_at(services, endpoint)
+    (first,) = await tell(services, due)
+    assert (await trader(services, first)).upgrades.total == 1
+    await push(services, day(1), {"a": 55})
+
+    (second,) = await tell(services, due + WEEK)
+
+    kind = await trader(services, second)
+    (wrong,) = kind.corrections.lines
+    assert wrong.before is not None
+    assert wrong.after is not None
+    assert (wrong.token.id, wrong.before.band, wrong.after.band) == (token("a"), "Buy", "Neutral")
+    assert wrong.after.score == 5500
 
 
 async def test_weeks_that_were_missed_are_one_digest_that_says_so(
