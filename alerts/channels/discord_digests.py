@@ -104,20 +104,24 @@ def _days(first: date, last: date) -> str:
 
 
 def _summary(digest: Digest) -> str:
-    newest = max((kind.as_of for kind in digest.kinds if kind.as_of is not None), default=None)
-    until = (
-        f"Up to {moment(digest.ends_at)}." if newest is None else f"Data up to {moment(newest)}."
-    )
+    known = _known(digest)
+    newest = max((kind.as_of for kind in known if kind.as_of is not None), default=None)
+    is_silent = newest is not None and all(kind.is_stale for kind in known)
+    if newest is None:
+        until = f"Up to {moment(digest.ends_at)}"
+    else:
+        until = f"{'No fresh data since' if is_silent else 'Data up to'} {moment(newest)}"
     if not digest.is_empty:
-        return "\n".join([*map(_counts, _known(digest)), until])
-    graded = _known(digest)
-    if newest is not None and all(kind.is_stale for kind in graded):
-        return f"No fresh data since {moment(newest)}, so nothing is known to have changed."
-    tokens = max((kind.tokens for kind in graded), default=0)
-    stale = max((kind.stale.total for kind in graded), default=0)
+        return "\n".join(
+            [*(_counts(kind, says_since=not is_silent) for kind in known), f"{until}."]
+        )
+    if is_silent:
+        return f"{until}, so nothing is known to have changed."
+    tokens = max((kind.tokens for kind in known), default=0)
+    stale = max((kind.stale.total for kind in known), default=0)
     late = f" {counted(stale, 'token')} without fresh data." if stale else ""
     among = f" among {counted(tokens, 'token')}" if tokens else ""
-    return f"A quiet week: nothing changed{among}.{late} {until}"
+    return f"A quiet week: nothing changed{among}.{late} {until}."
 
 
 def _known(digest: Digest) -> list[KindDigest]:
@@ -125,12 +129,14 @@ def _known(digest: Digest) -> list[KindDigest]:
     return [kind for kind in digest.kinds if kind.tokens or not kind.is_empty]
 
 
-def _counts(kind: KindDigest) -> str:
-    changes = _up_and_down(kind)
-    late = f"; {kind.stale.total:,} without fresh data" if kind.stale.total else ""
-    if kind.is_stale and kind.as_of is not None:
+def _counts(kind: KindDigest, *, says_since: bool) -> str:
+    late = ""
+    if not kind.is_stale and kind.stale.total:
+        late = f"; {kind.stale.total:,} without fresh data"
+    elif kind.is_stale and says_since and kind.as_of is not None:
         late = f"; no fresh data since {moment(kind.as_of)}"
-    return f"**{KIND_NAMES[kind.kind]}:** {changes} among {counted(kind.tokens, 'token')}{late}."
+    tokens = counted(kind.tokens, "token")
+    return f"**{KIND_NAMES[kind.kind]}:** {_up_and_down(kind)} among {tokens}{late}."
 
 
 def _up_and_down(kind: KindDigest) -> str:

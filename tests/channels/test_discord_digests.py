@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from alerts.channels.discord_digests import dates_of
 from alerts.channels.discord_messages import DiscordMessage, render
 from alerts.domain.digests import SECTIONS, Digest, KindDigest, Line, Section
+from alerts.domain.grades import Kind
 from alerts.domain.summaries import Wants
 from tests.builders import TRADER
 from tests.channels.made_weeks import ENDS_AT, body_of, rung, token_of, week_of
@@ -154,23 +155,28 @@ def test_a_thousand_lines_wanted_are_as_many_whole_ones_as_fit() -> None:
     assert used > 5800
 
 
-def silent(digest: Digest) -> Digest:
-    """The week as it is told when its source brought nothing for days."""
-    kinds = [
+def silent(digest: Digest, *, kinds: frozenset[Kind] = frozenset(Kind)) -> Digest:
+    """The week as it is told when their source brought nothing for days."""
+    told = [
         replace(kind, stale=Section(kind.highest.lines, kind.tokens), as_of=ENDS_AT)
+        if kind.kind in kinds
+        else kind
         for kind in digest.kinds
     ]
-    return replace(digest, kinds=tuple(kinds))
+    return replace(digest, kinds=tuple(told))
 
 
 def test_a_source_that_fell_silent_is_said_once_and_not_of_each_token() -> None:
     changed: Any = render(body_of(silent(week_of(40)))).embeds
     quiet: Any = render(body_of(silent(week_of(0)))).embeds
+    one: Any = render(body_of(silent(week_of(40), kinds=frozenset({Kind.TRADER})))).embeds
 
     since = f"o fresh data since <t:{int(ENDS_AT.timestamp())}:f>"
-    assert changed[0]["description"].count(f"998 tokens; n{since}") == 2
+    assert changed[0]["description"].endswith(f" among 998 tokens.\nN{since}.")
+    assert changed[0]["description"].count("fresh") == 1
     assert "Without fresh data" not in json.dumps(changed)
-    assert quiet[0]["description"].startswith(f"N{since}, so nothing is known")
+    assert quiet[0]["description"] == f"N{since}, so nothing is known to have changed."
+    assert f"13 downgrades among 998 tokens; n{since}.\nData up to" in one[0]["description"]
 
 
 def test_a_kind_that_nothing_is_graded_by_is_left_out() -> None:
