@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 misused.
 import asyncio
 import gc
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -60,7 +61,17 @@ _SETTINGS: Final = {
     "tokens": "TOKEN_METRICS_TOKENS",
     "base_url": "TOKEN_METRICS_URL",
 }
-_NO_TABLES: Final = ("no such table", "does not exist", "no such column")
+# What mends a database that does not answer as it should, by what it, or the way there, says.
+_MENDS: Final = (
+    (
+        re.compile(r"no such (table|column)|(relation|column) .* does not exist"),
+        "`gradebell db upgrade` makes the tables",
+    ),
+    (
+        re.compile(r"\[Errno -?\d+\]|(database|role) .* does not exist|authentication failed"),
+        f"{PREFIX}DATABASE_URL says where it is, and who asks",
+    ),
+)
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
@@ -158,11 +169,6 @@ async def opened(settings: Settings, **given: Any) -> AsyncIterator[Services]:  
         if is_open or setting is None:
             raise
         raise SettingsInvalid(f"{PREFIX}{setting} {error.problem}") from None
-    except StorageFailed as error:
-        if any(words in str(error) for words in _NO_TABLES):
-            problem = f"{error}; `gradebell db upgrade` makes the tables"
-            raise StorageFailed(problem) from error
-        raise
 
 
 async def app_id_of(services: Services, app: str) -> str:
@@ -184,6 +190,9 @@ def _told(error: TyperException | GradebellError) -> str:
     if isinstance(error, TyperException):
         message = error.format_message().replace(": Input should be ", ": must be ")
         return message.replace(": Value error, ", ": ")
+    if isinstance(error, StorageFailed):
+        mends = (words for said, words in _MENDS if said.search(str(error)))
+        return "; ".join([str(error), *mends][:2])
     if not isinstance(error, InvalidInput):
         return str(error)
     field = error.field.partition("[")[0]

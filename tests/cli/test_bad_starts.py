@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import URL, make_url
 
 from tests.cli.conftest import KEYS, Operator
 from tests.cli.processes import run
@@ -46,3 +47,25 @@ def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
     run(["db", "upgrade"], tmp_path, KEYS)
 
     assert stat.S_IMODE((tmp_path / "gradebell.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("words", "elsewhere", "problem"),
+    [
+        (["db", "upgrade"], URL.create("x", port=9), "[Errno "),
+        (["worker"], URL.create("x", database="nowhere"), "does not exist"),
+    ],
+    ids=["nobody there", "no such database"],
+)
+def test_a_database_that_is_not_where_it_is_looked_for_names_the_setting(
+    postgresql_url: str, words: list[str], elsewhere: URL, problem: str, tmp_path: Path
+) -> None:
+    url = make_url(postgresql_url).set(port=elsewhere.port, database=elsewhere.database)
+    settings = {**KEYS, "DATABASE_URL": url.render_as_string(hide_password=False)}
+
+    refused = run(words, tmp_path, settings)
+
+    assert refused.returncode == 1
+    [line] = refused.stderr.splitlines()
+    assert problem in line
+    assert line.endswith("; GRADEBELL_DATABASE_URL says where it is, and who asks")
