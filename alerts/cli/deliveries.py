@@ -13,7 +13,7 @@ from alerts.cli.frame import (
     command,
     run,
 )
-from alerts.cli.log import DeliveryArgument, deliveries, shown
+from alerts.cli.log import DeliveryArgument, deliveries, shown, with_hold
 from alerts.cli.show import said
 from alerts.errors import InvalidInput
 from alerts.pipeline.fan_out import fan_out_events
@@ -42,7 +42,9 @@ def resend(
             store=services.store,
             waker=services.waker,
         )
-        said(f"{delivery} is {record.state} again.", shown(record), as_json=as_json)
+        line = f"{delivery} is {record.state} again."
+        line = await with_hold(services, record.endpoint_id, line)
+        said(line, shown(record), as_json=as_json)
 
     run(work)
 

@@ -174,6 +174,13 @@ def shown(record: DeliveryRecord) -> dict[str, Any]:
     return Delivery.of(record).model_dump(mode="json")
 
 
+async def with_hold(services: Services, endpoint_id: str, line: str) -> str:
+    """The line, and what there is to wait for before anything is sent to the endpoint."""
+    async with services.store.read() as tx:
+        until = await find_hold(tx, endpoint_id)
+    return line if until is None else f"{line} {held_line(until)}"
+
+
 def _stretch(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
     asked = ((since, "since"), (until, "until"))
     first, end = (None if text is None else read_time(text, field=name) for text, name in asked)

@@ -7,15 +7,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from alerts.api.schemas.explained import held_line
 from alerts.api.schemas.replays import Replay
 from alerts.bootstrap import Services
 from alerts.cli.frame import HOUSE, AppOption, JsonOption, app_id_of, command, read_time, run
+from alerts.cli.log import with_hold
 from alerts.cli.show import said
 from alerts.cli.wording import plural
 from alerts.pipeline.replay import Wanted, count_replayable
 from alerts.pipeline.replay import replay as send_again
-from alerts.store.health import find_hold
 from alerts.store.replays import ReplayRecord, ReplayState, find_replay, read_progress
 
 # Between two looks at how far it has come.
@@ -60,7 +59,7 @@ def replay(
         line = f"{plural(record.total, 'delivery')} to be sent again."
         if wait:
             if not as_json:
-                typer.echo(await _begun(services, record, line))
+                typer.echo(await with_hold(services, record.endpoint_id, line))
             await _watch(services, record)
         shown = await _shown(services, record)
         if wait:
@@ -69,13 +68,6 @@ def replay(
         said(line, found, as_json=as_json)
 
     run(work)
-
-
-async def _begun(services: Services, record: ReplayRecord, line: str) -> str:
-    """The line with what holds the endpoint: until then there is nothing to watch."""
-    async with services.store.read() as tx:
-        until = await find_hold(tx, record.endpoint_id)
-    return line if until is None else f"{line} {held_line(until)}"
 
 
 async def _watch(services: Services, record: ReplayRecord) -> None:

@@ -37,7 +37,7 @@ async def expunge(
         await lock_lanes(tx, [endpoint_id for _, endpoint_id in told])
         ids = [told_id for told_id, _ in told]
         if not await are_ended(tx, ids):
-            raise Conflict("this delivery, or another of its event, is on its way")
+            raise Conflict("this delivery, or another of its event, has not ended yet")
         await expunge_attempts(tx, ids)
         if is_own:
             await expunge_event(tx, event.id)

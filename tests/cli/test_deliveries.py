@@ -136,7 +136,7 @@ def test_a_delivery_that_waits_for_its_endpoint_says_so(
 
     sqlite_operator.does("dispatch", "--until-idle")
 
-    waits = sqlite_operator.reads("delivery", "list", "--state", "pending", "--limit", "1")["data"]
+    waits = sqlite_operator.reads("delivery", "list", "--state", "pending")["data"]
     shown = sqlite_operator.does("delivery", "show", waits[0]["id"])
     told = re.search(r"^Nothing is sent to the endpoint until (\S+): ", shown, re.MULTILINE)
     endpoint = sqlite_operator.reads("endpoint", "show", waits[0]["endpoint_id"])
@@ -144,6 +144,10 @@ def test_a_delivery_that_waits_for_its_endpoint_says_so(
     assert told[1] == endpoint["health"]["held_until"]
     replayed = sqlite_operator.does("replay", endpoint["id"], "--since", "2026-01-01", "--wait")
     assert replayed.startswith(f"0 deliveries to be sent again. {told[0]}")
+    tried = next(one["id"] for one in waits if one["attempt_count"])
+    assert sqlite_operator.does("delivery", "resend", tried).startswith(
+        f"{tried} is pending again. {told[0]}"
+    )
 
 
 def test_dispatching_for_ever_is_another_command(sqlite_operator: Operator) -> None:
