@@ -104,9 +104,15 @@ class Services:
             new_id=lambda prefix: make_id(prefix, self.clock.now(), os.urandom(10)),
         )
 
-    def digest_run(self, *, at: datetime | None = None) -> DigestRun:
-        """The digests that are due, now or at another moment."""
-        return DigestRun(store=self.store, surveys=Surveys(self.ladder), waker=self.waker, at=at)
+    def digest_run(self, *, at: datetime | None = None, draws: bool = False) -> DigestRun:
+        """The digests that are due, now or at another moment. draws: their pictures, ahead."""
+        return DigestRun(
+            store=self.store,
+            surveys=Surveys(self.ladder),
+            waker=self.waker,
+            at=at,
+            draw=self.painter.prepare if draws else None,
+        )
 
 
 @asynccontextmanager

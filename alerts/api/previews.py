@@ -8,7 +8,6 @@ from pydantic import ConfigDict, Field
 from alerts.api.schemas.base import EXAMPLE_EVENT, Answer, Time
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import Channel
-from alerts.domain.summaries import WhenEmpty
 from alerts.errors import NotFound
 from alerts.pipeline.digest import Week
 from alerts.store.endpoints import find_endpoint
@@ -47,11 +46,10 @@ class Preview(Answer):
     @classmethod
     def of(cls, week: Week, body: bytes, message: dict[str, Any] | None) -> Self:
         """From what was summed up. body: of the event."""
-        skips = week.digest.is_empty and week.settings.when_empty is WhenEmpty.SKIP
         return cls(
             next_at=week.window.ends_at,
             period=week.window.period,
-            is_sent=not skips,
+            is_sent=week.is_told,
             event=msgspec.json.decode(body),
             message=message,
         )

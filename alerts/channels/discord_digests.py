@@ -69,8 +69,7 @@ def render_digest(digest: Digest) -> DiscordMessage:
     room = CHARACTERS - sum(page.cost for page in pages)
     for rank in sorted({rank for rank, _ in ranked}):
         room = fill([one for its, one in ranked if its == rank], room)
-    has_grades = any(kind.tokens for kind in digest.kinds)
-    picture = Picture(digest, alt_text(digest)) if has_grades else None
+    picture = Picture(digest, alt_text(digest)) if digest.has_grades else None
     return DiscordMessage(tuple(page.embed() for page in pages), picture)
 
 

@@ -32,7 +32,7 @@ PATIENCE_SECONDS: Final = 30.0
 IDLE_SECONDS: Final = 30.0
 # After a failure nothing is drawn for a while: a thousand digests would each wait for the next.
 REST_SECONDS: Final = 60.0
-KEPT: Final = 64
+KEPT: Final = 128
 # What Discord takes from a webhook is far more; a picture of a week is some 100 KB.
 MOST_BYTES: Final = 300 * 1024
 
@@ -78,6 +78,11 @@ class Painter:
         if problem is not None:
             emit(Step.PICTURE_FAILED, period=picture.digest.period, problem=problem)
         return self._drawn.get(key)
+
+    async def prepare(self, digest: Digest) -> None:
+        """Draw ahead what `paint` will be asked for."""
+        if digest.has_grades:
+            await self.paint(Picture(digest, alt=""))
 
     def stop(self) -> None:
         """Draw no more: what waits for its turn goes without, rather than be cut off."""

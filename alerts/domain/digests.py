@@ -135,6 +135,11 @@ class Digest(Window):
     kinds: tuple[KindDigest, ...]
 
     @property
+    def has_grades(self) -> bool:
+        """Whether anything is graded at all, so that there is something to draw."""
+        return any(kind.tokens for kind in self.kinds)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing changed in any kind."""
         return all(kind.is_empty for kind in self.kinds)

@@ -5,11 +5,13 @@ lock, plans the next week, remembers this one, and owes its event: who comes sec
 plan moved, and who is lost in between has done nothing.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
+from alerts.domain.deliveries import Channel
 from alerts.domain.digests import Digest, Window, digest_event
 from alerts.domain.events import encode
 from alerts.domain.summaries import DigestSettings, WhenEmpty
@@ -33,6 +35,8 @@ from alerts.store.engine import Store, Transaction
 from alerts.store.fan_out import lock_lanes
 from alerts.telemetry import Step, emit
 
+Draw = Callable[[Digest], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Week:
@@ -47,17 +51,33 @@ class Week:
     digest: Digest
     is_due: bool
 
+    @property
+    def is_told(self) -> bool:
+        """Whether anything is said of it: of one in which nothing changed only where asked."""
+        return not self.digest.is_empty or self.settings.when_empty is WhenEmpty.SAY
+
 
 class DigestRun:
-    """The digests that are due at one moment. at: None is now; another tells early, or late."""
+    """The digests that are due at one moment. at: None is now; another tells early, or late.
+
+    draw: draws a digest before it is owed, so that its sending does not wait for that, and any
+    number of them are told no faster than they are drawn.
+    """
 
     def __init__(
-        self, *, store: Store, surveys: Surveys, waker: Waker, at: datetime | None = None
+        self,
+        *,
+        store: Store,
+        surveys: Surveys,
+        waker: Waker,
+        at: datetime | None = None,
+        draw: Draw | None = None,
     ) -> None:
         self._store = store
         self._surveys = surveys
         self._waker = waker
         self._at = at
+        self._draw = draw
 
     async def due(self) -> list[str]:
         """Endpoints whose week is to be told, or yet to be planned."""
@@ -78,8 +98,10 @@ class DigestRun:
                 week = await self._read(tx, endpoint, now, planned=planned)
         if planned is None:
             await self._plan(endpoint_id)
-        if week is None or not week.is_due:
+        if endpoint is None or week is None or not week.is_due:
             return None
+        if self._draw is not None and endpoint.channel is Channel.DISCORD and week.is_told:
+            await self._draw(week.digest)
         record = await self._settle(endpoint_id, week)
         if record is not None:
             _log(record, week.digest)
@@ -143,8 +165,7 @@ class DigestRun:
         """Plan the next one, remember this one, and owe it. None: somebody else did."""
         window = week.window
         upcoming = next_occasion(week.settings.schedule, window.ends_at, beyond=window.period)
-        is_told = not week.digest.is_empty or week.settings.when_empty is WhenEmpty.SAY
-        draft = digest_event(week.digest, endpoint_id) if is_told else None
+        draft = digest_event(week.digest, endpoint_id) if week.is_told else None
         record = DigestRecord(
             endpoint_id=endpoint_id,
             period=window.period,
