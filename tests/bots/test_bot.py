@@ -1,7 +1,9 @@
 """The bot itself: what it learns, what it takes back, and that there is one of it."""
 
 import asyncio
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -11,9 +13,11 @@ from alerts.errors import SettingsInvalid
 from tests.api.conftest import open_api
 from tests.bots.conftest import Chat, known, known_again, running
 from tests.discord.bots import TOKEN
+from tests.discord.commands import SUBCOMMAND
 from tests.discord.double import Discord
 from tests.discord.world import EVERYTHING, May
 
+README: Final = Path(__file__).parent.parent.parent / "README.md"
 Commands = dict[str, dict[str, Any]]
 
 
@@ -134,6 +138,22 @@ async def test_help_says_what_there_is(chat: Chat) -> None:
 
     for name in chat.discord.interactions.commands:
         assert name == "help" or f"`/{name}" in answer.text
+
+
+async def test_the_readme_names_every_command_and_no_other(chat: Chat) -> None:
+    await known(chat)
+    offered = chat.discord.interactions.commands.values()
+
+    rows = re.findall(r"^\| `/(\w+)(.*?) \| (?:all|managers) \|", README.read_text(), re.MULTILINE)
+    named = {(name, each) for name, rest in rows for each in re.findall(r"\w+", rest) or [""]}
+
+    subcommands = {(each["name"], one["name"]) for each in offered for one in _groups(each)}
+    alone = {(each["name"], "") for each in offered if not _groups(each)}
+    assert named == subcommands | alone
+
+
+def _groups(command: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in command.get("options", ()) if one["type"] == SUBCOMMAND]
 
 
 async def test_a_second_bot_waits_while_the_first_is_there(chat: Chat) -> None:
