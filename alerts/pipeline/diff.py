@@ -15,7 +15,7 @@ from alerts.domain.notices import cycle_held_event
 from alerts.domain.payloads import grade_event, rebased_event
 from alerts.domain.ratings import BandPolicy, HoldReason, Rating, graded_count, seal
 from alerts.domain.readings import RejectedRow
-from alerts.errors import Conflict, NotFound
+from alerts.errors import Conflict, NotFound, StorageFailed
 from alerts.pipeline.fan_out import log_fanned_out
 from alerts.pipeline.restate import Case, TokenPage, restate, value
 from alerts.pipeline.tell import tell_app, to_app
@@ -38,7 +38,7 @@ from alerts.store.fan_out import fan_out_chunk
 from alerts.store.ratings import insert_history, load_ratings, save_ratings
 from alerts.store.tokens import load_labels, save_tokens
 from alerts.store.watermarks import Watermark, take_watermark, write_watermark
-from alerts.telemetry import Step, emit
+from alerts.telemetry import Step, emit, fail
 
 # Above this many rows the comparison leaves the event loop alone.
 THREAD_ROWS: Final = 2000
@@ -69,7 +69,7 @@ async def diff_cycle(cycle_id: str, *, store: Store, ladder: Ladder) -> CycleRec
         cycle = await load_cycle(tx, record)
         if cycle is None:  # another process has diffed it since the statement before
             return _found(await find_cycle(tx, cycle_id), cycle_id)
-    async with store.write() as tx:
+    async with store.write(queue=_queue(cycle)) as tx:
         mark = await take_watermark(tx, cycle.source, cycle.kind)
         expected = (record.state,)
         is_ours = await move_cycle(tx, cycle_id, expected=expected, to=CycleState.SEALED)
@@ -93,23 +93,36 @@ async def diff_at_once(
 ) -> CycleRecord:
     """Receive and diff a cycle in one transaction, for whoever waits for the answer.
 
-    Where writers take turns anyway, it is fanned out in the same turn as far as that is quickly
-    done. Elsewhere that would keep the counter of events locked, and whoever settles locks it after
-    lanes. The cycle is as it was diffed.
+    And fan it out as far as that is quickly done. Where writers take turns anyway that is the same
+    transaction; elsewhere that would keep the counter of events locked, and whoever settles locks
+    it after lanes. The cycle is as it was diffed.
     """
     chunk = None
-    async with store.write() as tx:
+    async with store.write(queue=_queue(cycle)) as tx:
         mark = await take_watermark(tx, cycle.source, cycle.kind)
         cycle_id = await tx.new_id(CYCLE)
         record = await insert_cycle(tx, cycle_id, cycle, origin=origin, rejected=rejected)
         await _transaction_one(tx, record, cycle, mark=mark, ladder=ladder)
         done = _found(await find_cycle(tx, cycle_id), cycle_id)
-        if store.has_one_writer and done.state is CycleState.DIFFED:
+        has_news = done.state is CycleState.DIFFED
+        if has_news and store.has_one_writer:
             chunk = await fan_out_chunk(tx, done, size=QUICKLY_OWED)
     _log(done)
+    if has_news and not store.has_one_writer:
+        try:
+            async with store.write() as tx:
+                chunk = await fan_out_chunk(tx, done, size=QUICKLY_OWED)
+        except StorageFailed as error:
+            # What changed is durable: a worker fans it out.
+            fail(Step.JOB_FAILED, error, job="fan_out")
     if chunk is not None:
         log_fanned_out(cycle_id, chunk)
     return done
+
+
+def _queue(cycle: Cycle) -> str:
+    """Of those who wait for the watermark of a source and kind."""
+    return f"watermark {cycle.source} {cycle.kind}"
 
 
 async def _transaction_one(

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
+from weakref import WeakValueDictionary
 
 import asyncpg
 from sqlalchemy import (
@@ -98,7 +99,7 @@ class Store:
         self.cipher = cipher
         self._clock = clock
         self.has_one_writer = engine.dialect.name == "sqlite"
-        self._writers = Writers(self._begin_on_sqlite)
+        self._queues: WeakValueDictionary[str | None, Writers] = WeakValueDictionary()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -111,31 +112,42 @@ class Store:
                     yield Transaction(connection, self._clock)
 
     @asynccontextmanager
-    async def write(self, *, waits_for_disk: bool = True) -> AsyncIterator[Transaction]:
+    async def write(
+        self, *, waits_for_disk: bool = True, queue: str | None = None
+    ) -> AsyncIterator[Transaction]:
         """A transaction that writes, committed at the end of the block.
-
-        On SQLite one at a time in this process, and begun IMMEDIATE so that it waits for other
-        processes instead of failing half-way.
 
         waits_for_disk: False where it does no harm that the machine loses power and the last of
         these with it; a process that is killed loses nothing either way.
+        queue: a name for the lock that this takes first and keeps; those of one name wait for each
+        other here instead of in the database, and share its commits. On SQLite that is everybody.
         """
         with storage_errors():
-            if self.has_one_writer:
-                async with self._writers.turn(waits_for_disk=waits_for_disk) as connection:
-                    yield Transaction(connection, self._clock)
-                return
-            async with self.engine.connect() as connection, connection.begin():
-                if not waits_for_disk:
-                    await connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+            if self.has_one_writer or queue is not None:
+                writers = self._writers(None if self.has_one_writer else queue)
+                beginning = writers.turn(waits_for_disk=waits_for_disk)
+            else:
+                beginning = self._begin(waits_for_disk=waits_for_disk)
+            async with beginning as connection:
                 yield Transaction(connection, self._clock)
 
+    def _writers(self, queue: str | None) -> Writers:
+        """Those of a queue; they are kept for as long as anybody is in it."""
+        writers = self._queues.get(queue)
+        if writers is None:
+            writers = self._queues[queue] = Writers(self._begin)
+        return writers
+
     @asynccontextmanager
-    async def _begin_on_sqlite(self, *, waits_for_disk: bool) -> AsyncIterator[AsyncConnection]:
-        async with self.engine.connect() as plain:
-            synchronous = "FULL" if waits_for_disk else "NORMAL"
-            connection = await plain.execution_options(**{WRITES: synchronous})
+    async def _begin(self, *, waits_for_disk: bool) -> AsyncIterator[AsyncConnection]:
+        async with self.engine.connect() as connection:
+            if self.has_one_writer:
+                # Begun IMMEDIATE: it waits for other processes instead of failing half-way.
+                synchronous = "FULL" if waits_for_disk else "NORMAL"
+                await connection.execution_options(**{WRITES: synchronous})
             async with connection.begin():
+                if not self.has_one_writer and not waits_for_disk:
+                    await connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
                 yield connection
 
 

@@ -1,10 +1,11 @@
-"""Writers of one database file share its commits, for it is the disk that takes longest."""
+"""Writers who wait for each other share their commits, for it is the disk that takes longest."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final, Protocol
 
+import aiosqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.errors import StorageFailed
@@ -106,7 +107,9 @@ class _Shared:
         if self.connection.invalidated:
             return False
         driver = (await self.connection.get_raw_connection()).driver_connection
-        return driver is not None and bool(driver.in_transaction)
+        if isinstance(driver, aiosqlite.Connection):
+            return driver.in_transaction
+        return driver is not None and bool(driver.is_in_transaction())
 
     async def fail(self, error: BaseException) -> None:
         """Give it up: all of its parts have failed. One's cancellation cancels nobody else."""

@@ -43,13 +43,15 @@ class RefusingStore(Store):
         self.times = times
 
     @asynccontextmanager
-    async def write(self, *, waits_for_disk: bool = True) -> AsyncIterator[Transaction]:
+    async def write(
+        self, *, waits_for_disk: bool = True, queue: str | None = None
+    ) -> AsyncIterator[Transaction]:
         def refuse(*of: object) -> None:
             if self.times and str(of[2]).startswith("UPDATE lanes SET lease_until="):
                 self.times -= 1
                 raise StorageFailed("there is no room")
 
-        async with super().write(waits_for_disk=waits_for_disk) as tx:
+        async with super().write(waits_for_disk=waits_for_disk, queue=queue) as tx:
             event.listen(tx.connection.sync_connection, "before_cursor_execute", refuse)
             try:
                 yield tx

@@ -28,8 +28,10 @@ class TardyStore(Store):
     """A database on a busy loop: whoever commits hears of it late, everybody else sees it."""
 
     @asynccontextmanager
-    async def write(self, *, waits_for_disk: bool = True) -> AsyncIterator[Transaction]:
-        async with super().write(waits_for_disk=waits_for_disk) as tx:
+    async def write(
+        self, *, waits_for_disk: bool = True, queue: str | None = None
+    ) -> AsyncIterator[Transaction]:
+        async with super().write(waits_for_disk=waits_for_disk, queue=queue) as tx:
             yield tx
         await asyncio.sleep(0.1)
 

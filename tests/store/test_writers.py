@@ -1,4 +1,4 @@
-"""Writers of one file: what they share is a commit, and nothing else."""
+"""Writers who wait for each other: what they share is a commit, and nothing else."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,31 +21,33 @@ LONG_STATEMENT = (
 
 
 @pytest.fixture
-async def store(sqlite_url: str) -> AsyncIterator[Store]:
+async def other_process(database_url: str) -> AsyncIterator[Store]:
+    async with open_store(database_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def sqlite_store(sqlite_url: str) -> AsyncIterator[Store]:
     async with open_store(sqlite_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:
         yield opened
 
 
 @pytest.fixture
-async def other_process(sqlite_url: str) -> AsyncIterator[Store]:
-    async with open_store(sqlite_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:
-        yield opened
-
-
-@pytest.fixture
-def commits(store: Store) -> list[str]:
+def commits(request: pytest.FixtureRequest) -> list[str]:
     """How each commit was synchronized, in their order."""
     seen: list[str] = []
+    is_sqlite = "sqlite_store" in request.fixturenames
+    of: Store = request.getfixturevalue("sqlite_store" if is_sqlite else "store")
 
-    @event.listens_for(store.engine.sync_engine, "commit")
+    @event.listens_for(of.engine.sync_engine, "commit")
     def on_commit(connection: object) -> None:
-        seen.append(str(connection.info["synchronous"]))  # type: ignore[attr-defined]
+        seen.append(str(connection.info.get("synchronous")))  # type: ignore[attr-defined]
 
     return seen
 
 
 async def add(store: Store, name: str, number: int = 1) -> None:
-    async with store.write() as tx:
+    async with store.write(queue="counters") as tx:
         await add_to_counter(tx, name, number)
 
 
@@ -56,7 +58,7 @@ async def counted(store: Store, name: str) -> int:
 
 async def behind_one(store: Store, *works: asyncio.Task[None]) -> None:
     """A writer who is not done before all of these wait behind it."""
-    async with store.write() as tx:
+    async with store.write(queue="counters") as tx:
         await add_to_counter(tx, "first", 1)
         for _ in range(5):
             await asyncio.sleep(0)
@@ -92,12 +94,12 @@ async def test_nobody_is_done_before_the_commit(store: Store, other_process: Sto
 
 async def test_one_that_fails_undoes_itself_alone(store: Store) -> None:
     async def fail() -> None:
-        async with store.write() as tx:
+        async with store.write(queue="counters") as tx:
             await add_to_counter(tx, "failed", 1)
             raise KeyError
 
     async def refused() -> None:
-        async with store.write() as tx:
+        async with store.write(queue="counters") as tx:
             await add_to_counter(tx, "failed", 1)
             await tx.connection.execute(text("INSERT INTO counters (name) VALUES (NULL)"))
 
@@ -113,7 +115,7 @@ async def test_one_that_fails_undoes_itself_alone(store: Store) -> None:
 
 async def test_the_first_that_fails_takes_nobody_along(store: Store) -> None:
     async def fail() -> None:
-        async with store.write() as tx:
+        async with store.write(queue="counters") as tx:
             await add_to_counter(tx, "failed", 1)
             raise KeyError
 
@@ -129,7 +131,7 @@ async def test_the_first_that_fails_takes_nobody_along(store: Store) -> None:
 @pytest.mark.parametrize("place", [0, 1, 3])
 async def test_one_that_is_cancelled_at_work_undoes_itself_alone(store: Store, place: int) -> None:
     async def hang() -> None:
-        async with store.write() as tx:
+        async with store.write(queue="counters") as tx:
             await add_to_counter(tx, "cancelled", 1)
             begun.set()
             await asyncio.Event().wait()
@@ -155,7 +157,7 @@ async def test_one_that_is_cancelled_in_a_statement_ends_so_and_cancels_nobody_e
     store: Store, place: int
 ) -> None:
     async def work() -> None:
-        async with store.write() as tx:
+        async with store.write(queue="counters") as tx:
             await add_to_counter(tx, "cancelled", 1)
             begun.set()
             await tx.connection.execute(text(LONG_STATEMENT))
@@ -182,7 +184,7 @@ async def test_one_that_is_cancelled_in_a_statement_ends_so_and_cancels_nobody_e
 
 async def test_one_that_leaves_before_the_commit_is_committed_with_the_others(store: Store) -> None:
     async def slow() -> None:
-        async with store.write() as tx:
+        async with store.write(queue="counters") as tx:
             await add_to_counter(tx, "done", 1)
             begun.set()
             await leaving_is_over.wait()
@@ -202,18 +204,20 @@ async def test_one_that_leaves_before_the_commit_is_committed_with_the_others(st
     assert await counted(store, "done") == 2
 
 
-async def test_a_commit_that_fails_is_everybodys_failure(store: Store) -> None:
+async def test_a_commit_that_fails_is_everybodys_failure(sqlite_store: Store) -> None:
+    store = sqlite_store
+
     @event.listens_for(store.engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type.
         connection.cursor().execute("PRAGMA foreign_keys = ON")
 
     async def break_commit() -> None:
-        async with store.write() as tx:
+        async with store.write(queue="counters") as tx:
             # Looked at by the commit: there is nothing of this number.
             await tx.connection.execute(text("INSERT INTO owned VALUES (1)"))
 
     deferred = "REFERENCES owners (number) DEFERRABLE INITIALLY DEFERRED"
-    async with store.write() as tx:
+    async with store.write(queue="counters") as tx:
         await tx.connection.execute(text("CREATE TABLE owners (number INTEGER PRIMARY KEY)"))
         await tx.connection.execute(text(f"CREATE TABLE owned (owner INTEGER {deferred})"))
     found = await asyncio.gather(
@@ -226,9 +230,11 @@ async def test_a_commit_that_fails_is_everybodys_failure(store: Store) -> None:
     assert await counted(store, "done") == 1
 
 
-async def test_where_the_database_undid_everything_everybody_fails(store: Store) -> None:
+async def test_where_the_database_undid_everything_everybody_fails(sqlite_store: Store) -> None:
+    store = sqlite_store
+
     async def undo_all() -> None:
-        async with store.write() as tx:
+        async with store.write(queue="counters") as tx:
             # As a full disk does.
             await tx.connection.execute(
                 text("INSERT OR ROLLBACK INTO counters (name) VALUES (NULL)")
@@ -243,24 +249,41 @@ async def test_where_the_database_undid_everything_everybody_fails(store: Store)
 
 
 async def test_only_what_may_be_lost_with_the_machine_does_not_wait_for_the_disk(
-    store: Store, other_process: Store, commits: list[str]
+    store: Store, other_process: Store
 ) -> None:
-    for waits_for_disk in (True, False, True, False):
+    async def add_and_look(*, waits_for_disk: bool) -> str:
         async with store.write(waits_for_disk=waits_for_disk) as tx:
             await add_to_counter(tx, "things", 1)
+            asked = "SHOW synchronous_commit" if tx.is_postgresql else "PRAGMA synchronous"
+            return str((await tx.connection.execute(text(asked))).scalar_one())
 
-    assert commits == ["FULL", "NORMAL", "FULL", "NORMAL"]
+    found = [await add_and_look(waits_for_disk=waits) for waits in (True, False, True, False)]
+
+    # On SQLite 2 is FULL, 1 NORMAL.
+    waiting, not_waiting = found[:2]
+    assert (waiting, not_waiting) in {("2", "1"), ("on", "off")}
+    assert found[2:] == [waiting, not_waiting]
     assert await counted(other_process, "things") == 4
 
 
 async def test_what_need_not_wait_shares_the_commit_of_what_must(
-    store: Store, commits: list[str]
+    sqlite_store: Store, commits: list[str]
 ) -> None:
     async def add_lightly() -> None:
-        async with store.write(waits_for_disk=False) as tx:
+        async with sqlite_store.write(waits_for_disk=False) as tx:
             await add_to_counter(tx, "things", 1)
 
-    await asyncio.gather(add(store, "things"), add_lightly(), add(store, "things"))
+    await asyncio.gather(add(sqlite_store, "things"), add_lightly(), add(sqlite_store, "things"))
 
     assert commits == ["FULL"]
-    assert await counted(store, "things") == 3
+    assert await counted(sqlite_store, "things") == 3
+
+
+async def test_queues_of_other_names_are_others(postgresql_url: str) -> None:
+    """On SQLite there is one queue, whatever its name."""
+    async with open_store(postgresql_url, clock=MachineClock(), cipher=Cipher([KEY])) as store:
+        async with store.write(queue="left"):
+            async with store.write(queue="right") as tx:
+                await add_to_counter(tx, "right", 1)
+            # Committed, while the other is under way.
+            assert await counted(store, "right") == 1

@@ -69,8 +69,10 @@ class DoomedStore(Store):
         event.listen(self.engine.sync_engine, "after_cursor_execute", self._executed)
 
     @asynccontextmanager
-    async def write(self, *, waits_for_disk: bool = True) -> AsyncIterator[Transaction]:
-        async with super().write(waits_for_disk=waits_for_disk) as tx:
+    async def write(
+        self, *, waits_for_disk: bool = True, queue: str | None = None
+    ) -> AsyncIterator[Transaction]:
+        async with super().write(waits_for_disk=waits_for_disk, queue=queue) as tx:
             yield tx
             connection = tx.connection.sync_connection
             is_it = connection is not None and connection.info.pop(_MATCHED, False)
