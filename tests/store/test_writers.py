@@ -281,9 +281,11 @@ async def test_what_need_not_wait_shares_the_commit_of_what_must(
 
 async def test_queues_of_other_names_are_others(postgresql_url: str) -> None:
     """On SQLite there is one queue, whatever its name."""
-    async with open_store(postgresql_url, clock=MachineClock(), cipher=Cipher([KEY])) as store:
-        async with store.write(queue="left"):
-            async with store.write(queue="right") as tx:
-                await add_to_counter(tx, "right", 1)
-            # Committed, while the other is under way.
-            assert await counted(store, "right") == 1
+    async with (
+        open_store(postgresql_url, clock=MachineClock(), cipher=Cipher([KEY])) as store,
+        store.write(queue="left"),
+    ):
+        async with store.write(queue="right") as tx:
+            await add_to_counter(tx, "right", 1)
+        # Committed, while the other is under way.
+        assert await counted(store, "right") == 1
