@@ -26,6 +26,7 @@ from alerts.channels.discord_embeds import PICTURE_LENGTH, PICTURE_ROWS
 from alerts.channels.discord_text import shown, signed
 from alerts.domain.digests import Digest, KindDigest, Line, read_digest
 from alerts.domain.grades import Kind
+from alerts.domain.payloads import TokenView
 
 # A card of its own, for Discord's pages are dark or light as each reader likes.
 CARD, TRACK, TEXT, MUTED, DARK = "#1f2333", "#3d4463", "#f4f5fa", "#b4bbd3", "#151826"
@@ -43,6 +44,7 @@ HEAD, TITLE, ROW, BAR, FOOT = 1.0, 0.75, 0.5, 0.56, 0.2
 SYMBOL_WIDTH, DELTA_WIDTH, BAR_LABEL_WIDTH = 1.5, 0.95, 1.2
 LARGE, MEDIUM, SMALL = 24, 19, 16
 LONGEST_SYMBOL: Final = 8
+BOX: Final = "□"
 # Changes of each direction, where two kinds share the page, and where one has it alone.
 ROWS_BESIDE, ROWS_ALONE = 3, PICTURE_ROWS
 # From this part of a bar on, its share is written into it.
@@ -135,7 +137,7 @@ def _draw_ladder(column: _Column, kind: KindDigest, rows: Sequence[Line]) -> Non
     for place, line in enumerate(rows):
         colour = UP if line.notches > 0 else DOWN
         y = TITLE + ROW * (place + 0.5)
-        called = column.write(column.left, y, _drawable(line.token.symbol), weight="bold")
+        called = column.write(column.left, y, _drawable(line.token), weight="bold")
         _fit(called, SYMBOL_WIDTH - 0.25)
         if line.before is not None and line.after is not None:
             ranks = (line.before.rank, line.after.rank)
@@ -209,11 +211,16 @@ def _fit(text: Text, width: float) -> None:
         text.set_fontsize(MEDIUM * width / taken)
 
 
-def _drawable(symbol: str) -> str:
-    """A symbol as the font has it: what it lacks is a box."""
+def _drawable(token: TokenView) -> str:
+    """A symbol, or else a name, as the font has it; where it has neither, boxes stand for signs."""
     known = get_font(findfont(FontProperties(family=FONT)))
-    cut = shown(symbol, most=LONGEST_SYMBOL)
-    return "".join(c if known.get_char_index(ord(c)) else "□" for c in cut)
+    drawn = [
+        "".join(
+            c if known.get_char_index(ord(c)) else BOX for c in shown(text, most=LONGEST_SYMBOL)
+        )
+        for text in (token.symbol, token.name or token.symbol)
+    ]
+    return next((text for text in drawn if BOX not in text), drawn[0])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from alerts.channels.discord_messages import Picture, render
 from alerts.channels.discord_painter import MOST_BYTES, Painter, open_painter
+from alerts.domain.digests import Section
 from alerts.domain.summaries import Wants
 from tests.channels.made_weeks import body_of, week_of
 from tests.pipeline.conftest import until
@@ -114,6 +115,22 @@ async def test_any_week_can_be_drawn(painter: Painter) -> None:
         drawn = await painter.paint(message.picture)
         assert drawn is not None
         assert drawn.startswith(PNG)
+
+
+async def test_a_token_whose_symbol_the_font_has_not_is_drawn_by_its_name(painter: Painter) -> None:
+    whole = week_of(1)
+    (trader,) = [kind for kind in whole.kinds if kind.downgrades.total]
+    (line,) = trader.downgrades.lines
+
+    drawn = []
+    for symbol, name in (("日本円", "Yen"), ("Yen", ""), ("日本円", "円")):
+        token = replace(line.token, symbol=symbol, name=name)
+        section = Section((replace(line, token=token),), 1)
+        digest = replace(whole, kinds=(replace(trader, downgrades=section),))
+        drawn.append(await painter.paint(Picture(digest, alt="")))
+
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert None not in drawn
 
 
 async def test_the_same_week_is_drawn_once_for_all_who_are_told_it() -> None:
