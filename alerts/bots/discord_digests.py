@@ -194,13 +194,33 @@ class DigestGroup(app_commands.Group):
         await answer(interaction, f"{place.mention} is told again. {_next(at)}.")
 
     @app_commands.command(name="remove", description="End a channel's digest for good.")
-    @app_commands.describe(channel="Whose; this channel's, unless you choose.")
-    async def remove(self, interaction: discord.Interaction, channel: Room | None = None) -> None:
-        """Delete it, and its log."""
+    @app_commands.describe(
+        channel="Whose; this channel's, unless you choose.",
+        deleted="Those of channels and threads that were deleted, instead.",
+    )
+    async def remove(
+        self,
+        interaction: discord.Interaction,
+        channel: Room | None = None,
+        *,
+        deleted: bool = False,
+    ) -> None:
+        """Delete it, and its log; a channel that is gone cannot be chosen any more."""
         await interaction.response.defer(ephemeral=True)
+        if deleted:
+            await answer(interaction, await self._forget(interaction.guild_id))
+            return
         place = room_of(interaction, channel)
         await self._desk.remove(await self._desk.find(address_of(place)))
         await answer(interaction, f"{place.mention} is told nothing any more.")
+
+    async def _forget(self, guild_id: int | None) -> str:
+        found = await endpoints_of(guild_id, services=self._services)
+        gone = [each for _, each in found if each.disabled_reason is DisableReason.GONE]
+        for each in gone:
+            await self._desk.remove(each)
+        verb = "is" if len(gone) == 1 else "are"
+        return f"{counted(len(gone), 'deleted channel')} {verb} forgotten."
 
     @app_commands.command(name="settings", description="Show the digests of this server.")
     async def settings(self, interaction: discord.Interaction) -> None:

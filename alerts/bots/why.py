@@ -10,7 +10,7 @@ from alerts.domain.deliveries import EndpointState, State
 from alerts.domain.events import EventType
 from alerts.domain.grades import TokenId
 from alerts.domain.ids import HOUSE_APP
-from alerts.domain.meanings import MEANINGS, meaning_of
+from alerts.domain.meanings import MEANINGS, Meaning, meaning_of
 from alerts.domain.subscriptions import Miss
 from alerts.pipeline.replay import explain
 from alerts.store.deliveries import AttemptRecord, DeliveryRecord, attempts_at
@@ -24,6 +24,8 @@ from alerts.store.tokens import find_token
 # Of each endpoint, the newest first.
 MOST_TOLD: Final = 8
 _QUIET: Final = "nothing changed, so nothing was posted"
+# What stands before that part of a meaning which is Discord's own.
+_HERE: Final = "On Discord: "
 _COMING: Final = "on its way"
 # In the words of whoever set a channel up, not of the filter that it became.
 MISSES: Final = {
@@ -88,8 +90,8 @@ def standing(endpoint: EndpointRecord) -> str | None:
             return "paused; `/digest resume` goes on"
         case EndpointState.DISABLED:
             reason = endpoint.disabled_reason
-            why = "" if reason is None else f". {MEANINGS[type(reason)][reason].means}"
-            return f"out of service{why}".removesuffix(".")
+            why = None if reason is None else MEANINGS[type(reason)][reason]
+            return _because("out of service", why)
         case _:
             assert_never(endpoint.state)
 
@@ -124,6 +126,14 @@ def _with(said: str, record: DeliveryRecord, tries: Iterable[AttemptRecord]) -> 
     """What the last answer said of itself, or else what the reason means."""
     reason = record.reason or record.deferred_reason
     details = [each.detail for each in tries if each.detail]
-    meaning = None if reason is None else meaning_of(record.state, reason)
-    because = details[-1] if details else None if meaning is None else meaning.means
-    return said if because is None else f"{said}. {because}".removesuffix(".")
+    if details:
+        return f"{said}. {details[-1][:1].upper()}{details[-1][1:]}"
+    return _because(said, None if reason is None else meaning_of(record.state, reason))
+
+
+def _because(said: str, meaning: Meaning | None) -> str:
+    """What a reason means on Discord, which is the receiver here."""
+    if meaning is None:
+        return said
+    means = meaning.means.partition(_HERE)[2] or meaning.means.replace("The receiver", "Discord")
+    return f"{said}. {means[:1].upper()}{means[1:]}".removesuffix(".")

@@ -68,9 +68,19 @@ async def test_a_deleted_channel_ends_its_digest_and_no_other(chat: Chat) -> Non
 
     await chat.discord.gateway.tell("CHANNEL_DELETE", place.plain())
     await chat.wait_until(EndpointState.DISABLED)
-
     reasons = {each.disabled_reason for each in await chat.endpoints()}
+    elsewhere = await chat.type("digest settings", other)
+    second = chat.discord.world.channel("quiet", guild_id=place.guild_id)
+    shown = await chat.type("digest settings", second)
+    removed = await chat.type("digest remove", second, deleted=True)
+    nothing = await chat.type("digest settings", second)
+
     assert reasons == {DisableReason.GONE, None}
+    assert place.id not in elsewhere.text
+    assert f"<#{place.id}>: out of service. The webhook, its channel or its thr" in shown.text
+    assert "1 deleted channel is forgotten." in removed.text
+    assert "No channel has a digest here" in nothing.text
+    assert [each.state for each in await chat.endpoints()] == [EndpointState.ACTIVE]
 
 
 async def test_a_deleted_thread_ends_its_digest(chat: Chat) -> None:

@@ -34,7 +34,7 @@ async def test_what_discord_refused_is_said_with_what_mends_it(chat: Chat) -> No
     said = await chat.type("why", place)
 
     assert "out of service. Our bot may not see the Discord channel" in said.text
-    assert "BTC, trader · not posted. the bot may not post here: give it Send Mess" in said.text
+    assert "BTC, trader · not posted. The bot may not post here: give it Send Mess" in said.text
 
 
 async def test_what_may_be_there_and_what_is_on_its_way_is_said(chat: Chat) -> None:
