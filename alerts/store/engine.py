@@ -118,7 +118,8 @@ class Store:
         """A transaction that writes, committed at the end of the block.
 
         waits_for_disk: False where it does no harm that the machine loses power and the last of
-        these with it; a process that is killed loses nothing either way.
+        these with it; a process that is killed loses nothing either way. On SQLite alone: what
+        PostgreSQL has not on its disk is lost when it crashes, while workers go on with it.
         queue: a name for the lock that this takes first and keeps; those of one name wait for each
         other here instead of in the database, and share its commits. On SQLite that is everybody.
         """
@@ -146,8 +147,6 @@ class Store:
                 synchronous = "FULL" if waits_for_disk else "NORMAL"
                 await connection.execution_options(**{WRITES: synchronous})
             async with connection.begin():
-                if not self.has_one_writer and not waits_for_disk:
-                    await connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
                 yield connection
 
 

@@ -10,9 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 from redis.asyncio import Redis
+from sqlalchemy import select
 
 from alerts.bootstrap import Services
+from alerts.pipeline.claimer import Claimer
+from alerts.pipeline.fan_out import fan_out_events
 from alerts.store.migrate import upgrade
+from alerts.store.tables import lanes
 from alerts.wakers import CHANNEL
 from tests import servers
 from tests.api.conftest import NO_TLS
@@ -164,3 +168,26 @@ async def test_a_database_that_stops_and_comes_back_loses_nothing(
     tell("database stopped", times=OUTAGES, seconds=AWAY_SECONDS, owed=owed, sent_again=repeats)
     # A worker that broke says on its last lines what it broke on.
     assert codes == [0, 0], [one.output[-3000:] for one in workers]
+
+
+async def test_a_claim_outlives_a_crash_of_the_database(
+    postgresql: servers.Server, redis_url: str
+) -> None:
+    database_url = f"{postgresql.url}postgres"
+    await upgrade(database_url)
+    async with SlowReceiver() as receiver:
+        settings = settings_of(database_url, receiver, {**LEASE, "REDIS_URL": redis_url})
+        async with opened(settings) as services:
+            await subscribe(services, receiver, ENDPOINTS)
+            await push(services, 0, tokens=1)
+            await push(services, 1, tokens=1)
+            await fan_out_events(store=services.store, waker=services.waker)
+            claimed = await Claimer(services.store, services.rules).claim(ENDPOINTS, ())
+            with postgresql.away(signal.SIGQUIT):
+                pass
+        # Else another worker has the lanes at once, while the first one sends what is in them.
+        async with opened(settings) as services, services.store.read() as tx:
+            query = select(lanes.c.endpoint_id, lanes.c.lease_id)
+            held = {row[0]: row[1] for row in await tx.connection.execute(query)}
+    assert len(held) == ENDPOINTS
+    assert held == {lane.endpoint_id: lane.lease_id for lane in claimed}
