@@ -27,6 +27,7 @@ from alerts.store.cipher import Cipher, keyed_hash
 from alerts.store.digests import find_schedule, plan_digest
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import current_sequence
+from alerts.store.lanes import bring_slot_nearer
 from alerts.store.rows import record_of
 from alerts.store.subscriptions import (
     add_subscriptions,
@@ -143,6 +144,7 @@ async def update_endpoint(
     await tx.connection.execute(
         update(endpoints).where(endpoints.c.id == record.id).values(_values(record))
     )
+    await bring_slot_nearer(tx, record.id, record.rate_limit)
     if schedule != await find_schedule(tx, record.id):
         await plan_digest(tx, record.id, record.digest)
     if is_resumed:

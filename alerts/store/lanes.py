@@ -138,6 +138,15 @@ async def set_next_slot(tx: Transaction, endpoint_id: str, wait: timedelta) -> N
     )
 
 
+async def bring_slot_nearer(tx: Transaction, endpoint_id: str, rate_limit: float | None) -> None:
+    """Let the next slot be no further away than one gap of the rate there is now."""
+    slot = lanes.c.next_slot_at
+    until = None if rate_limit is None else await tx.now() + timedelta(seconds=1 / rate_limit)
+    is_further = slot.is_not(None) if until is None else slot > until
+    own = update(lanes).where(lanes.c.endpoint_id == endpoint_id, is_further)
+    await tx.connection.execute(own.values(next_slot_at=until))
+
+
 async def hold(tx: Transaction, endpoint_id: str, until: datetime) -> None:
     """Send nothing to this endpoint before then."""
     await tx.connection.execute(

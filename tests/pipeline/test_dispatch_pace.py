@@ -10,6 +10,7 @@ import pytest
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import State
+from alerts.pipeline.endpoints import change_endpoint
 from alerts.pipeline.pace import Pace
 from tests.pipeline.conftest import (
     OpenServices,
@@ -136,3 +137,29 @@ async def test_a_settlement_that_takes_long_brings_the_next_slot_no_nearer(
     lane = await lane_of(slow, made.endpoint.id)
     assert clock.leapt
     assert lane.next_slot_at - attempt.started_at >= timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(("rate", "wait"), [(50.0, timedelta(seconds=1 / 50)), (None, None)])
+async def test_a_rate_that_is_raised_counts_from_now_on(
+    services: Services, receiver: Receiver, rate: float | None, wait: timedelta | None
+) -> None:
+    made = await subscribe(services, receiver.url(), rate_limit=0.001)
+    await upgrade_tokens(services, ["a"])
+    await dispatch(services)
+    before = await lane_of(services, made.endpoint.id)
+
+    await change_endpoint(
+        made.endpoint.id,
+        lambda endpoint: replace(endpoint, rate_limit=rate),
+        app_id=None,
+        desk=services.desk,
+    )
+
+    async with services.store.read() as tx:
+        now = await tx.now()
+    lane = await lane_of(services, made.endpoint.id)
+    assert before.next_slot_at - now > timedelta(minutes=10)
+    if wait is None:
+        assert lane.next_slot_at is None
+    else:
+        assert lane.next_slot_at <= now + wait
