@@ -23,6 +23,8 @@ ALT_TEXT: Final = 1024
 PICTURE_NAME: Final = "week.png"
 # Changes of each direction that a picture shows, at most.
 PICTURE_ROWS: Final = 4
+# Where a process that draws keeps what fonts it found, which takes it a second.
+FOLDER_PREFIX: Final = "gradebell-painter-"
 # What a process that draws writes before each picture: its length, four bytes, network order.
 PICTURE_LENGTH: Final = struct.Struct("!I")
 # An embed as Discord's API takes it.

@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from alerts.channels.discord_embeds import PICTURE_LENGTH, PICTURE_ROWS, Picture
+from alerts.channels.discord_embeds import FOLDER_PREFIX, PICTURE_LENGTH, PICTURE_ROWS, Picture
 from alerts.domain.digests import Digest, KindDigest, Section, digest_data
 from alerts.telemetry import Step, emit
 
@@ -140,10 +140,7 @@ class Painter:
     async def _started(self) -> Process:
         if self._process is None or self._process.returncode is not None:
             if self._folder is None:
-                # Where it keeps what fonts it found, which takes it a second.
-                self._folder = TemporaryDirectory(
-                    prefix="gradebell-painter-", ignore_cleanup_errors=True
-                )
+                self._folder = TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True)
             # A session of its own: whoever stops us at a terminal means us, and it ends after us.
             self._process = await asyncio.create_subprocess_exec(
                 *self._program,

@@ -8,9 +8,12 @@ of zero comes a line that says what was wrong.
 
 import io
 import json
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -22,7 +25,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from matplotlib.text import Text
 
 from alerts.channels.discord_digests import dates_of
-from alerts.channels.discord_embeds import PICTURE_LENGTH, PICTURE_ROWS
+from alerts.channels.discord_embeds import FOLDER_PREFIX, PICTURE_LENGTH, PICTURE_ROWS
 from alerts.channels.discord_text import shown, signed
 from alerts.domain.digests import Digest, KindDigest, Line, read_digest
 from alerts.domain.grades import Kind
@@ -101,14 +104,25 @@ def draw(digest: Digest) -> bytes:
 
 
 def main() -> None:
-    """Draw what comes in until nothing more does; what cannot be drawn is answered by why."""
-    for line in sys.stdin.buffer:
-        try:
-            drawn, problem = draw(read_digest(json.loads(line))), b""
-        except Exception as error:  # noqa: BLE001 - the edge of a process: the next may be well.
-            drawn, problem = b"", f"{type(error).__name__}: {error}".replace("\n", " ").encode()
-        sys.stdout.buffer.write(PICTURE_LENGTH.pack(len(drawn)) + (drawn or problem + b"\n"))
-        sys.stdout.buffer.flush()
+    """Draw what comes in until nothing more does."""
+    folder = Path(os.environ.get("MPLCONFIGDIR", ""))
+    try:
+        for line in sys.stdin.buffer:
+            sys.stdout.buffer.write(_answer(line))
+            sys.stdout.buffer.flush()
+    finally:
+        # Who began us was killed, and does not clear it away.
+        if folder.name.startswith(FOLDER_PREFIX):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answer(line: bytes) -> bytes:
+    """A picture with its length in front, or why it cannot be drawn."""
+    try:
+        drawn, problem = draw(read_digest(json.loads(line))), b""
+    except Exception as error:  # noqa: BLE001 - the edge of a process: the next may be well.
+        drawn, problem = b"", f"{type(error).__name__}: {error}".replace("\n", " ").encode()
+    return PICTURE_LENGTH.pack(len(drawn)) + (drawn or problem + b"\n")
 
 
 def _page(figure: Figure, height: float) -> Axes:
