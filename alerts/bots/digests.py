@@ -1,6 +1,7 @@
 """A channel's weekly digest: what a command about it means, whatever platform it was typed on."""
 
-from dataclasses import dataclass, replace
+import asyncio
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -63,10 +64,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class DigestDesk:
-    """The digests of one platform's channels, which are endpoints of the house."""
+    """The digests of one platform's channels, which are endpoints of the house.
+
+    making: held while one is made; a platform has one bot, so two who ask at once meet here.
+    """
 
     services: Services
     channel: Channel
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def find(self, address: str) -> EndpointRecord:
         """The endpoint at an address. Raises InvalidInput where no digest is set up."""
@@ -87,6 +92,12 @@ class DigestDesk:
 
         tokens: that a new channel watches; one that is there goes on as it did.
         """
+        async with self.making:
+            return await self._set_up(address, asked, description=description, tokens=tokens)
+
+    async def _set_up(
+        self, address: str, asked: Asked, *, description: str, tokens: tuple[TokenId, ...] | None
+    ) -> EndpointRecord:
         desk = self.services.desk
         found = await find_place(address, channel=self.channel, desk=desk)
         if found is None:

@@ -111,18 +111,24 @@ async def test_a_permission_taken_away_is_named_and_given_back_it_goes_on(chat: 
         assert "open Edit Channel, Permissions" in said.text
 
 
-async def test_a_role_given_to_the_bot_brings_back_what_it_lacked(chat: Chat) -> None:
+@pytest.mark.parametrize("way", ["what its role may do", "a role of its own"])
+async def test_whatever_gives_the_bot_what_it_lacked_it_goes_on(chat: Chat, way: str) -> None:
     place = await known(chat)
     await chat.set_up(place, at_once="upgrades")
     await chat.may(place, May(0))
     await chat.api.upgrade("btc")
     await chat.wait_until(EndpointState.DISABLED)
 
-    everyone = chat.discord.gateway.guild(place.guild_id)["roles"][0]
+    tell, guild_id = chat.discord.gateway.tell, place.guild_id
+    everyone = chat.discord.gateway.guild(guild_id)["roles"][0]
     allowed = {**everyone, "permissions": str(int(EVERYTHING))}
-    await chat.discord.gateway.tell(
-        "GUILD_ROLE_UPDATE", {"guild_id": place.guild_id, "role": allowed}
-    )
+    if way == "what its role may do":
+        await tell("GUILD_ROLE_UPDATE", {"guild_id": guild_id, "role": allowed})
+    else:
+        role = {**allowed, "id": chat.discord.world.new_id(), "name": "posters"}
+        await tell("GUILD_ROLE_CREATE", {"guild_id": guild_id, "role": role})
+        member = chat.discord.gateway.member(chat.discord.bots.user)
+        await tell("GUILD_MEMBER_UPDATE", {**member, "guild_id": guild_id, "roles": [role["id"]]})
 
     await chat.wait_until(EndpointState.ACTIVE)
 

@@ -1,5 +1,6 @@
 """`/digest …`: set up, looked at, sent, paused and ended by those who manage a server."""
 
+import asyncio
 import re
 
 import pytest
@@ -48,6 +49,17 @@ async def test_a_second_set_up_changes_the_first_and_takes_it_back_into_service(
     assert endpoint.state is EndpointState.ACTIVE
     assert sorted(endpoint.filter.types) == ["grade.upgraded"]
     assert "at 18:00" in again.text
+
+
+async def test_two_who_set_up_one_channel_at_once_are_both_answered(chat: Chat) -> None:
+    place = await known(chat)
+
+    made = await asyncio.gather(*(chat.set_up(place, hour=hour) for hour in range(4)))
+
+    (endpoint,) = await chat.endpoints()
+    assert [each.text for each in made if "gets its digest" not in each.text] == []
+    assert endpoint.digest is not None
+    assert endpoint.digest["hour"] in range(4)
 
 
 async def test_upgrades_are_posted_at_once_where_that_was_chosen(chat: Chat) -> None:
