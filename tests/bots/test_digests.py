@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,10 @@ TIME = re.compile(r"<t:(\d+):F>")
 
 async def test_a_digest_is_set_up_shown_and_posted_as_it_was_shown(chat: Chat) -> None:
     place = await known(chat)
+    made = await chat.set_up(place)
+    await chat.api.push(1, {"btc": 50.0, "eth": 90.0})
+    await chat.api.push(2, {"btc": 95.0, "eth": 30.0})
 
-    made = await chat.set_up(place, quiet_weeks=True)
     preview = await chat.type("digest preview", place)
     sent = await chat.type("digest now", place)
     await chat.api.deliver()
@@ -29,9 +32,19 @@ async def test_a_digest_is_set_up_shown_and_posted_as_it_was_shown(chat: Chat) -
     assert "It is on its way." in sent.text
     (message,) = chat.discord.world.messages
     assert message.channel_id == place.id
-    (embed,), (shown,) = message.payload["embeds"], preview.answers[-1]["embeds"]
-    assert {name: shown[name] for name in embed} == embed
+    shown = [_plain(embed) for embed in preview.answers[-1]["embeds"]]
+    assert shown == [_plain(embed) for embed in message.payload["embeds"]]
+    assert "**BTC** Neutral → Strong Buy" in str(shown)
+    assert preview.files == message.files != {}
+    described = [each["description"] for each in message.payload["attachments"]]
+    assert [each["description"] for each in preview.answers[-1]["attachments"]] == described
     assert message.plain["nonce"]
+
+
+def _plain(embed: dict[str, Any]) -> dict[str, Any]:
+    """An embed without what the library adds to it, which Discord takes for granted."""
+    fields = [{**each, "inline": each.get("inline", False)} for each in embed.get("fields", ())]
+    return {**embed, "fields": fields, "type": "rich", "flags": 0}
 
 
 async def test_a_second_set_up_changes_the_first_and_takes_it_back_into_service(

@@ -36,13 +36,14 @@ PATIENCE_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Typed:
-    """One command and what came of it: answers in order, as last edited."""
+    """One command and what came of it: answers in order, as last edited. files: of the last."""
 
     token: str
     answers: list[dict[str, Any]] = field(default_factory=list)
     choices: list[dict[str, Any]] | None = None
     is_acknowledged: bool = False
     is_deferred: bool = False
+    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -228,6 +229,7 @@ class Interactions:
             payload = {**payload, "flags": typed.answers.pop()["flags"]}
             typed.is_deferred = False
         typed.answers.append(payload)
+        typed.files = files
         typed.answered.set()
         return plain(200, self.message(payload))
 
