@@ -5,7 +5,7 @@ One `Dispatcher` runs in a worker. It claims; its wire sends, and its settler se
 
 import asyncio
 from asyncio import FIRST_COMPLETED
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -26,8 +26,17 @@ from alerts.telemetry import Step, fail
 # Lanes one worker holds at a time; those that are idle do not count, as far as the rules allow.
 # Twice as many send no faster, and each send in flight holds 30 KB, over TLS 100.
 LANES: Final = 128
+# Sends in flight from which on no more lanes are claimed, however many hang: it is their memory.
+MOST_SENDS: Final = 2048
 # The longest sleep, for a wake-up may be lost.
 LONGEST_SLEEP_SECONDS: Final = 0.25
+
+
+def room_beside(turns: Collection[Turn], now: float, *, most: int) -> int:
+    """How many more lanes a worker may take; none if not above 0. most: lanes held in all."""
+    if sum(turn.in_flight for turn in turns) >= MOST_SENDS:
+        return 0
+    return min(LANES + sum(turn.is_idle(now) for turn in turns), most) - len(turns)
 
 
 class Dispatcher:
@@ -121,9 +130,7 @@ class Dispatcher:
     async def _claim_due(self) -> float:
         """Claim what is due; returns how long there is nothing more to do, in seconds."""
         await self._keep_pools()
-        moment = self._clock.monotonic()
-        idle = sum(turn.is_idle(moment) for turn in self._turns.values())
-        room = min(LANES + idle, self._rules.lanes) - len(self._turns)
+        room = room_beside(self._turns.values(), self._clock.monotonic(), most=self._rules.lanes)
         if room <= 0:
             return LONGEST_SLEEP_SECONDS
         try:

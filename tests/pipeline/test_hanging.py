@@ -9,7 +9,9 @@ import pytest
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import Answer, Channel, Delivered
-from alerts.pipeline.dispatch import LANES
+from alerts.pipeline.claim import MOST_LANES, claim
+from alerts.pipeline.dispatch import LANES, MOST_SENDS, room_beside
+from alerts.pipeline.turn import IN_FLIGHT, turn_of
 from alerts.ports import Destination, Letter
 from tests.pipeline.conftest import (
     day,
@@ -79,3 +81,18 @@ async def test_a_worker_full_of_lanes_that_wait_takes_another(
     assert max(sender.sent[each] for each in others) < len(NAMES)
     sender.gate.set()
     await finished(running)
+
+
+async def test_however_many_hang_sends_in_flight_are_bounded(
+    services: Services, receiver: Receiver
+) -> None:
+    await subscribe(services, receiver.url())
+    await upgrade_tokens(services, NAMES[:1])
+    async with services.store.write() as tx:
+        (lane,) = await claim(tx, services.rules, limit=1)
+    turn = turn_of(lane, began=0.0, lease=services.rules.lease)
+    hanging = [replace(turn, in_flight=IN_FLIGHT) for _ in range(MOST_SENDS // IN_FLIGHT)]
+
+    rooms = [room_beside(turns, 1.0, most=MOST_LANES) for turns in (hanging[1:], hanging)]
+
+    assert rooms == [LANES, 0]
