@@ -11,8 +11,10 @@ import pytest
 
 from alerts.pipeline.fan_out import fan_out_events
 from tests.api.conftest import Api, open_api, problem
-from tests.discord.double import Discord, Fault
-from tests.discord.limits import Rate, Rates
+from tests.discord.double import Discord
+from tests.discord.limits import Rates
+from tests.faults import Fault
+from tests.rates import Rate
 
 DIGEST = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
 NOBODYS = f"https://discord.com/api/webhooks/1299999999999999999/{'x' * 68}"

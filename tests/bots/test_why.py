@@ -5,8 +5,8 @@ from alerts.domain.deliveries import EndpointState
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Miss
 from tests.bots.conftest import Chat, known
-from tests.discord.double import Fault
 from tests.discord.world import May
+from tests.faults import Fault
 
 
 async def test_what_was_posted_and_what_was_not_is_said_with_the_reason(chat: Chat) -> None:

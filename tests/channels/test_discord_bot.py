@@ -22,9 +22,9 @@ from alerts.ports import Destination
 from tests.channels.discords import DIGEST, open_sender
 from tests.channels.webhooks import FixedClock
 from tests.discord.bots import TOKEN
-from tests.discord.double import Fault
 from tests.discord.world import Channel as Place
 from tests.discord.world import May
+from tests.faults import Fault
 
 
 def to(channel: Place) -> Destination:

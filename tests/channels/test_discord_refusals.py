@@ -20,8 +20,9 @@ from alerts.domain.deliveries import (
 )
 from tests.channels.discords import UPGRADE, open_sender, to
 from tests.channels.webhooks import FixedClock
-from tests.discord.double import Fault
-from tests.discord.limits import Rate, Rates
+from tests.discord.limits import Rates
+from tests.faults import Fault
+from tests.rates import Rate
 
 
 async def test_a_webhook_that_was_deleted_ends_the_endpoint() -> None:

@@ -10,7 +10,7 @@ Answers have `application/json` without a charset and `Via`, as the platform's d
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +23,6 @@ from tests.discord.gateway import Gateway
 from tests.discord.interactions import Interactions
 from tests.discord.limits import Limits, Rates
 from tests.discord.refusals import (
-    HungUp,
     Refusal,
     forum_needs_a_thread,
     invalid_form,
@@ -32,24 +31,10 @@ from tests.discord.refusals import (
 )
 from tests.discord.wire import API, Files, attachments, plain, read_form
 from tests.discord.world import FORUM, Sent, Webhook, World
+from tests.faults import Fault, Faults, HungUp
 from tests.served import Served
 
 LARGEST_REQUEST = 25 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What goes wrong with the next POST of a message.
-
-    status: answered instead; None hangs up without a word.
-    after_effect: the message is stored first. held: not before this event is set.
-    """
-
-    status: int | None = None
-    after_effect: bool = False
-    held: asyncio.Event | None = None
-    body: bytes = b"<html>upstream connect error</html>"
-    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +57,7 @@ class Discord(Served):
         self.asked: list[Asked] = []
         self.invalid_requests = 0
         self._limits = Limits(rates or Rates())
-        self._faults: list[Fault] = []
+        self._faults = Faults()
         self._arrived = asyncio.Condition()
         self.bots = Bots(self)
         self.gateway = Gateway(self)
@@ -93,7 +78,7 @@ class Discord(Served):
 
     def fail(self, *faults: Fault) -> None:
         """Let the next POSTs of messages go wrong like this, in turn."""
-        self._faults += faults
+        self._faults.coming += faults
 
     def posts(self) -> list[Asked]:
         """The POSTs of messages, in order of arrival."""
@@ -228,19 +213,9 @@ class Discord(Served):
             return web.Response(status=204, headers=headers)
         return plain(200, sent.plain, headers)
 
-    async def post_or_fail(self, post: Any) -> Sent | web.Response:  # noqa: ANN401
+    async def post_or_fail(self, post: Callable[[], Awaitable[Sent]]) -> Sent | web.Response:
         """What `post` gives, unless a fault is due. Raises Refusal, HungUp."""
-        fault = self._faults.pop(0) if self._faults else None
-        if fault is None:
-            sent: Sent = await post()
-            return sent
-        if fault.after_effect:
-            await post()
-        if fault.held is not None:
-            await fault.held.wait()
-        if fault.status is None:
-            raise HungUp
-        return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
+        return await self._faults.meet(post)
 
     async def _show_message(self, request: web.Request) -> web.Response:
         return plain(200, self._message(request).plain)

@@ -6,14 +6,7 @@ https://docs.discord.com/developers/topics/rate-limits
 from dataclasses import dataclass, field
 
 from tests.discord.refusals import slow_down
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """So many requests in so many seconds."""
-
-    requests: int
-    seconds: float
+from tests.rates import Rate, Window, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +20,23 @@ class Rates:
 
 
 @dataclass(slots=True)
-class _Window:
-    ends: float = 0.0
-    spent: int = 0
-
-
-@dataclass(slots=True)
 class Limits:
     """Windows that begin with their first request."""
 
     rates: Rates = field(default_factory=Rates)
-    _windows: dict[str, _Window] = field(default_factory=dict)
+    _windows: Windows = field(default_factory=Windows)
 
     def spend(self, key: str, rate: Rate, now: float, *, scope: str = "user") -> dict[str, str]:
         """Count one request; the headers that tell of it. now: monotonic. Raises Refusal."""
-        window = self._windows.setdefault(key, _Window())
-        if now >= window.ends:
-            window.ends, window.spent = now + rate.seconds, 0
+        window, is_within = self._windows.spend(key, rate, now)
         left = window.ends - now
-        if window.spent >= rate.requests:
+        if not is_within:
             refusal = slow_down(left, scope)
             refusal.headers |= self._headers(key, rate, window, left)
             raise refusal
-        window.spent += 1
         return self._headers(key, rate, window, left)
 
-    def _headers(self, key: str, rate: Rate, window: _Window, left: float) -> dict[str, str]:
+    def _headers(self, key: str, rate: Rate, window: Window, left: float) -> dict[str, str]:
         return {
             "x-ratelimit-limit": str(rate.requests),
             "x-ratelimit-remaining": str(rate.requests - window.spent),

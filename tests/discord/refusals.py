@@ -43,10 +43,6 @@ class Refusal(Exception):
         return self.status in {401, 403, 429} and not shared
 
 
-class HungUp(Exception):
-    """The connection is closed without an answer."""
-
-
 def unauthorized() -> Refusal:
     return Refusal(401, 0, "401: Unauthorized")
 

@@ -10,9 +10,11 @@ import discord
 import pytest
 
 from tests.discord.bots import TOKEN
-from tests.discord.double import Discord, Fault
-from tests.discord.limits import Rate, Rates
+from tests.discord.double import Discord
+from tests.discord.limits import Rates
 from tests.discord.world import FORUM, May, Webhook
+from tests.faults import Fault
+from tests.rates import Rate
 
 
 @asynccontextmanager
