@@ -19,9 +19,10 @@ from alerts.store.tables import digests
 from tests.chaos.scene import IS_LONG, PATIENCE_SECONDS, all_ended, kill, settings_of, tell, worker
 from tests.cli.conftest import KEYS
 from tests.discord.double import Discord
-from tests.discord.limits import Rate, Rates
+from tests.discord.limits import Rates
 from tests.pipeline.conftest import TurnedClock, log_of, push, settings_for, token
 from tests.pipeline.digesting import MONDAY, UNWANTED
+from tests.rates import Rate
 from tests.receiver import Receiver
 
 CHANNELS, KILLS = (120, 6) if IS_LONG else (6, 1)
