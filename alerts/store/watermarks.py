@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, bindparam, select, update
+from sqlalchemy import BindParameter, String, bindparam, func, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from alerts.domain.grades import Cycle, Kind, SourceName
@@ -63,8 +63,11 @@ async def read_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Wat
 async def take_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Watermark:
     """How far this source and kind have come. Nobody else moves it from here on until the commit.
 
-    The first statement of transaction 1.
+    The first of transaction 1. All kinds of a source wait for each other: they have their tokens
+    in common, and who shares a commit has the event counter when its next part comes to those.
     """
+    if tx.is_postgresql:
+        await tx.connection.execute(_ALONE, {"source": source})
     taken = await tx.connection.execute(
         _take(is_postgresql=tx.is_postgresql), {"source": source, "kind": kind}
     )
@@ -91,6 +94,9 @@ async def write_watermark(tx: Transaction, cycle_id: str, cycle: Cycle, *, mark:
     await tx.connection.execute(statement, values)
 
 
+_ALONE: Final = select(
+    func.pg_advisory_xact_lock(func.hashtextextended(bindparam("source", type_=String), 0))
+)
 _MARK: Final = (
     watermarks.c.version,
     watermarks.c.as_of,
