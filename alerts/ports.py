@@ -112,13 +112,20 @@ class Sender(Protocol):
         ...
 
 
+class Call(StrEnum):
+    """What there is to do: cycles to fan out, or lanes with something to send."""
+
+    CYCLES = "cycles"
+    LANES = "lanes"
+
+
 class Waker(Protocol):
     """A hint after a commit that there is something to do. It may be lost."""
 
-    async def wake(self) -> None: ...
+    async def wake(self, call: Call) -> None: ...
 
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return at the next wake-up, or after the timeout."""
+    async def wait(self, call: Call, timeout_seconds: float) -> None:
+        """Return at the next such call, or after the timeout."""
         ...
 
 

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from alerts.errors import SettingsInvalid
+from alerts.ports import Call
 from alerts.telemetry import Step, emit
 
 CHANNEL: Final = "gradebell:wake"
@@ -26,18 +27,18 @@ class LocalWaker:
     """Wakes whoever waits in this process."""
 
     def __init__(self) -> None:
-        self._next = asyncio.Event()
+        self._next = {call: asyncio.Event() for call in Call}
 
-    async def wake(self) -> None:
-        """Wake everybody."""
-        self._next.set()
-        self._next = asyncio.Event()
+    async def wake(self, call: Call) -> None:
+        """Wake everybody who waits for this call."""
+        self._next[call].set()
+        self._next[call] = asyncio.Event()
 
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return at the next call, or after the timeout."""
+    async def wait(self, call: Call, timeout_seconds: float) -> None:
+        """Return at the next such call, or after the timeout."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
-                await self._next.wait()
+                await self._next[call].wait()
 
 
 class RedisWaker:
@@ -47,16 +48,16 @@ class RedisWaker:
         self._redis = redis
         self._local = LocalWaker()
 
-    async def wake(self) -> None:
+    async def wake(self, call: Call) -> None:
         """Wake everybody; a Redis that is away costs the others a quarter of a second."""
-        await self._local.wake()
+        await self._local.wake(call)
         with suppress(RedisError, OSError):
             async with asyncio.timeout(PUBLISH_SECONDS):
-                await self._redis.publish(CHANNEL, b"")
+                await self._redis.publish(CHANNEL, call.value)
 
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return at the next call, or after the timeout."""
-        await self._local.wait(timeout_seconds)
+    async def wait(self, call: Call, timeout_seconds: float) -> None:
+        """Return at the next such call, or after the timeout."""
+        await self._local.wait(call, timeout_seconds)
 
     async def listen(self) -> None:
         """Pass calls from Redis on, for ever; it may come and go."""
@@ -66,13 +67,22 @@ class RedisWaker:
                 async with self._redis.pubsub() as subscription:
                     await subscription.subscribe(CHANNEL)
                     is_away = False
-                    async for _ in subscription.listen():
-                        await self._local.wake()
+                    async for message in subscription.listen():
+                        await self._pass_on(message["data"])
             except (RedisError, OSError) as error:
                 if not is_away:
                     emit(Step.REDIS_LOST, problem=type(error).__name__)
                 is_away = True
                 await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _pass_on(self, said: object) -> None:
+        """An older release says nothing of what there is to do, and a subscription its number."""
+        for call in Call:
+            if said == call.value.encode() or said not in _CALLS:
+                await self._local.wake(call)
+
+
+_CALLS: Final = {call.value.encode() for call in Call}
 
 
 @asynccontextmanager

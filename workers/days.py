@@ -10,6 +10,7 @@ from alerts.bootstrap import Services
 from alerts.domain.grades import Kind, SourceName
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.poll import Plan, poll
+from alerts.ports import Call
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.roster import LAST_DAY
 from alerts.store.engine import Store
@@ -64,7 +65,7 @@ class Days:
                 async with asyncio.timeout(SWEEP_SECONDS):
                     for cycle_id in await _swept(kind, services.store, plan):
                         await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
-                        await services.waker.wake()
+                        await services.waker.wake(Call.CYCLES)
 
 
 async def _swept(kind: Kind, store: Store, plan: Plan) -> list[str]:

@@ -9,6 +9,7 @@ from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.poll import Plan, poll
 from alerts.pipeline.recover import reap
 from alerts.pipeline.retain import drop_old
+from alerts.ports import Call
 from alerts.store.cycles import CycleState, open_cycles
 from alerts.telemetry import Step, fail
 
@@ -52,7 +53,7 @@ async def drop_old_rows(services: Services) -> None:
 async def _poll(kind: Kind, services: Services, plan: Plan) -> None:
     for cycle_id in await poll(kind, store=services.store, plan=plan):
         await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
-        await services.waker.wake()
+        await services.waker.wake(Call.CYCLES)
 
 
 async def _alone(work: Awaitable[object], *, job: str) -> None:

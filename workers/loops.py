@@ -10,6 +10,7 @@ from alerts.pipeline.dispatch import LONGEST_SLEEP_SECONDS
 from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.replay import work_off
 from alerts.pipeline.settler import STORAGE_PAUSE_SECONDS
+from alerts.ports import Call
 from alerts.telemetry import Step, emit, fail
 
 # Between two looks for what of a replay returns next; it listens to no call, for few have to do
@@ -75,5 +76,5 @@ class Loops:
     async def _listen(self, look: asyncio.Event) -> None:
         """Listen all the time: a call that comes while we fan out means that there is more."""
         while True:
-            await self._services.waker.wait(LONGEST_SLEEP_SECONDS)
+            await self._services.waker.wait(Call.CYCLES, LONGEST_SLEEP_SECONDS)
             look.set()

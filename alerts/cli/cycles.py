@@ -98,6 +98,7 @@ def import_(
                 rejected=rejected,
                 store=services.store,
                 ladder=services.ladder,
+                waker=services.waker,
             )
             for cycle, rejected in _parts(reading, name, complete=complete)
         ]

@@ -19,6 +19,7 @@ from alerts.errors import Conflict, NotFound, StorageFailed
 from alerts.pipeline.fan_out import log_fanned_out
 from alerts.pipeline.restate import Case, TokenPage, restate, value
 from alerts.pipeline.tell import tell_app, to_app
+from alerts.ports import Call, Waker
 from alerts.store.cycles import (
     CycleRecord,
     CycleState,
@@ -90,6 +91,7 @@ async def diff_at_once(
     rejected: Sequence[RejectedRow],
     store: Store,
     ladder: Ladder,
+    waker: Waker,
 ) -> CycleRecord:
     """Receive and diff a cycle in one transaction, for whoever waits for the answer.
 
@@ -117,6 +119,9 @@ async def diff_at_once(
             fail(Step.JOB_FAILED, error, job="fan_out")
     if chunk is not None:
         log_fanned_out(cycle_id, chunk)
+        await waker.wake(Call.LANES)
+    if has_news and not (chunk is not None and chunk.is_last):
+        await waker.wake(Call.CYCLES)
     return done
 
 

@@ -19,7 +19,7 @@ from alerts.domain.weeks import MINUTE, due_occasion, last_occasion, next_occasi
 from alerts.errors import Conflict, NotFound
 from alerts.pipeline.survey import Surveys
 from alerts.pipeline.tell import tell_endpoint
-from alerts.ports import Waker
+from alerts.ports import Call, Waker
 from alerts.store.digests import (
     DigestRecord,
     due_digests,
@@ -105,7 +105,7 @@ class DigestRun:
         record = await self._settle(endpoint_id, week)
         if record is not None:
             _log(record, week.digest)
-            await self._waker.wake()
+            await self._waker.wake(Call.LANES)
         return record
 
     async def preview(self, endpoint_id: str, *, app_id: str | None) -> tuple[Week, bytes]:

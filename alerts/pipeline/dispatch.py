@@ -18,7 +18,7 @@ from alerts.pipeline.settle import Terms
 from alerts.pipeline.settler import STORAGE_PAUSE_SECONDS, THIRST_SECONDS, Settler
 from alerts.pipeline.turn import Turn, lose, turn_of
 from alerts.pipeline.wire import Wire
-from alerts.ports import Clock, Sender, Waker
+from alerts.ports import Call, Clock, Sender, Waker
 from alerts.store.engine import Store
 from alerts.store.lanes import extend_leases, next_due
 from alerts.telemetry import Step, fail
@@ -205,7 +205,7 @@ class Dispatcher:
 
     async def _listen(self) -> None:
         while True:
-            await self._waker.wait(LONGEST_SLEEP_SECONDS)
+            await self._waker.wait(Call.LANES, LONGEST_SLEEP_SECONDS)
             self._look.set()
 
     async def _drain(self, helpers: Sequence[asyncio.Task[Any]]) -> None:

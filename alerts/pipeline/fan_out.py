@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from alerts.ports import Waker
+from alerts.ports import Call, Waker
 from alerts.store.cycles import CycleState, find_cycle
 from alerts.store.engine import Store, Transaction
 from alerts.store.fan_out import FAN_OUT_CHUNK, Chunk, cycles_to_fan_out, fan_out_chunk
@@ -49,7 +49,7 @@ async def _fan_out_notices(notices: Sequence[str], *, store: Store, waker: Waker
                 told, is_last = await fan_out_notice(tx, event_id)
             written += told
     if written:
-        await waker.wake()
+        await waker.wake(Call.LANES)
     return written
 
 
@@ -63,7 +63,7 @@ async def _fan_out_cycles(
         deliveries = sum(chunk.deliveries for _, chunk in chunks)
         written += deliveries
         if deliveries:
-            await waker.wake()
+            await waker.wake(Call.LANES)
         for cycle_id, chunk in chunks:
             log_fanned_out(cycle_id, chunk)
     return written

@@ -14,7 +14,7 @@ from alerts.domain.subscriptions import Miss, Subscription, match
 from alerts.errors import Conflict, InvalidInput, NotFound
 from alerts.pipeline.endpoints import Desk, enable
 from alerts.pipeline.tell import tell_endpoint, to_endpoint
-from alerts.ports import Waker
+from alerts.ports import Call, Waker
 from alerts.store.answers import Keep, keep_nothing
 from alerts.store.deliveries import DeliveryRecord, find_delivery, find_delivery_of
 from alerts.store.endpoints import EndpointRecord, find_endpoint
@@ -113,7 +113,7 @@ async def resend(
             raise Conflict("this delivery is on its way already")
         again = await find_delivery(tx, delivery_id, app_id=app_id) or delivery
         await keep(tx, again)
-    await waker.wake()
+    await waker.wake(Call.LANES)
     return again
 
 
@@ -185,7 +185,7 @@ async def replay(
         await insert_replay(tx, record)
         record = await bring_back(tx, record, endpoint)
         await keep(tx, record)
-    await waker.wake()
+    await waker.wake(Call.LANES)
     return record
 
 
@@ -198,7 +198,7 @@ async def work_off(*, store: Store, waker: Waker) -> int:
         async with store.write() as tx:
             brought += await _go_on(tx, record)
     if brought:
-        await waker.wake()
+        await waker.wake(Call.LANES)
     return brought
 
 
@@ -239,7 +239,7 @@ async def send_test(
         if delivery is None:
             raise NotFound("delivery", identity)
         await keep(tx, delivery)
-    await waker.wake()
+    await waker.wake(Call.LANES)
     return delivery
 
 

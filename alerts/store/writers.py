@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts.errors import StorageFailed
 
 _CUT_OFF: Final = "the database failed: who shared the commit was cut off"
-# So many share one commit at most, for the first of them waits for the last.
+# So many share one commit at most, and for so long, for the first of them waits for the last, and
+# on PostgreSQL others for locks that all of them keep.
 MOST_SHARING: Final = 32
+SHARING_SECONDS: Final = 0.1
 
 
 class Begin(Protocol):
@@ -27,7 +29,7 @@ class Writers:
 
     Those that wait while one is under way follow it before its commit, each behind a savepoint, so
     that what fails undoes itself alone. Then all are committed at once, and none of them is over
-    before that; if that fails all of them have failed.
+    before that, not even what failed; if the commit fails all of them have.
     """
 
     def __init__(self, begin: Begin) -> None:
@@ -45,11 +47,22 @@ class Writers:
                 async with self._begin(waits_for_disk=False) as connection:
                     yield connection
                 return
-            async with self._first_part() if shared is None else self._part_of(shared) as shared:
-                yield shared.connection
-            if shared.parts >= MOST_SHARING:
+            refusal: Exception | None = None
+            if shared is None:
+                async with self._first_part() as shared:
+                    yield shared.connection
+            else:
+                try:
+                    async with self._part_of(shared):
+                        yield shared.connection
+                except Exception as error:  # noqa: BLE001 - raised below.
+                    refusal = error
+            if shared.is_full:
                 await self._end(shared)
         await asyncio.shield(shared.committed)
+        if refusal is not None:
+            # What it was refused for may be another part of the same: now everybody sees that.
+            raise refusal
 
     @asynccontextmanager
     async def _first_part(self) -> AsyncIterator["_Shared"]:
@@ -63,10 +76,10 @@ class Writers:
         shared.ending = asyncio.create_task(self._end_in_turn(shared))
 
     @asynccontextmanager
-    async def _part_of(self, shared: "_Shared") -> AsyncIterator["_Shared"]:
+    async def _part_of(self, shared: "_Shared") -> AsyncIterator[None]:
         try:
             async with shared.connection.begin_nested():
-                yield shared
+                yield
         except BaseException as error:
             if not await shared.is_alive():
                 # A full disk may have undone all of it, or one that is cancelled in the midst of a
@@ -97,10 +110,17 @@ class _Shared:
         self.connection = connection
         self.stack = stack
         self.parts = 1
+        self._began = asyncio.get_running_loop().time()
         self.ending: asyncio.Task[None] | None = None
         self.committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Those who wait for it may all have left.
         self.committed.add_done_callback(asyncio.Future.exception)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody else is to share it."""
+        is_old = asyncio.get_running_loop().time() - self._began >= SHARING_SECONDS
+        return is_old or self.parts >= MOST_SHARING
 
     async def is_alive(self) -> bool:
         """Whether the database has it still."""

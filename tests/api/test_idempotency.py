@@ -16,7 +16,7 @@ from alerts.domain.ids import HOUSE_APP
 from alerts.errors import StillRunning
 from alerts.pipeline.access import create_app
 from alerts.pipeline.retain import ANSWERS_KEPT, drop_old
-from alerts.ports import Waker
+from alerts.ports import Call, Waker
 from alerts.store.answers import (
     Asked,
     Claim,
@@ -33,8 +33,8 @@ from tests.api.repeats import KEY, age, rows_of, set_row
 async def test_an_endpoint_is_made_once_and_its_secret_shown_to_who_asks_again(api: Api) -> None:
     body = {"channel": "webhook", "url": api.receiver.url("/hook")}
 
-    first = await api.post("/v1/endpoints", json=body, headers=KEY)
-    again = await api.post("/v1/endpoints", json=body, headers=KEY)
+    first = await api.post("/v1/endpoints", json=UPGRADE, headers=KEY)
+    again = await api.post("/v1/endpoints", json=UPGRADE, headers=KEY)
 
     assert (first.status_code, first.headers.get("idempotent-replayed")) == (201, None)
     assert (again.status_code, again.headers["idempotent-replayed"]) == (201, "true")
@@ -79,7 +79,7 @@ async def test_every_post_there_is_answers_a_second_time_as_the_first(api: Api) 
     assert set(calls) == {path for path, methods in document["paths"].items() if "post" in methods}
 
     for path, body in calls.values():
-        first, again = [await api.post(path, json=body, headers=KEY) for _ in range(2)]
+        first, again = [await api.post(path, json=UPGRADE, headers=KEY) for _ in range(2)]
 
         assert first.status_code < 300, first.text
         assert "idempotent-replayed" not in first.headers
@@ -134,22 +134,22 @@ class SlowWaker:
     def __init__(self) -> None:
         self.began, self.may_end = asyncio.Event(), asyncio.Event()
 
-    async def wake(self) -> None:
+    async def wake(self, call: Call) -> None:  # noqa: ARG002 - any.
         self.began.set()
         await self.may_end.wait()
 
-    async def wait(self, timeout_seconds: float) -> None:
-        raise AssertionError(timeout_seconds)
+    async def wait(self, call: Call, timeout_seconds: float) -> None:
+        raise AssertionError((call, timeout_seconds))
 
 
 class BrokenWaker:
     """A bug between what is done and what is answered."""
 
-    async def wake(self) -> None:
+    async def wake(self, call: Call) -> None:  # noqa: ARG002 - any.
         raise RuntimeError("broken")
 
-    async def wait(self, timeout_seconds: float) -> None:
-        raise AssertionError(timeout_seconds)
+    async def wait(self, call: Call, timeout_seconds: float) -> None:
+        raise AssertionError((call, timeout_seconds))
 
 
 @asynccontextmanager
@@ -160,11 +160,12 @@ async def woken_by(api: Api, waker: Waker) -> AsyncIterator[Api]:
 
 
 async def test_what_is_being_answered_is_409_until_it_is(api: Api) -> None:
+    await api.push(1, {"btc": 50})
     waker = SlowWaker()
     async with woken_by(api, waker) as slow:
-        pushing = asyncio.create_task(slow.post("/v1/cycles", json=cycle_body(), headers=KEY))
+        pushing = asyncio.create_task(slow.post("/v1/cycles", json=UPGRADE, headers=KEY))
         await waker.began.wait()
-        meanwhile = await api.post("/v1/cycles", json=cycle_body(), headers=KEY)
+        meanwhile = await api.post("/v1/cycles", json=UPGRADE, headers=KEY)
         elsewhere = await api.post("/v1/apps", json={"name": "tenant"}, headers=KEY)
         waker.may_end.set()
         first = await pushing
@@ -173,7 +174,7 @@ async def test_what_is_being_answered_is_409_until_it_is(api: Api) -> None:
     # A call that has taken a moment so far is asked for again in a moment.
     assert int(meanwhile.headers["retry-after"]) < LEASE.total_seconds() / 4
     assert elsewhere.status_code == 201
-    again = await api.post("/v1/cycles", json=cycle_body(), headers=KEY)
+    again = await api.post("/v1/cycles", json=UPGRADE, headers=KEY)
     assert (again.status_code, again.content) == (201, first.content)
 
 
@@ -191,10 +192,11 @@ async def test_what_was_done_before_it_broke_is_found_done(api: Api) -> None:
 
 
 async def test_what_broke_is_not_kept_and_may_be_tried_again_at_once(api: Api) -> None:
+    await api.push(1, {"btc": 50})
     async with woken_by(api, BrokenWaker()) as broken:
-        problem(await broken.post("/v1/cycles", json=cycle_body(), headers=KEY), 500, "internal")
+        problem(await broken.post("/v1/cycles", json=UPGRADE, headers=KEY), 500, "internal")
 
-    again = await api.post("/v1/cycles", json=cycle_body(), headers=KEY)
+    again = await api.post("/v1/cycles", json=UPGRADE, headers=KEY)
 
     assert again.status_code == 201
     assert "idempotent-replayed" not in again.headers
@@ -202,17 +204,16 @@ async def test_what_broke_is_not_kept_and_may_be_tried_again_at_once(api: Api) -
 
 async def test_what_a_lost_process_was_doing_is_tried_anew_once_its_lease_is_out(api: Api) -> None:
     await api.push(1, {"btc": 50})
-    body = cycle_body(day=2, grades=[{"token_id": "btc", "symbol": "BTC", "score": 95}])
-    first = await api.post("/v1/cycles", json=body, headers=KEY)
+    first = await api.post("/v1/cycles", json=UPGRADE, headers=KEY)
     events = (await api.get("/v1/events")).json()
     # As a process leaves it that is killed before it stores what it did.
     await set_row(api, answer=None)
 
-    problem(await api.post("/v1/cycles", json=body, headers=KEY), 409, "still-running")
+    problem(await api.post("/v1/cycles", json=UPGRADE, headers=KEY), 409, "still-running")
     async with api.services.store.read() as tx:
         now = await tx.now()
     await set_row(api, lease_until=now)
-    again = await api.post("/v1/cycles", json=body, headers=KEY)
+    again = await api.post("/v1/cycles", json=UPGRADE, headers=KEY)
 
     assert (first.json()["events"], again.status_code, again.json()["events"]) == (1, 201, 0)
     assert (await api.get("/v1/events")).json() == events

@@ -45,6 +45,7 @@ async def push_at_once(
         rejected=rejected,
         store=services.store,
         ladder=services.ladder,
+        waker=services.waker,
     )
 
 

@@ -113,6 +113,23 @@ async def test_one_that_fails_undoes_itself_alone(store: Store) -> None:
     assert await counted(store, "failed") == 0
 
 
+async def test_what_one_is_refused_for_can_be_seen_by_then(store: Store) -> None:
+    async def refuse() -> None:
+        async with store.write(queue="counters") as tx:
+            raise KeyError(await read_counter(tx, "things"))
+
+    async def refuse_and_look() -> tuple[object, int]:
+        with pytest.raises(KeyError) as refused:
+            await refuse()
+        return refused.value.args[0], await counted(store, "things")
+
+    _, looked, _ = await asyncio.gather(
+        add(store, "things"), refuse_and_look(), add(store, "things")
+    )
+
+    assert looked == (1, 2)
+
+
 async def test_the_first_that_fails_takes_nobody_along(store: Store) -> None:
     async def fail() -> None:
         async with store.write(queue="counters") as tx:

@@ -12,6 +12,7 @@ from alerts.domain.readings import Reading
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Wish, create_webhook
 from alerts.pipeline.receive import receive
+from alerts.ports import Call
 from alerts.settings import Settings
 from alerts.store.cycles import Origin
 from alerts.store.deliveries import count_by_state
@@ -58,7 +59,7 @@ async def push(services: Services, day: int, *, tokens: int = 5, kind: Kind = Ki
     """A day's cycle, as the API takes one."""
     cycle_id = await take_in(services, day, tokens=tokens, kind=kind)
     await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)
-    await services.waker.wake()
+    await services.waker.wake(Call.CYCLES)
 
 
 async def states(services: Services) -> dict[str, int]:

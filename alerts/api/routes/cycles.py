@@ -23,6 +23,7 @@ from alerts.api.schemas.cycles import (
 from alerts.bootstrap import Services
 from alerts.errors import Conflict, NotFound
 from alerts.pipeline import diff
+from alerts.ports import Call
 from alerts.store.cycles import (
     REJECTED_KEPT,
     CycleState,
@@ -72,8 +73,8 @@ async def push_cycle(request: Request, principal: Ingester, services: Bell) -> A
         rejected=push.rejected,
         store=services.store,
         ladder=services.ladder,
+        waker=services.waker,
     )
-    await services.waker.wake()
     rejected = push.rejected
     return Accepted(
         id=record.id,
@@ -122,7 +123,7 @@ async def release_cycle(cycle_id: str, _principal: Admin, services: Bell) -> Cyc
     way its count is what later cycles are held against.
     """
     record = await diff.release(cycle_id, store=services.store, ladder=services.ladder)
-    await services.waker.wake()
+    await services.waker.wake(Call.CYCLES)
     return Cycle.of(record)
 
 
