@@ -29,12 +29,15 @@ from alerts.store.engine import Transaction
 from tests.api.conftest import Api, cycle_body, problem, serve
 from tests.api.repeats import KEY, age, rows_of, set_row
 
+# What one token's grade comes to a day after `push(1, …)`.
+UPGRADE = cycle_body(day=2, grades=[{"token_id": "btc", "symbol": "BTC", "score": 95}])
+
 
 async def test_an_endpoint_is_made_once_and_its_secret_shown_to_who_asks_again(api: Api) -> None:
     body = {"channel": "webhook", "url": api.receiver.url("/hook")}
 
-    first = await api.post("/v1/endpoints", json=UPGRADE, headers=KEY)
-    again = await api.post("/v1/endpoints", json=UPGRADE, headers=KEY)
+    first = await api.post("/v1/endpoints", json=body, headers=KEY)
+    again = await api.post("/v1/endpoints", json=body, headers=KEY)
 
     assert (first.status_code, first.headers.get("idempotent-replayed")) == (201, None)
     assert (again.status_code, again.headers["idempotent-replayed"]) == (201, "true")
@@ -79,7 +82,7 @@ async def test_every_post_there_is_answers_a_second_time_as_the_first(api: Api) 
     assert set(calls) == {path for path, methods in document["paths"].items() if "post" in methods}
 
     for path, body in calls.values():
-        first, again = [await api.post(path, json=UPGRADE, headers=KEY) for _ in range(2)]
+        first, again = [await api.post(path, json=body, headers=KEY) for _ in range(2)]
 
         assert first.status_code < 300, first.text
         assert "idempotent-replayed" not in first.headers

@@ -26,6 +26,7 @@ async def test_pushes_of_both_kinds_about_the_same_tokens_are_all_taken(services
             rejected=(),
             store=services.store,
             ladder=services.ladder,
+            waker=services.waker,
         )
 
     for number in range(3):

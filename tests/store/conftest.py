@@ -27,3 +27,9 @@ class MachineClock:
 async def store(database_url: str) -> AsyncIterator[Store]:
     async with open_store(database_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:
         yield opened
+
+
+@pytest.fixture
+async def sqlite_store(sqlite_url: str) -> AsyncIterator[Store]:
+    async with open_store(sqlite_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:
+        yield opened

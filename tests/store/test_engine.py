@@ -32,12 +32,6 @@ async def add_one(store: Store) -> None:
 
 
 @pytest.fixture
-async def sqlite_store(sqlite_url: str) -> AsyncIterator[Store]:
-    async with open_store(sqlite_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:
-        yield opened
-
-
-@pytest.fixture
 async def other_process(sqlite_url: str) -> AsyncIterator[Store]:
     """A store with an engine and a lock of its own, as another process has."""
     async with open_store(sqlite_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:

@@ -27,12 +27,6 @@ async def other_process(database_url: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def sqlite_store(sqlite_url: str) -> AsyncIterator[Store]:
-    async with open_store(sqlite_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:
-        yield opened
-
-
-@pytest.fixture
 def commits(request: pytest.FixtureRequest) -> list[str]:
     """How each commit was synchronized, in their order."""
     seen: list[str] = []
