@@ -21,6 +21,7 @@ from alerts.channels.discord_painter import Painter, open_painter
 from alerts.channels.discord_restraint import Restraint
 from alerts.channels.guard import Lookup, system_lookup
 from alerts.channels.networks import Trusted
+from alerts.channels.telegram import open_telegram_sender
 from alerts.channels.vetting import open_vetting
 from alerts.channels.webhook import open_webhook_sender
 from alerts.domain.channels import POOL_RATES
@@ -134,13 +135,16 @@ async def open_services(
         store = await stack.enter_async_context(
             open_store(settings.database_url, clock=clock, cipher=Cipher(settings.keys))
         )
-        webhook = await _webhook(stack, settings, clock=clock, lookup=lookup)
         waker = await stack.enter_async_context(open_waker(settings.redis_url))
         limiter = await stack.enter_async_context(open_limiter(settings.redis_url, clock=clock))
         painter = await stack.enter_async_context(open_painter())
         discord, webhooks = await _discord(stack, settings, clock=clock, paint=painter.paint)
         desk = await _desk(stack, store, settings, lookup=lookup, webhooks=webhooks)
-        senders: dict[Channel, Sender] = {Channel.WEBHOOK: webhook, Channel.DISCORD: discord}
+        senders = {
+            Channel.WEBHOOK: await _webhook(stack, settings, clock=clock, lookup=lookup),
+            Channel.DISCORD: discord,
+            Channel.TELEGRAM: await _telegram(stack, settings, clock=clock),
+        }
         yield Services(
             settings=settings,
             clock=clock,
@@ -162,16 +166,15 @@ async def open_services(
 async def _webhook(
     stack: AsyncExitStack, settings: Settings, *, clock: Clock, lookup: Lookup
 ) -> Sender:
-    return await stack.enter_async_context(
-        open_webhook_sender(
-            clock=clock,
-            https_only=settings.https_only,
-            trusted=Trusted.parse(settings.trusted_destinations),
-            deadline_seconds=settings.send_deadline_seconds,
-            connect_seconds=min(5.0, settings.send_deadline_seconds),
-            lookup=lookup,
-        )
+    sender = open_webhook_sender(
+        clock=clock,
+        https_only=settings.https_only,
+        trusted=Trusted.parse(settings.trusted_destinations),
+        deadline_seconds=settings.send_deadline_seconds,
+        connect_seconds=min(5.0, settings.send_deadline_seconds),
+        lookup=lookup,
     )
+    return await stack.enter_async_context(sender)
 
 
 async def _discord(
@@ -179,16 +182,22 @@ async def _discord(
 ) -> tuple[DiscordSender, DiscordLookup]:
     """What posts to Discord, and what asks it about webhooks: refusals of both are counted."""
     http = await stack.enter_async_context(
-        open_discord_http(
-            settings.discord_api_url,
-            deadline_seconds=settings.send_deadline_seconds,
-            connect_seconds=min(5.0, settings.send_deadline_seconds),
-        )
+        open_discord_http(settings.discord_api_url, deadline_seconds=settings.send_deadline_seconds)
     )
     restraint = Restraint(clock)
     token = settings.discord_bot_token.get_secret_value()
     sender = DiscordSender(http, restraint, clock, paint, bot_token=token)
     return sender, DiscordLookup(http, restraint)
+
+
+async def _telegram(stack: AsyncExitStack, settings: Settings, *, clock: Clock) -> Sender:
+    sender = open_telegram_sender(
+        settings.telegram_api_url,
+        bot_token=settings.telegram_bot_token.get_secret_value(),
+        clock=clock,
+        deadline_seconds=settings.send_deadline_seconds,
+    )
+    return await stack.enter_async_context(sender)
 
 
 async def _desk(

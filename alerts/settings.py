@@ -9,7 +9,14 @@ from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from alerts.domain.retries import STANDARD_SCHEDULE, RetrySchedule
@@ -29,6 +36,8 @@ _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _SECONDS: Final = re.compile(r"[0-9]{1,8}(\.[0-9]{1,6})?")
 # What an Authorization header carries as it is, and nobody guesses.
 _KEY: Final = re.compile(r"[!-~]{16,}")
+# https://core.telegram.org/bots/api#authorizing-your-bot
+_BOT_TOKEN: Final = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{20,100}")
 _BRACES: Final = re.compile(r"\{[^{}]*\}|[{}]")
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
@@ -125,12 +134,22 @@ class Settings(BaseSettings):
             raise ValueError("must be an address such as https://grades.example.com")
         return value.rstrip("/")
 
-    @field_validator("discord_api_url")
+    @field_validator("discord_api_url", "telegram_api_url")
     @classmethod
-    def _api_address(cls, value: str) -> str:
+    def _api_address(cls, value: str, field: ValidationInfo) -> str:
         if not _is_web_address(value):
-            raise ValueError("must be an address such as https://discord.com/api/v10")
+            usual = cls.model_fields[str(field.field_name)].default
+            raise ValueError(f"must be an address such as {usual}")
         return value.rstrip("/")
+
+    @field_validator("telegram_bot_token")
+    @classmethod
+    def _fit_for_a_path(cls, value: SecretStr) -> SecretStr:
+        # It stands in the address of every request, and is not repeated.
+        token = value.get_secret_value().strip()
+        if token and not _BOT_TOKEN.fullmatch(token):
+            raise ValueError("must be a token as @BotFather gives it, such as 7000000001:AAF…")
+        return SecretStr(token)
 
     @field_validator("token_page_url")
     @classmethod

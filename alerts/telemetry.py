@@ -39,6 +39,7 @@ class Step(StrEnum):
     CYCLE_FANNED_OUT = "cycle.fanned_out"
     DIGEST_SUMMED_UP = "digest.summed_up"
     PICTURE_FAILED = "picture.failed"
+    MARKUP_REFUSED = "markup.refused"
     DELIVERY_ATTEMPTED = "delivery.attempted"
     BREAKER_OPENED = "breaker.opened"
     BREAKER_CLOSED = "breaker.closed"

@@ -162,7 +162,7 @@ class DiscordSender:
             channel.path,
             payload=payload,
             attachments=post.attachments,
-            token=self.bot_token,
+            authorization=f"Bot {self.bot_token}",
             share=TRY_SHARE,
         )
 

@@ -37,6 +37,7 @@ class ChannelTerms:
 
 
 DISCORD_POOL: Final = "discord"
+TELEGRAM_POOL: Final = "telegram"
 TERMS: Final[Mapping[Channel, ChannelTerms]] = MappingProxyType(
     {
         Channel.WEBHOOK: ChannelTerms(
@@ -51,8 +52,16 @@ TERMS: Final[Mapping[Channel, ChannelTerms]] = MappingProxyType(
             most_rate=0.5,
             pool=DISCORD_POOL,
         ),
+        Channel.TELEGRAM: ChannelTerms(
+            order=Order.LATEST,
+            time_to_live=timedelta(hours=12),
+            # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+            most_rate=1.0,
+            pool=TELEGRAM_POOL,
+        ),
     }
 )
 # Sends a second to all lanes of a pool. Of requests without a bot, Discord takes 50 from one
 # address: https://docs.discord.com/developers/topics/rate-limits#global-rate-limit
-POOL_RATES: Final[Mapping[str, float]] = MappingProxyType({DISCORD_POOL: 40.0})
+# Telegram takes about 30 messages from a bot; some are left for what it answers people.
+POOL_RATES: Final[Mapping[str, float]] = MappingProxyType({DISCORD_POOL: 40.0, TELEGRAM_POOL: 25.0})

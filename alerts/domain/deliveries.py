@@ -47,6 +47,7 @@ class DisableReason(StrEnum):
     UNAUTHORIZED = "unauthorized"
     NO_PERMISSION = "no_permission"
     REMOVED = "removed"
+    BLOCKED = "blocked"
     FAILING = "failing"
 
 

@@ -43,8 +43,8 @@ _REASONS: Final[Mapping[str, Meaning]] = MappingProxyType(
         Reason.AUTH: Meaning(
             "The receiver, or what stands before it, answered 401, 403 or 407.",
             "Let our calls through: they are signed, so that the receiver need ask for nothing "
-            "else. If it must, send what it wants in the endpoint's `headers`. On Discord, see "
-            "what `detail` says.",
+            "else. If it must, send what it wants in the endpoint's `headers`. On Discord and "
+            "Telegram, see what `detail` says.",
         ),
         Reason.RATE_LIMITED: Meaning(
             "The receiver answered 429.",
@@ -83,7 +83,8 @@ _REASONS: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         Reason.GONE: Meaning(
             "The receiver answered 410: it wants no more. On Discord: the webhook, its channel or "
-            "its thread was deleted. The endpoint is disabled.",
+            "its thread was deleted. On Telegram: the chat is gone, or our bot was removed. The "
+            "endpoint is disabled.",
             "If that was a mistake, mend the receiver, then `POST …/enable` and replay what is "
             "missing.",
         ),
@@ -160,7 +161,7 @@ _DISABLED: Final[Mapping[str, Meaning]] = MappingProxyType(
     {
         DisableReason.GONE: Meaning(
             "The receiver answered 410: it wants no more. On Discord: the webhook, its channel or "
-            "its thread was deleted.",
+            "its thread was deleted. On Telegram: the account, the group or its topic was.",
             "If that was a mistake, mend the receiver, then `POST …/enable` and replay what is "
             "`missing`. A webhook deleted in Discord does not come back: make a new one there, "
             "and an endpoint for it.",
@@ -170,14 +171,22 @@ _DISABLED: Final[Mapping[str, Meaning]] = MappingProxyType(
             "Copy the webhook's URL from Discord again, and make an endpoint for it.",
         ),
         DisableReason.NO_PERMISSION: Meaning(
-            "Our bot may not see the Discord channel, or not post in it.",
+            "Our bot may not see the Discord channel, or not post in it; or the Telegram group, or "
+            "its topic, lets it write nothing.",
             "In Discord, open Edit Channel, Permissions, and give the bot View Channel, Send "
             "Messages, Embed Links and Attach Files (in a thread Send Messages in Threads); then "
-            "`POST …/enable`, or `/digest resume` in that channel.",
+            "`POST …/enable`, or `/digest resume` in that channel. In Telegram, let the bot send "
+            "messages, or open the topic again, and send `/start` there.",
         ),
         DisableReason.REMOVED: Meaning(
-            "Our bot was removed from the Discord server.",
-            "Invite it again: what was set up there is kept, and goes on.",
+            "Our bot was removed from the Discord server, or from the Telegram group.",
+            "Invite it again: what was set up there is kept, and goes on. On Telegram, send "
+            "`/start` there.",
+        ),
+        DisableReason.BLOCKED: Meaning(
+            "On Telegram, they have blocked our bot, or never started it.",
+            "Open the chat with the bot and send `/start`: what was set up there is kept, and goes "
+            "on.",
         ),
         DisableReason.FAILING: Meaning(
             "For 72 hours, and 20 attempts at least, it took less than 5 % of them. An "

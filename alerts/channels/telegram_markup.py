@@ -1,0 +1,97 @@
+"""Text for Telegram: HTML of which nothing is anybody's but ours, and the same in plain words.
+
+https://core.telegram.org/bots/api#html-style
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from alerts.channels.discord_text import LONGEST_NAME, shown
+
+# Characters after entities: https://core.telegram.org/bots/api#sendmessage
+MOST_TEXT: Final = 4096
+LONGEST_LINK: Final = 2000
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Behind one of these a client makes a link, a mention, a command or a tag of what follows. A word
+# joiner takes no room, and keeps it from that.
+_SIGNS: Final = re.compile(r"([.@/#$:])")
+_WORD_JOINER, _FIRST_STRONG, _END_ISOLATE = "\u2060", "\u2068", "\u2069"
+_RIGHT_TO_LEFT: Final = frozenset({"R", "AL", "AN"})
+_WEB_ADDRESS: Final = re.compile(r"https?://[^\s/<>\"]+[^\s<>\"]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some text. opening, closing: the tags around it."""
+
+    text: str
+    opening: str = ""
+    closing: str = ""
+
+    @property
+    def html(self) -> str:
+        return f"{self.opening}{html.escape(self.text, quote=False)}{self.closing}"
+
+
+Line = Sequence[Piece]
+
+
+def say(text: str) -> Piece:
+    """Text as it is."""
+    return Piece(text)
+
+
+def bold(text: str) -> Piece:
+    """Text that is seen first."""
+    return Piece(text, "<b>", "</b>")
+
+
+def italic(text: str) -> Piece:
+    """Text that is said aside."""
+    return Piece(text, "<i>", "</i>")
+
+
+def linked(text: str, url: str | None) -> Piece:
+    """Text that leads to a page, if there is one that it can lead to."""
+    if url is None or len(url) > LONGEST_LINK or not _WEB_ADDRESS.fullmatch(url):
+        return say(text)
+    return Piece(text, f'<a href="{html.escape(url)}">', "</a>")
+
+
+def moment(at: datetime) -> Piece:
+    """A time that everybody sees in their own zone; where a client cannot do that, in UTC."""
+    utc = at.astimezone(UTC)
+    text = f"{utc.day} {MONTHS[utc.month - 1]} {utc.year} {utc:%H:%M} UTC"
+    return Piece(text, f'<tg-time unix="{int(at.timestamp())}" format="Dt">', "</tg-time>")
+
+
+def literal(name: str, *, most: int = LONGEST_NAME) -> str:
+    """What others wrote, as it is: no link, no mention, no command, and its direction kept to it.
+
+    most: characters of it that are shown; an ellipsis says that there are more.
+    """
+    seen = shown(name, most=most)
+    inert = _SIGNS.sub(rf"\1{_WORD_JOINER}", seen)
+    if any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in seen):
+        return f"{_FIRST_STRONG}{inert}{_END_ISOLATE}"
+    return inert
+
+
+def as_html(lines: Iterable[Line]) -> str:
+    """Lines as Telegram reads them."""
+    return "\n".join("".join(piece.html for piece in line) for line in lines)
+
+
+def as_plain(lines: Iterable[Line]) -> str:
+    """The same without any markup: what is left to be said where that is not taken."""
+    return "\n".join("".join(piece.text for piece in line) for line in lines)
+
+
+def length(lines: Iterable[Line]) -> int:
+    """How long they are as Telegram counts: characters, after entities."""
+    return len(as_plain(lines))

@@ -1,0 +1,262 @@
+"""Telegram messages: the events of one parcel, as a chat is shown them.
+
+Pure, and the same each time. One event is told in full, several are summed up line by line.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from alerts.channels.discord_text import counted, points, signed
+from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
+from alerts.channels.telegram_markup import (
+    MOST_TEXT,
+    Line,
+    Piece,
+    as_html,
+    as_plain,
+    bold,
+    italic,
+    length,
+    linked,
+    literal,
+    moment,
+    say,
+)
+from alerts.domain.digests import Rung, read_rung
+from alerts.domain.events import EventType
+
+DISCLAIMER: Final = "Model output, not financial advice."
+UP, DOWN, LEVEL = "🟢", "🔴", "🔵"
+# Component scores that a message names, the largest changes first.
+COMPONENTS_SHOWN: Final = 3
+FACTS_SHOWN: Final = 12
+LONGEST_FACT: Final = 200
+LONGEST_LABEL: Final = 12
+# Sources by the names that people know them by.
+SOURCES: Final = {"token_metrics": "Token Metrics"}
+
+_TITLES: Final = {
+    EventType.UPGRADED: "{symbol} upgraded: {before} → {after}",
+    EventType.DOWNGRADED: "{symbol} downgraded: {before} → {after}",
+    EventType.MOVED: "{symbol} moved within {after}",
+    EventType.INITIATED: "{symbol} is graded for the first time: {after}",
+    EventType.WITHDRAWN: "{symbol} is no longer graded",
+    EventType.REINSTATED: "{symbol} is graded again: {after}",
+    EventType.RESTATED: "Correction: {symbol} is {after}",
+}
+_RULES: Final = {
+    EventType.UPGRADED: "you follow upgrades",
+    EventType.DOWNGRADED: "you follow downgrades",
+    EventType.MOVED: "you follow moves within a band",
+    EventType.INITIATED: "you follow first grades",
+    EventType.WITHDRAWN: "you follow grades that end",
+    EventType.REINSTATED: "you follow grades that come back",
+    EventType.RESTATED: "you were told otherwise before",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramMessage:
+    """What a chat is shown: HTML, the same in plain words, and the buttons under it."""
+
+    html: str
+    plain: str
+    buttons: Rows = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An event as far as it is told. type: of a test, that of the change it shows."""
+
+    id: str
+    type: EventType
+    data: Mapping[str, Any]
+    is_test: bool
+
+    @property
+    def is_grade(self) -> bool:
+        return self.type in _TITLES and "token" in self.data
+
+    @property
+    def before(self) -> Rung | None:
+        return read_rung(self.data["from"])
+
+    @property
+    def after(self) -> Rung | None:
+        return read_rung(self.data["to"])
+
+    @property
+    def symbol(self) -> str:
+        return literal(self.data["token"]["symbol"])
+
+    @property
+    def mark(self) -> str:
+        return {EventType.UPGRADED: UP, EventType.DOWNGRADED: DOWN}.get(self.type, LEVEL)
+
+
+def render(bodies: Sequence[bytes]) -> TelegramMessage:
+    """A parcel's message. bodies: of its events as they are stored, one or more, oldest first."""
+    told = [_read(body) for body in bodies]
+    if len(told) > 1:
+        return _summary(told)
+    (one,) = told
+    return _grade(one) if one.is_grade else _notice(one)
+
+
+def _read(body: bytes) -> _Told:
+    event = msgspec.json.decode(body)
+    event_type, data = EventType(event["type"]), event["data"]
+    is_test = event_type is EventType.ENDPOINT_TEST
+    if is_test and "token" in data:
+        event_type = EventType.UPGRADED if data.get("notches", 0) >= 0 else EventType.DOWNGRADED
+    return _Told(event["id"], event_type, data, is_test)
+
+
+def _grade(one: _Told) -> TelegramMessage:
+    test = "Test · " if one.is_test else ""
+    lines: list[Line] = [
+        [bold(f"{test}{one.mark} {_title(one)}")],
+        _scores(one),
+        *_more(one),
+        _as_of([one]),
+        [italic(f"Told because {_RULES[one.type]}. {DISCLAIMER}")],
+    ]
+    symbol = literal(one.data["token"]["symbol"], most=LONGEST_LABEL)
+    row = (
+        Button(f"🔕 Mute {symbol} 24 h", Wanted(Verb.MUTE, one.id)),
+        Button("✏️ Edit", Wanted(Verb.EDIT, one.id)),
+        Button("✖ Stop", Wanted(Verb.STOP, one.id)),
+    )
+    return _message(lines, () if one.is_test else (row,))
+
+
+def _title(one: _Told) -> str:
+    return _TITLES[one.type].format(
+        symbol=one.symbol,
+        before=_band(one.before),
+        after=_band(one.after),
+    )
+
+
+def _band(rung: Rung | None) -> str:
+    return literal(rung.band) if rung is not None else "?"
+
+
+def _scores(one: _Told) -> Line:
+    token, kind = one.data["token"], one.data["kind"]
+    before, after = one.before, one.after
+    called: list[Piece] = (
+        [linked(literal(token["name"]), token.get("url")), say(f" · {kind} grade ")]
+        if token["name"]
+        else [say(f"{kind.capitalize()} grade ")]
+    )
+    if after is None:
+        last = "" if before is None else f"was {_band(before)}, {points(before.score)}"
+        return [*called, say(last)]
+    if before is None:
+        return [*called, bold(points(after.score))]
+    change = signed(after.score - before.score)
+    return [
+        *called,
+        say(f"{points(before.score)} → "),
+        bold(points(after.score)),
+        say(f" ({change})"),
+    ]
+
+
+def _more(one: _Told) -> list[Line]:
+    """What is known besides: how long it was held, what it was told as, what moved it."""
+    before, announced = one.data["from"], read_rung(one.data.get("announced"))
+    found: list[Line] = []
+    if one.type is EventType.RESTATED and announced is not None:
+        found.append([say(f"Told before as {_band(announced)} {points(announced.score)}")])
+    elif before is not None and one.after is not None and before.get("held_days"):
+        days = counted(before["held_days"], "day")
+        found.append([say(f"{literal(before['band'])} for {days} before")])
+    moves = [move for move in one.data.get("components", ()) if move["delta"]]
+    if moves:
+        named = ", ".join(
+            f"{literal(move['name'].replace('_', ' '))} {signed(round(move['delta'] * 100))}"
+            for move in moves[:COMPONENTS_SHOWN]
+        )
+        found.append([say(f"Why it moved: {named}")])
+    return found
+
+
+def _as_of(told: Sequence[_Told]) -> Line:
+    """The time of the data, of several the newest; and where they are from."""
+    stood = [one.after or one.before for one in told]
+    newest = max((rung.as_of for rung in stood if rung is not None), default=None)
+    names = sorted({one.data["token"]["id"].partition(":")[0] for one in told})
+    sources = ", ".join(literal(SOURCES.get(name, name.replace("_", " "))) for name in names)
+    if newest is None:
+        return [say(f"Source: {sources}")]
+    return [say("As of "), moment(newest), say(f" · source: {sources}")]
+
+
+def _notice(one: _Told) -> TelegramMessage:
+    """What is said of the service itself: fact by fact, as many whole lines as there is room."""
+    title = one.type.value.replace(".", " ").replace("_", " ").capitalize()
+    lines: list[Line] = [[bold(title)]]
+    for name, value in list(one.data.items())[:FACTS_SHOWN]:
+        if isinstance(value, Mapping | list) or value is None:
+            continue
+        said = literal(str(value), most=LONGEST_FACT)
+        lines.append([say(f"{literal(name.replace('_', ' '))}: {said}")])
+    return _message(lines)
+
+
+def _summary(told: Sequence[_Told]) -> TelegramMessage:
+    """Several at once, a line each; those that there is no room for are counted."""
+    grades = [one for one in told if one.is_grade]
+    marks = [one.mark for one in grades]
+    up, down = marks.count(UP), marks.count(DOWN)
+    parts = [f"{UP} {up} up" if up else "", f"{DOWN} {down} down" if down else ""]
+    counts = " · ".join(part for part in parts if part)
+    lines: list[Line] = [[bold(f"{counted(len(told), 'change')}{': ' if counts else ''}{counts}")]]
+    ending: list[Line] = [_as_of(grades)] if grades else []
+    ending.append([italic(DISCLAIMER)])
+    is_mixed = len({one.data["kind"] for one in grades}) > 1
+    room = MOST_TEXT - length([*lines, *ending]) - len(f"\n\nand {len(told):,} more")
+    left = len(told)
+    for one in told:
+        row = [_row(one, is_mixed=is_mixed)]
+        room -= length(row) + 1
+        if room < 0:
+            break
+        lines += row
+        left -= 1
+    if left:
+        lines.append([say(f"and {left:,} more")])
+    return _message([*lines, *ending], _under(told))
+
+
+def _row(one: _Told, *, is_mixed: bool) -> Line:
+    if not one.is_grade:
+        return [say(one.type.value.replace(".", " ").capitalize())]
+    before, after = one.before, one.after
+    kind = f" ({one.data['kind']})" if is_mixed else ""
+    if before is None or after is None or one.type is EventType.RESTATED:
+        return [say(f"{one.mark} {_title(one)}{kind}")]
+    bands = f"{_band(before)} → {_band(after)}" if before.band != after.band else _band(after)
+    change = signed(after.score - before.score)
+    return [
+        say(f"{one.mark} "),
+        bold(one.symbol),
+        say(f" {bands}{kind} · {points(after.score)} ({change})"),
+    ]
+
+
+def _under(told: Sequence[_Told]) -> Rows:
+    cycles = [one.data["cycle"]["id"] for one in told if "cycle" in one.data]
+    if not cycles:
+        return ()
+    edit = Button("✏️ Edit", Wanted(Verb.EDIT))
+    return ((Button(f"Show all {len(told):,}", Wanted(Verb.ALL, cycles[-1])), edit),)
+
+
+def _message(lines: Sequence[Line], buttons: Rows = ()) -> TelegramMessage:
+    return TelegramMessage(as_html(lines), as_plain(lines), buttons)
