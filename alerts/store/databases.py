@@ -48,6 +48,8 @@ def create_engine(database_url: str) -> AsyncEngine:
             url,
             pool_size=10,
             max_overflow=10,
+            # A connection that has planned a statement does not plan it again.
+            pool_use_lifo=True,
             hide_parameters=True,
             connect_args={"server_settings": {"jit": "off"}},
         )

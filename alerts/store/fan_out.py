@@ -11,7 +11,6 @@ from sqlalchemy import (
     Insert,
     and_,
     bindparam,
-    exists,
     func,
     or_,
     select,
@@ -179,8 +178,11 @@ async def make_due(
     tx: Transaction, endpoint_ids: Sequence[str], now: datetime, *, only_active: bool = False
 ) -> None:
     """Pull lanes forward to now; they are locked already. only_active: by their endpoints."""
-    statement = _WAKE_ACTIVE if only_active else _WAKE
-    await tx.connection.execute(statement, {"endpoints": endpoint_ids, "now": now})
+    if only_active:
+        # By themselves: in one statement PostgreSQL may look through all lanes for each endpoint.
+        found = await tx.connection.execute(_ACTIVE, {"endpoints": endpoint_ids})
+        endpoint_ids = list(found.scalars())
+    await tx.connection.execute(_WAKE, {"endpoints": endpoint_ids, "now": now})
 
 
 async def _has_earlier(tx: Transaction, record: CycleRecord) -> bool:
@@ -197,8 +199,8 @@ _WAKE: Final = (
     )
     .values(due_at=_NOW)
 )
-_WAKE_ACTIVE: Final = _WAKE.where(
-    exists().where(endpoints.c.id == lanes.c.endpoint_id, endpoints.c.state == EndpointState.ACTIVE)
+_ACTIVE: Final = select(endpoints.c.id).where(
+    among(endpoints.c.id, ids_called("endpoints")), endpoints.c.state == EndpointState.ACTIVE
 )
 _OWN: Final = select(func.min(events.c.sequence)).where(events.c.cycle_id == bindparam("cycle"))
 _EARLIER: Final = (

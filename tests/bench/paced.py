@@ -24,6 +24,9 @@ from tests.bench.raw_receiver import Answering
 
 # Of those that hang, so many of a hundred endpoints.
 HANGING_OF_100 = 10
+# So long they are pushed to before anything is counted: a process that has just begun makes its
+# statements, and opens its connections.
+WARMING_SECONDS = 3
 # How long what was pushed last may take to arrive.
 PATIENCE_SECONDS = 20.0
 # Its cycle, and the number of its token.
@@ -88,26 +91,31 @@ class Pace:
         given = self._arguments
         began = time.monotonic()
         pushing: set[asyncio.Task[None]] = set()
-        for place in range(0, round(given.seconds * given.rate), given.grades):
+        warming = round(WARMING_SECONDS * given.rate)
+        for place in range(0, warming + round(given.seconds * given.rate), given.grades):
             day, token = divmod(place, given.endpoints)
             if token == 0 and pushing:
                 # A grade of an older day than the newest one is history, and no news.
                 await asyncio.wait(pushing)
             planned = began + place / given.rate
             await asyncio.sleep(max(0.0, planned - time.monotonic()))
-            self._late = max(self._late, time.monotonic() - planned)
+            if is_counted := place >= warming:
+                self._late = max(self._late, time.monotonic() - planned)
             tokens = range(token, min(token + given.grades, given.endpoints))
-            task = asyncio.create_task(self._push(client, day + 1, tokens))
+            pushed = self._push(client, day + 1, tokens, is_counted=is_counted)
+            task = asyncio.create_task(pushed)
             pushing.add(task)
             task.add_done_callback(pushing.discard)
         await asyncio.gather(*pushing)
 
-    async def _push(self, client: aiohttp.ClientSession, day: int, tokens: range) -> None:
+    async def _push(
+        self, client: aiohttp.ClientSession, day: int, tokens: range, *, is_counted: bool
+    ) -> None:
         pushed = time.monotonic()
         cycle_id = await self._post(client, cycle(day, tokens, complete=False))
         answered = time.monotonic()
         for token in tokens:
-            if token % 100 < 100 - HANGING_OF_100:
+            if is_counted and token % 100 < 100 - HANGING_OF_100:
                 self._pushed[cycle_id, token] = (pushed, answered)
 
     async def _post(self, client: aiohttp.ClientSession, body: dict[str, object]) -> str:
