@@ -139,7 +139,8 @@ class Settler:
 
     async def _settle(self, sent: Sequence[Sent], turns: Sequence[Turn]) -> None:
         asked = self._clock.monotonic()
-        async with self._store.write() as tx:
+        # Without answers it is no more than a claim.
+        async with self._store.write(waits_for_disk=bool(sent)) as tx:
             ids = [turn.endpoint_id for turn in turns]
             held = await settle(tx, sent, self._terms, also_lock=ids)
             unsent = await give_back(tx, heed(turns, held))
