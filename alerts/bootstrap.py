@@ -21,7 +21,8 @@ from alerts.channels.discord_painter import Painter, open_painter
 from alerts.channels.discord_restraint import Restraint
 from alerts.channels.guard import Lookup, system_lookup
 from alerts.channels.networks import Trusted
-from alerts.channels.telegram import open_telegram_sender
+from alerts.channels.telegram import TelegramSender, open_telegram
+from alerts.channels.telegram_lookup import TelegramLookup
 from alerts.channels.vetting import open_vetting
 from alerts.channels.webhook import open_webhook_sender
 from alerts.domain.channels import POOL_RATES
@@ -139,11 +140,12 @@ async def open_services(
         limiter = await stack.enter_async_context(open_limiter(settings.redis_url, clock=clock))
         painter = await stack.enter_async_context(open_painter())
         discord, webhooks = await _discord(stack, settings, clock=clock, paint=painter.paint)
-        desk = await _desk(stack, store, settings, lookup=lookup, webhooks=webhooks)
+        telegram, bot = await _telegram(stack, settings, clock=clock)
+        desk = await _desk(stack, store, settings, lookup=lookup, webhooks=webhooks, bot=bot)
         senders = {
             Channel.WEBHOOK: await _webhook(stack, settings, clock=clock, lookup=lookup),
             Channel.DISCORD: discord,
-            Channel.TELEGRAM: await _telegram(stack, settings, clock=clock),
+            Channel.TELEGRAM: telegram,
         }
         yield Services(
             settings=settings,
@@ -181,23 +183,21 @@ async def _discord(
     stack: AsyncExitStack, settings: Settings, *, clock: Clock, paint: Paint
 ) -> tuple[DiscordSender, DiscordLookup]:
     """What posts to Discord, and what asks it about webhooks: refusals of both are counted."""
-    http = await stack.enter_async_context(
-        open_discord_http(settings.discord_api_url, deadline_seconds=settings.send_deadline_seconds)
-    )
+    url, deadline = settings.discord_api_url, settings.send_deadline_seconds
+    http = await stack.enter_async_context(open_discord_http(url, deadline_seconds=deadline))
     restraint = Restraint(clock)
     token = settings.discord_bot_token.get_secret_value()
     sender = DiscordSender(http, restraint, clock, paint, bot_token=token)
     return sender, DiscordLookup(http, restraint)
 
 
-async def _telegram(stack: AsyncExitStack, settings: Settings, *, clock: Clock) -> Sender:
-    sender = open_telegram_sender(
-        settings.telegram_api_url,
-        bot_token=settings.telegram_bot_token.get_secret_value(),
-        clock=clock,
-        deadline_seconds=settings.send_deadline_seconds,
-    )
-    return await stack.enter_async_context(sender)
+async def _telegram(
+    stack: AsyncExitStack, settings: Settings, *, clock: Clock
+) -> tuple[TelegramSender, TelegramLookup]:
+    url, deadline = settings.telegram_api_url, settings.send_deadline_seconds
+    token = settings.telegram_bot_token.get_secret_value()
+    opening = open_telegram(url, bot_token=token, clock=clock, deadline_seconds=deadline)
+    return await stack.enter_async_context(opening)
 
 
 async def _desk(
@@ -207,18 +207,20 @@ async def _desk(
     *,
     lookup: Lookup,
     webhooks: DiscordLookup,
+    bot: TelegramLookup,
 ) -> Desk:
     trusted = Trusted.parse(settings.trusted_destinations)
     vetting = open_vetting(https_only=settings.https_only, trusted=trusted, lookup=lookup)
     vet_url = await stack.enter_async_context(vetting)
+    fresh = secrets.token_bytes(LOOKUP_KEY_BYTES)
     async with store.write() as tx:
-        fresh = secrets.token_bytes(LOOKUP_KEY_BYTES)
         lookup_key = await ensure_lookup_key(tx, store.cipher, fresh)
     return Desk(
         store=store,
         lookup_key=lookup_key,
         vet_url=vet_url,
         vet_discord=webhooks.vet,
+        link_chat=bot.link_chat,
         vet_headers=vet_headers,
         fresh_secret=secrets.token_bytes,
     )

@@ -152,7 +152,9 @@ def _exemplify(operation: Operation, schemas: dict[str, Any]) -> None:
 
 
 def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> object:
-    """A shape's own example; of a list, a page with one of what it lists."""
+    """A shape's own example; of a list, a page of one; of several shapes, that of the first."""
+    if "anyOf" in schema:
+        return _example(schema["anyOf"][0], schemas)
     shape = schemas.get(schema.get("$ref", "").removeprefix(_REF), schema)
     if shape.get("examples"):
         return shape["examples"][0]

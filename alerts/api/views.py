@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 from starlette.responses import Response
@@ -11,6 +11,7 @@ from alerts.api.schemas.endpoints import Endpoint
 from alerts.api.schemas.health import EndpointHealth
 from alerts.bootstrap import Services
 from alerts.channels.discord_address import read_kept
+from alerts.channels.telegram_address import read_chat
 from alerts.domain.deliveries import Channel
 from alerts.domain.health import Health
 from alerts.errors import Undecryptable
@@ -77,7 +78,14 @@ def _view(services: Services, record: EndpointRecord, health: EndpointHealth) ->
 
 def _shown(channel: Channel, address: str) -> str | None:
     """Where it is sent, as its owner may see it again: a Discord URL is a password."""
-    if channel is Channel.WEBHOOK:
-        return address
-    webhook = read_kept(address)
-    return None if webhook is None else webhook.shown
+    match channel:
+        case Channel.WEBHOOK:
+            return address
+        case Channel.DISCORD:
+            webhook = read_kept(address)
+            return None if webhook is None else webhook.shown
+        case Channel.TELEGRAM:
+            chat = read_chat(address)
+            return None if chat is None else chat.shown
+        case _:
+            assert_never(channel)

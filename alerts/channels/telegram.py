@@ -18,6 +18,7 @@ from alerts.channels.http import KEPT_OF_FAILURE, KEPT_OF_SUCCESS
 from alerts.channels.telegram_address import TelegramChat, read_chat
 from alerts.channels.telegram_answers import is_markup_refused, judge, moved_to
 from alerts.channels.telegram_buttons import keyboard
+from alerts.channels.telegram_lookup import TelegramLookup
 from alerts.channels.telegram_messages import TelegramMessage, render
 from alerts.channels.telegram_restraint import TelegramRestraint
 from alerts.domain.deliveries import Answer, Deferred, Keep, MoveTo, Reason, Rejected, Scope, Trace
@@ -126,18 +127,19 @@ class TelegramSender:
 
 
 @asynccontextmanager
-async def open_telegram_sender(
+async def open_telegram(
     base_url: str,
     *,
     bot_token: str,
     clock: Clock,
     deadline_seconds: float,
-) -> AsyncIterator[TelegramSender]:
-    """A sender whose connections end with the block."""
+) -> AsyncIterator[tuple[TelegramSender, TelegramLookup]]:
+    """What sends, and what asks who our bot is; their connections end with the block."""
     async with open_api_http(
         base_url, user_agent=USER_AGENT, deadline_seconds=deadline_seconds
     ) as http:
-        yield TelegramSender(http, TelegramRestraint(), clock, bot_token)
+        sender = TelegramSender(http, TelegramRestraint(), clock, bot_token)
+        yield sender, TelegramLookup(http, bot_token)
 
 
 def _held(wait: timedelta, detail: str) -> Answer:

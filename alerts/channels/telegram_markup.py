@@ -16,6 +16,8 @@ from alerts.channels.discord_text import LONGEST_NAME, shown
 # Characters after entities: https://core.telegram.org/bots/api#sendmessage
 MOST_TEXT: Final = 4096
 LONGEST_LINK: Final = 2000
+DISCLAIMER: Final = "Model output, not financial advice."
+UP, DOWN, LEVEL = "🟢", "🔴", "🔵"
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Behind one of these a client makes a link, a mention, a command or a tag of what follows. A word
 # joiner takes no room, and keeps it from that.

@@ -11,8 +11,13 @@ import msgspec
 
 from alerts.channels.discord_text import counted, points, signed
 from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
+from alerts.channels.telegram_digests import digest_lines
 from alerts.channels.telegram_markup import (
+    DISCLAIMER,
+    DOWN,
+    LEVEL,
     MOST_TEXT,
+    UP,
     Line,
     Piece,
     as_html,
@@ -25,11 +30,9 @@ from alerts.channels.telegram_markup import (
     moment,
     say,
 )
-from alerts.domain.digests import Rung, read_rung
+from alerts.domain.digests import Rung, read_digest, read_rung
 from alerts.domain.events import EventType
 
-DISCLAIMER: Final = "Model output, not financial advice."
-UP, DOWN, LEVEL = "🟢", "🔴", "🔵"
 # Component scores that a message names, the largest changes first.
 COMPONENTS_SHOWN: Final = 3
 FACTS_SHOWN: Final = 12
@@ -103,7 +106,12 @@ def render(bodies: Sequence[bytes]) -> TelegramMessage:
     if len(told) > 1:
         return _summary(told)
     (one,) = told
-    return _grade(one) if one.is_grade else _notice(one)
+    if one.is_grade:
+        return _grade(one)
+    # One whose content was expunged says nothing of a week any more.
+    if one.type is EventType.DIGEST_WEEKLY and "kinds" in one.data:
+        return _message(digest_lines(read_digest(one.data)))
+    return _notice(one)
 
 
 def _read(body: bytes) -> _Told:

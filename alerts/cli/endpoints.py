@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from alerts.api.changes import digest_tokens
+from alerts.api.schemas.awaited import AwaitedEndpoint
 from alerts.api.views import view_endpoint, view_endpoints
 from alerts.bootstrap import Services
 from alerts.channels.signing import format_secret
@@ -29,6 +30,7 @@ from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
+from alerts.pipeline.chats import ask_for_chat
 from alerts.pipeline.endpoints import Wish
 from alerts.pipeline.pace import LEAST_RATE, MOST_RATE
 from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
@@ -63,7 +65,7 @@ OrderOption = Annotated[
     typer.Option(help="Of news about one token: strict, the older first; latest, the newest only."),
 ]
 WhereArgument = Annotated[
-    list[str], typer.Argument(metavar="[discord] URL", help="Where to send; https.")
+    list[str], typer.Argument(metavar="[discord] URL | telegram", help="Where to send; https.")
 ]
 EndpointArgument = Annotated[str, typer.Argument(metavar="ID", help="The endpoint's id, ep_….")]
 
@@ -92,7 +94,8 @@ def add(
     """Tell a URL of changes from now on; prints its signing secret, this once.
 
     `add discord URL` takes the URL of a channel's incoming webhook, which signs
-    nothing; there, --digest without --type is the digest alone.
+    nothing; there, --digest without --type is the digest alone. `add telegram` prints
+    a link, and the chat that opens it is told.
     """
     place = channel_of(where)
     week = digest_of(digest, kinds=kind, min_notches=min_notches, role=role, says_so=say_when_empty)
@@ -124,6 +127,11 @@ async def _add(
     if wish.digest is not None:
         tokens = await digest_tokens(wish.tokens, services.store)
         wish = replace(wish, digest={**wish.digest, "tokens": tokens})
+    if channel is Channel.TELEGRAM:
+        link = await ask_for_chat(app_id, wish, desk=services.desk)
+        line = f"Whoever opens this in Telegram, within 10 minutes, is told:\n{link.url}"
+        said(line, AwaitedEndpoint.of(link).model_dump(mode="json"), as_json=as_json)
+        return
     if channel is Channel.DISCORD:
         address = await services.desk.vet_discord(url)
         record = await desk.create_discord(app_id, address, wish, desk=services.desk)

@@ -53,8 +53,10 @@ def said(line: str, found: Row, *, as_json: bool) -> None:
 
 
 def masked(address: str) -> str:
-    """A URL without its path and query, which may hold a secret."""
+    """A URL without its path and query, which may hold a secret; a chat's number does not."""
     parts = urlsplit(address)
+    if parts.scheme == "telegram":
+        return address
     return f"{parts.scheme}://{parts.netloc}/…" if parts.netloc else "…"
 
 

@@ -31,19 +31,24 @@ QuietOption = Annotated[
 
 
 def channel_of(where: Sequence[str]) -> tuple[Channel, str]:
-    """The channel and the URL of `[discord] URL`. Raises InvalidInput."""
+    """The channel and the URL of `[discord] URL`, or of `telegram`. Raises InvalidInput."""
     match list(where):
+        case [Channel.TELEGRAM.value]:
+            return Channel.TELEGRAM, ""
         case [url] if url.startswith(_DISCORD):
             raise InvalidInput("URL", "is Discord's: `gradebell endpoint add discord URL`")
         case [url]:
             return Channel.WEBHOOK, url
         case [Channel.DISCORD.value, url]:
             return Channel.DISCORD, url
+        case [Channel.TELEGRAM.value, _]:
+            problem = "is not for telegram: `gradebell endpoint add telegram` prints a link"
+            raise InvalidInput("URL", problem)
         case [name, _]:
             problem = f"comes alone, for a webhook, or after `discord`, not after {name!a}"
             raise InvalidInput("URL", problem)
         case _:
-            raise InvalidInput("URL", "is written `URL`, or `discord URL`")
+            raise InvalidInput("URL", "is written `URL`, or `discord URL`, or `telegram`")
 
 
 def digest_of(

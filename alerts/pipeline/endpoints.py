@@ -44,7 +44,8 @@ class Desk:
     """What making endpoints takes. vet_url, vet_discord and vet_headers raise InvalidInput.
 
     vet_url looks names up, and vet_discord asks Discord, which may raise PlatformSilent; so neither
-    is called within a transaction. Each gives the address as it is kept.
+    is called within a transaction. Each gives the address as it is kept. link_chat, which asks
+    Telegram likewise, gives the address that opens our bot with a code.
     lookup_key: addresses are found by a hash under it. fresh_secret: raw bytes, new each time.
     """
 
@@ -52,6 +53,7 @@ class Desk:
     lookup_key: bytes
     vet_url: Callable[[str], Awaitable[str]]
     vet_discord: Callable[[str], Awaitable[str]]
+    link_chat: Callable[[str], Awaitable[str]]
     vet_headers: Callable[[Mapping[str, str]], tuple[tuple[str, str], ...]]
     fresh_secret: Callable[[int], bytes]
 
@@ -97,10 +99,10 @@ async def create_webhook(
     """
     address = await desk.vet_url(url)
     secret = desk.fresh_secret(SECRET_BYTES)
-    tokens = await _resolved(wish.tokens, desk)
+    tokens = await token_ids(wish.tokens, desk)
     async with desk.store.write() as tx:
         place = (Channel.WEBHOOK, address)
-        record = await _insert(tx, app_id, wish, place=place, tokens=tokens, desk=desk)
+        record = await add_endpoint(tx, app_id, wish, place=place, tokens=tokens, desk=desk)
         sealed = desk.store.cipher.encrypt(secret)
         await add_secret(tx, record.id, sealed, older_expire_at=None)
         made = Made(record, secret)
@@ -115,10 +117,10 @@ async def create_discord(
 
     Raises InvalidInput, Conflict if the app has that address, or NotFound without such an app.
     """
-    tokens = await _resolved(wish.tokens, desk)
+    tokens = await token_ids(wish.tokens, desk)
     async with desk.store.write() as tx:
         place = (Channel.DISCORD, address)
-        record = await _insert(tx, app_id, wish, place=place, tokens=tokens, desk=desk)
+        record = await add_endpoint(tx, app_id, wish, place=place, tokens=tokens, desk=desk)
         await keep(tx, record)
     return record
 
@@ -139,7 +141,7 @@ async def change_endpoint(
     """
     address = None if url is None else await _moved(endpoint_id, url, app_id=app_id, desk=desk)
     keeps_tokens = tokens == ()
-    resolved = None if keeps_tokens else await _resolved(tokens, desk)
+    resolved = None if keeps_tokens else await token_ids(tokens, desk)
     async with desk.store.write() as tx:
         # Whoever settles for an endpoint holds its lane, and only then wants its row.
         await lock_lanes(tx, [endpoint_id])
@@ -214,7 +216,7 @@ def _tuple(seconds: Sequence[float] | None) -> tuple[float, ...] | None:
     return None if seconds is None else tuple(seconds)
 
 
-async def _insert(
+async def add_endpoint(
     tx: Transaction,
     app_id: str,
     wish: Wish,
@@ -223,7 +225,10 @@ async def _insert(
     tokens: tuple[TokenId, ...] | None,
     desk: Desk,
 ) -> EndpointRecord:
-    """Write a new endpoint. place: its channel, and its address as it is kept."""
+    """Write a new endpoint. place: its channel, and its address as it is kept.
+
+    Raises InvalidInput, Conflict if the app has that address, or NotFound without such an app.
+    """
     if await find_app(tx, app_id, locked=True) is None:
         raise NotFound("app", app_id)
     channel, address = place
@@ -254,8 +259,11 @@ async def _insert(
     return record
 
 
-async def _resolved(tokens: Sequence[str] | None, desk: Desk) -> tuple[TokenId, ...] | None:
-    """Ten thousand names take a while: nobody else's writing waits for it."""
+async def token_ids(tokens: Sequence[str] | None, desk: Desk) -> tuple[TokenId, ...] | None:
+    """Tokens by their ids. Raises InvalidInput.
+
+    Ten thousand names take a while: nobody else's writing waits for it.
+    """
     async with desk.store.read() as tx:
         return await resolve_tokens(tx, tokens)
 

@@ -101,7 +101,8 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 def test_the_channels_that_an_endpoint_can_be_made_on_are_listed(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
 
-    assert schemas["NewEndpoint"]["properties"]["channel"]["enum"] == ["webhook", "discord"]
+    listed = schemas["NewEndpoint"]["properties"]["channel"]["enum"]
+    assert listed == ["webhook", "discord", "telegram"]
 
 
 def test_the_scheme_is_bearer(document: dict[str, Any]) -> None:

@@ -83,8 +83,7 @@ async def test_an_unknown_symbol_is_refused_with_the_nearest(api: Api) -> None:
 @pytest.mark.parametrize(
     ("change", "detail"),
     [
-        ({"channel": "pigeon"}, "channel: must be one of webhook, discord"),
-        ({"channel": "telegram"}, "channel: must be one of webhook, discord"),
+        ({"channel": "pigeon"}, "channel: must be one of webhook, discord, telegram"),
         ({"description": "x" * 201}, "description: must be at most 200 characters long"),
         ({"filter": {"tokens": [""]}}, "filter.tokens[0]: must be 1 or more characters long"),
         ({"filter": {"tokens": []}}, "filter.tokens: must hold 1 or more"),
@@ -107,7 +106,7 @@ DIGEST: dict[str, Any] = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
     ("change", "field"),
     [
         ({"channel": "pigeon"}, "channel"),
-        ({"channel": "telegram"}, "channel"),
+        ({"channel": "telegram"}, "url"),
         ({"channel": "discord"}, "url"),
         ({"url": None}, "url"),
         ({"url": "http://example.com/"}, "url"),

@@ -15,6 +15,7 @@ from alerts.domain.events import Draft, without_data
 from alerts.domain.notices import test_event as notice
 from alerts.domain.payloads import TokenView
 from tests.builders import day, token
+from tests.channels.made_weeks import body_of, week_of
 from tests.domain.telling import UPGRADED, body, data, draft, fundamental
 from tests.domain.test_events import EVENTS, HOUSE
 from tests.telegram.markup import read_keyboard, read_text
@@ -114,6 +115,21 @@ def test_several_changes_are_a_line_each_and_those_without_room_are_counted() ->
     shown = sum(line.startswith("🟢 BTC") for line in many.splitlines())
     assert f"and {500 - shown} more" in many.splitlines()
     assert len(many) > 4000
+
+
+@pytest.mark.parametrize("changes", [0, 1, 500])
+def test_a_digest_is_told_however_much_is_in_it(changes: int) -> None:
+    text = assert_taken(render([body_of(week_of(changes))]))
+
+    lines = text.splitlines()
+    assert lines[0].startswith("Weekly grades · ")
+    assert lines[-1] == "Model output, not financial advice."
+    assert ("A quiet week: nothing changed." in lines) is (changes == 0)
+    assert any(line.startswith("and ") for line in lines) is (changes == 500)
+
+
+def test_a_digest_that_was_expunged_is_not_shown() -> None:
+    assert "BTC" not in assert_taken(render([without_data(body_of(week_of(1)))]))
 
 
 def named(symbol: str, name: str, url: str | None) -> Draft:

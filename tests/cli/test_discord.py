@@ -1,12 +1,11 @@
 """Discord endpoints, from the operator's side."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.cli.conftest import Operator
+from tests.cli.platforms import in_a_thread
 from tests.discord.double import Discord
 
 DIGEST = ("--digest", "mon", "9", "Europe/Berlin")
@@ -14,20 +13,11 @@ DIGEST = ("--digest", "mon", "9", "Europe/Berlin")
 
 @pytest.fixture
 def discord(sqlite_operator: Operator) -> Iterator[Discord]:
-    """A Discord of our own, on a loop in a thread, for commands run on loops of theirs."""
+    """A Discord of our own."""
     double = Discord()
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(double.__aenter__(), loop).result()
-    sqlite_operator.settings["DISCORD_API_URL"] = double.api_url
-    try:
+    with in_a_thread(double):
+        sqlite_operator.settings["DISCORD_API_URL"] = double.api_url
         yield double
-    finally:
-        asyncio.run_coroutine_threadsafe(double.__aexit__(None, None, None), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def test_a_webhook_of_discord_s_is_added_tried_and_listed_without_its_token(
@@ -96,7 +86,7 @@ def test_from_nothing_to_a_first_digest_which_is_the_one_that_was_previewed(
     [
         (["https://discord.com/api/webhooks/1/x"], "endpoint add discord URL"),
         (["pigeon", "https://example.com/"], "alone, for a webhook, or after `discord`, not after"),
-        (["https://a.example/", "https://b.example/", "x"], "is written `URL`, or `discord URL`"),
+        (["https://a.example/", "https://b.example/", "x"], "or `discord URL`, or `telegram`"),
         (["discord", "https://example.com/hook"], "must be a Discord webhook's URL"),
         (["discord", "https://x", "--role", "1300000000000000055"], "--digest"),
         (["discord", "https://x", *DIGEST, "--role", "everyone"], "--role: must be a role's id"),

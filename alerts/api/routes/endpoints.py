@@ -9,6 +9,7 @@ from alerts.api.changes import Merge, wish_of, with_digest_tokens
 from alerts.api.deps import Bell, Paging, Reader, Writer
 from alerts.api.docs import refuses
 from alerts.api.idempotency import Onced
+from alerts.api.schemas.awaited import AwaitedEndpoint
 from alerts.api.schemas.endpoints import (
     Endpoint,
     EndpointChange,
@@ -21,6 +22,7 @@ from alerts.channels.signing import format_secret
 from alerts.domain.deliveries import Channel
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
+from alerts.pipeline.chats import ask_for_chat
 from alerts.pipeline.endpoints import Made
 from alerts.store.endpoints import EndpointRecord, find_endpoint, list_endpoints
 
@@ -39,16 +41,24 @@ async def create_endpoint(
     services: Bell,
     once: Onced,
     body: Annotated[NewEndpoint, Depends(json_body(NewEndpoint))],
-) -> MadeEndpoint:
+) -> MadeEndpoint | AwaitedEndpoint:
     """Create an endpoint; of a webhook the answer holds its signing secret, this once.
 
     It is told of changes from now on. A token may be named before it was ever seen, by its id. A
-    symbol that several tokens bear is refused with those it could mean.
+    symbol that several tokens bear is refused with those it could mean. On `telegram` the answer is
+    a link, and the chat that opens it becomes the endpoint.
     """
-    if body.url is None:
-        raise InvalidInput("url", f"is required for a {body.channel.value} endpoint")
     wish = await wish_of(body, services.store)
     app_id = principal.app_id
+    if body.channel is Channel.TELEGRAM:
+        if body.url is not None:
+            raise InvalidInput("url", "is not for telegram: whoever opens the link is told")
+        link = await ask_for_chat(
+            app_id, wish, desk=services.desk, keep=once.keep(AwaitedEndpoint.of, 201)
+        )
+        return AwaitedEndpoint.of(link)
+    if body.url is None:
+        raise InvalidInput("url", f"is required for a {body.channel.value} endpoint")
     if body.channel is Channel.DISCORD:
 
         def view_silent(made: EndpointRecord) -> MadeEndpoint:

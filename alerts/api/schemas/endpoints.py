@@ -97,12 +97,12 @@ class NewEndpoint(Body):
         }
     )
 
-    channel: Literal[Channel.WEBHOOK, Channel.DISCORD]
+    channel: Literal[Channel.WEBHOOK, Channel.DISCORD, Channel.TELEGRAM]
     url: str | None = Field(
         default=None,
         description="Where to send; https, and reachable from outside. On `discord` an incoming "
         "webhook's URL as Discord gives it, with `?thread_id=` for a thread; it is kept encrypted "
-        "and shown masked.",
+        "and shown masked. On `telegram` none: you are given a link to be opened.",
     )
     description: Description = ""
     filter: NewFilter = Field(
@@ -112,17 +112,19 @@ class NewEndpoint(Body):
     digest: NewDigest | None = Field(default=None, description="A weekly digest; null is none.")
     rate_limit: Rate | None = Field(
         default=None,
-        description="Sends per second; null is unlimited, and on `discord` 0.5, which is the most.",
+        description="Sends per second; null is unlimited, on `discord` 0.5 and on `telegram` 1, "
+        "which is the most there.",
     )
     order: Order = Field(
         default=Order.NONE,
         description="Of news about one token and kind. none: `sequence` says which is newer; "
-        "strict: the older one first; latest: only the newest that waits, as on `discord` unless "
-        "you choose.",
+        "strict: the older one first; latest: only the newest that waits, as on `discord` and "
+        "`telegram` unless you choose.",
     )
     time_to_live_seconds: Lifetime = Field(
         default=259_200,
-        description="How long a change is worth telling; 3 days, on `discord` 1 unless you choose.",
+        description="How long a change is worth telling; 3 days, on `discord` 1 and on `telegram` "
+        "half a day unless you choose.",
     )
     retry_schedule_seconds: Schedule | None = Field(
         default=None,
@@ -165,8 +167,8 @@ class Endpoint(Answer):
     app_id: str
     channel: Channel
     url: str | None = Field(
-        description="null where the channel has none, and where it cannot be read; a Discord "
-        "webhook's without its token."
+        description="null where it cannot be read; a Discord webhook's without its token, and of "
+        "a Telegram chat `telegram:` and its number, with `/` and a topic's behind it."
     )
     problem: str | None = Field(description="Why nothing can be sent, and what mends it.")
     description: str

@@ -78,6 +78,18 @@ removed_endpoints = Table(
 )
 
 
+# What is to be made of whoever opens a link. id: a hash of its code. wish: JSON.
+links = Table(
+    "links",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("app_id", String(40), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("wish", LargeBinary, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+
 endpoint_secrets = Table(
     "endpoint_secrets",
     metadata,

@@ -1,0 +1,98 @@
+"""Chats: how one becomes an endpoint: it asks our bot itself, or it opens a link of an app's.
+
+A chat's id is taken from nobody else: whoever knows it could have anybody told anything.
+"""
+
+import base64
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from alerts.domain.channels import TERMS
+from alerts.domain.deliveries import Channel
+from alerts.domain.ids import HOUSE_APP
+from alerts.errors import InvalidInput, NotFound
+from alerts.pipeline.endpoints import Desk, Wish, add_endpoint, token_ids
+from alerts.store.answers import Keep, keep_nothing
+from alerts.store.apps import find_app
+from alerts.store.cipher import keyed_hash
+from alerts.store.endpoints import EndpointRecord
+from alerts.store.links import add_link, take_link
+
+LINK_LIFE: Final = timedelta(minutes=10)
+# What a code begins with, so that the bot tells it from what else comes behind `/start`. Telegram
+# takes 64 letters, digits, _ and - there: https://core.telegram.org/bots/features#deep-linking
+CODE_PREFIX: Final = "app-"
+_CODE_BYTES: Final = 24
+
+_wishes: Final = msgspec.json.Decoder(Wish)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What an app was given. url: for whoever is to be told; it works once, until it expires."""
+
+    url: str
+    expires_at: datetime
+
+
+async def create_chat(address: str, wish: Wish, *, desk: Desk) -> EndpointRecord:
+    """An endpoint of the house, of a Telegram chat that asked for it. address: as it is kept.
+
+    Raises InvalidInput, or Conflict if the house has that chat.
+    """
+    tokens = await token_ids(wish.tokens, desk)
+    async with desk.store.write() as tx:
+        place = (Channel.TELEGRAM, address)
+        return await add_endpoint(tx, HOUSE_APP, wish, place=place, tokens=tokens, desk=desk)
+
+
+async def ask_for_chat(
+    app_id: str, wish: Wish, *, desk: Desk, keep: Keep[Link] = keep_nothing
+) -> Link:
+    """A link for whoever is to be told by an app; what they are told of is settled by now.
+
+    Raises InvalidInput, PlatformSilent, or NotFound if there is no such app.
+    """
+    if wish.headers:
+        raise InvalidInput("headers", "are for webhooks; telegram takes none")
+    # What would be refused once the chat is there is refused now, while somebody can mend it.
+    rate = TERMS[Channel.TELEGRAM].rate(wish.rate_limit)
+    wanted = replace(wish.wanted, tokens=await token_ids(wish.tokens, desk))
+    settled = replace(wish, wanted=wanted, tokens=None, rate_limit=rate)
+    code = CODE_PREFIX + base64.urlsafe_b64encode(desk.fresh_secret(_CODE_BYTES)).decode()
+    url = await desk.link_chat(code)
+    async with desk.store.write() as tx:
+        if await find_app(tx, app_id) is None:
+            raise NotFound("app", app_id)
+        link = Link(url, await tx.now() + LINK_LIFE)
+        await add_link(
+            tx,
+            keyed_hash(desk.lookup_key, code),
+            app_id=app_id,
+            channel=Channel.TELEGRAM,
+            wish=msgspec.json.encode(settled),
+            expires_at=link.expires_at,
+        )
+        await keep(tx, link)
+    return link
+
+
+async def open_link(code: str, address: str, *, desk: Desk) -> EndpointRecord | None:
+    """The endpoint that a chat becomes by opening a link; None for one that does not work any more.
+
+    address: of the chat that did, as it is kept.
+    Raises Conflict if the app has that chat, or NotFound if the app was deleted; then the link
+    still works.
+    """
+    async with desk.store.write() as tx:
+        opened = await take_link(tx, keyed_hash(desk.lookup_key, code))
+        if opened is None:
+            return None
+        wish = _wishes.decode(opened.wish)
+        tokens = wish.wanted.tokens
+        return await add_endpoint(
+            tx, opened.app_id, wish, place=(opened.channel, address), tokens=tokens, desk=desk
+        )
