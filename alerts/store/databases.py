@@ -21,6 +21,8 @@ SQLITE_CACHE_KIB: Final = 8_000
 # Pages of 4 KiB that the write-ahead log has before a commit brings them home. Fewer come home
 # again and again; more make that commit long: this many take some tens of milliseconds.
 SQLITE_CHECKPOINT_PAGES: Final = 4_000
+# Ours take less than a second; a server that says nothing for so long is gone, whatever TCP thinks.
+STATEMENT_SECONDS: Final = 60.0
 # An option of a connection to SQLite that is to write: how its commit is to be synchronized.
 WRITES: Final = "gradebell_writes"
 _SYNCHRONOUS: Final = "synchronous"
@@ -39,8 +41,11 @@ def file_of(database_url: str) -> Path | None:
     return Path(url.database) if is_file and url.database else None
 
 
-def create_engine(database_url: str) -> AsyncEngine:
-    """An engine for `sqlite+aiosqlite:` or `postgresql+asyncpg:`. Raises SettingsInvalid."""
+def create_engine(database_url: str, *, is_patient: bool = False) -> AsyncEngine:
+    """An engine for `sqlite+aiosqlite:` or `postgresql+asyncpg:`. Raises SettingsInvalid.
+
+    is_patient: a statement may take as long as it does, as those of a migration may.
+    """
     url = _read_url(database_url)
     if url.drivername == "postgresql+asyncpg":
         # Statements here are short; compiling one takes longer than running it.
@@ -51,7 +56,10 @@ def create_engine(database_url: str) -> AsyncEngine:
             # A connection that has planned a statement does not plan it again.
             pool_use_lifo=True,
             hide_parameters=True,
-            connect_args={"server_settings": {"jit": "off"}},
+            connect_args={
+                "server_settings": {"jit": "off"},
+                "command_timeout": None if is_patient else STATEMENT_SECONDS,
+            },
         )
         event.listen(engine.sync_engine, "checkout", _refuse_the_closed)
         return engine

@@ -75,7 +75,7 @@ def _make_private(database_url: str) -> None:
 
 @asynccontextmanager
 async def _opened(database_url: str) -> AsyncIterator[AsyncConnection]:
-    engine = create_engine(database_url)
+    engine = create_engine(database_url, is_patient=True)
     try:
         async with engine.connect() as connection:
             yield connection
