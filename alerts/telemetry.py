@@ -40,6 +40,7 @@ class Step(StrEnum):
     DIGEST_SUMMED_UP = "digest.summed_up"
     PICTURE_FAILED = "picture.failed"
     MARKUP_REFUSED = "markup.refused"
+    TOKEN_REFUSED = "token.refused"  # noqa: S105 - what happened to one.
     DELIVERY_ATTEMPTED = "delivery.attempted"
     BREAKER_OPENED = "breaker.opened"
     BREAKER_CLOSED = "breaker.closed"

@@ -16,7 +16,7 @@ from alerts import __version__
 from alerts.channels.api_http import ApiHttp, Reply, open_api_http
 from alerts.channels.http import KEPT_OF_FAILURE, KEPT_OF_SUCCESS
 from alerts.channels.telegram_address import TelegramChat, read_chat
-from alerts.channels.telegram_answers import is_markup_refused, judge, moved_to
+from alerts.channels.telegram_answers import TOKEN_REFUSED, is_markup_refused, judge, moved_to
 from alerts.channels.telegram_buttons import keyboard
 from alerts.channels.telegram_lookup import TelegramLookup
 from alerts.channels.telegram_messages import TelegramMessage, render
@@ -55,10 +55,12 @@ class TelegramSender:
             detail = "GRADEBELL_TELEGRAM_BOT_TOKEN is not set where this was to be sent"
             return Answer(Deferred(Reason.AUTH, None, Scope.ENDPOINT), trace=Trace(detail=detail))
         if held := self.restraint.wait(self.clock.monotonic()):
-            return _held(held, "Telegram refuses all that our bot sends for a while")
+            detail = "Telegram refuses all that our bot sends for a while"
+            return _held(self.restraint.reason, held, detail)
         wait = self.restraint.take(chat, self.clock.monotonic(), patience=LONGEST_SLOT_SECONDS)
         if wait > LONGEST_SLOT_SECONDS:
-            return _held(timedelta(seconds=wait), "this chat is told more than Telegram takes")
+            detail = "this chat is told more than Telegram takes"
+            return _held(Reason.RATE_LIMITED, timedelta(seconds=wait), detail)
         await asyncio.sleep(wait)
         return await self._send(chat, render([letter.body for letter in parcel]), parcel)
 
@@ -106,6 +108,8 @@ class TelegramSender:
             payload["reply_markup"] = keyboard(message.buttons)
         path = f"bot{self.bot_token}/sendMessage"
         reply = await self.http.ask("POST", path, payload=payload, share=share)
+        if reply.status in TOKEN_REFUSED:
+            emit(Step.TOKEN_REFUSED, channel="telegram", status=reply.status)
         self.restraint.note(chat, reply, self.clock.monotonic())
         return reply
 
@@ -142,6 +146,6 @@ async def open_telegram(
         yield sender, TelegramLookup(http, bot_token)
 
 
-def _held(wait: timedelta, detail: str) -> Answer:
+def _held(reason: Reason, wait: timedelta, detail: str) -> Answer:
     """Nothing was asked, and nothing more is for its endpoint until then."""
-    return Answer(Deferred(Reason.RATE_LIMITED, wait, Scope.ENDPOINT), trace=Trace(detail=detail))
+    return Answer(Deferred(reason, wait, Scope.ENDPOINT), trace=Trace(detail=detail))

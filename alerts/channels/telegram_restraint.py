@@ -9,6 +9,7 @@ from typing import Final
 from alerts.channels.api_http import Reply
 from alerts.channels.telegram_address import TelegramChat
 from alerts.channels.telegram_answers import TOKEN_REFUSED, TOO_MANY, asked_wait
+from alerts.domain.deliveries import Reason
 
 # About one message a second in a chat, and 20 a minute in a group:
 # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
@@ -23,7 +24,7 @@ MOST_KEPT: Final = 4096
 
 
 class TelegramRestraint:
-    """Of this process."""
+    """Of this process. reason: why nothing may be sent to anybody, while that is so."""
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class TelegramRestraint:
         self._group_gap = group_gap
         self._token_pause = token_pause
         self._free: dict[int, float] = {}
+        self.reason = Reason.RATE_LIMITED
         self._quiet_until = 0.0
         self._refused: tuple[int, float] | None = None
 
@@ -59,15 +61,17 @@ class TelegramRestraint:
     def note(self, chat: TelegramChat, reply: Reply, now: float) -> None:
         """Learn from an answer."""
         if reply.status in TOKEN_REFUSED:
-            self._hold(now, self._token_pause)
+            self._hold(now, self._token_pause, Reason.AUTH)
         wait = asked_wait(reply) if reply.status == TOO_MANY else None
         if wait is None:
             return
         if self._refused is not None:
             other, at = self._refused
             if other != chat.id and now - at <= UNRELATED_SECONDS:
-                self._hold(now, wait)
+                self._hold(now, wait, Reason.RATE_LIMITED)
         self._refused = chat.id, now
 
-    def _hold(self, now: float, wait: timedelta) -> None:
-        self._quiet_until = max(self._quiet_until, now + wait.total_seconds())
+    def _hold(self, now: float, wait: timedelta, reason: Reason) -> None:
+        until = now + wait.total_seconds()
+        if until > self._quiet_until:
+            self._quiet_until, self.reason = until, reason

@@ -73,6 +73,11 @@ class Deferred:
     retry_after: timedelta | None = None
     scope: Scope = Scope.DELIVERY
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether a platform refused our own token, or we have none: nothing its endpoints did."""
+        return self.reason is Reason.AUTH and self.scope is Scope.ENDPOINT
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:

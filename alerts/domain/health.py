@@ -117,10 +117,15 @@ class Health:
 
 
 def observe(health: Health, outcomes: Sequence[Outcome], *, now: datetime, jitter: float) -> Health:
-    """What is known after these attempts, in the order in which they ended. jitter: 0 up to 1."""
+    """What is known after these attempts, in the order in which they ended. jitter: 0 up to 1.
+
+    What failed for our own token says nothing of the endpoint.
+    """
     if _is_well(health) and all(isinstance(outcome, Delivered) for outcome in outcomes):
         return health  # Most of the time, by far.
     for outcome in outcomes:
+        if isinstance(outcome, Deferred) and outcome.is_ours:
+            continue
         is_delivered = isinstance(outcome, Delivered)
         health = replace(health, recent=_remember(health.recent, is_delivered=is_delivered))
         health = _in_spell(health, now, is_delivered=is_delivered)

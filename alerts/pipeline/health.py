@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from alerts.domain.deliveries import Delivered, DisableReason, EndpointState, Outcome
+from alerts.domain.deliveries import Deferred, Delivered, DisableReason, EndpointState, Outcome
 from alerts.domain.events import EventType
 from alerts.domain.health import (
     Advice,
@@ -140,7 +140,8 @@ async def _warn(tx: Transaction, endpoint_id: str, health: Health) -> bool:
 def _blames(tried: Tried) -> bool:
     """Whether this attempt is a reason to speak of its endpoint."""
     is_notice = tried.waiting.news.facts.type in _NOTICES
-    return not is_notice and not isinstance(tried.outcome, Delivered)
+    is_ours = isinstance(tried.outcome, Deferred) and tried.outcome.is_ours
+    return not is_notice and not is_ours and not isinstance(tried.outcome, Delivered)
 
 
 def _say(endpoint_id: str, before: Health, after: Health) -> None:

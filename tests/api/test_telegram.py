@@ -7,10 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from alerts.channels.telegram_address import TelegramChat
+from alerts.domain.health import CLOSED_AFTER, CLOSED_AT
 from alerts.pipeline.chats import open_link
 from alerts.store.endpoints import EndpointRecord
 from tests.api.conftest import Api, open_api, problem
 from tests.faults import Fault
+from tests.pipeline.conftest import pass_time
 from tests.telegram.double import TOKEN, Telegram
 from tests.telegram.world import GROUP, Chat
 
@@ -182,3 +184,21 @@ async def test_a_message_that_may_have_arrived_is_unknown_and_not_sent_again_by_
     # The token stands in the address of every request, and nowhere else.
     whole = (await api.get(f"/v1/deliveries/{delivery['id']}")).text
     assert TOKEN not in whole
+
+
+async def test_a_token_that_is_not_taken_for_days_disables_nobody(
+    api: Api, telegram: Telegram
+) -> None:
+    month = 30 * 24 * 3600
+    record = await opened(api, telegram.world.started(), time_to_live_seconds=month)
+    telegram.token = "7000000001:AAF-another_one_since_it_was_reset"
+
+    await api.upgrade(*(f"t{number}" for number in range(CLOSED_AT)))
+    for _ in range(2 * CLOSED_AT):
+        await pass_time(api.services, 2 * CLOSED_AFTER / CLOSED_AT)
+        await api.deliver()
+
+    endpoint = await shown(api, record)
+    assert (endpoint["state"], endpoint["health"]["state"]) == ("active", "closed")
+    tried = (await api.get("/v1/deliveries", params={"reason": "auth"})).json()["data"]
+    assert len(tried) == CLOSED_AT

@@ -260,9 +260,11 @@ async def test_a_token_that_is_not_taken_disables_nobody_and_is_not_tried_for_ea
     restraint = TelegramRestraint(chat_gap=0)
     async with open_sender(bot_token=token, restraint=restraint) as (telegram, sender):
         first = await sender.send(to(telegram.world.started()), [UPGRADE])
-        await sender.send(to(telegram.world.started("Bob")), [UPGRADE])
+        next_one = await sender.send(to(telegram.world.started("Bob")), [UPGRADE])
 
         assert first.outcome == Deferred(Reason.AUTH, None, Scope.ENDPOINT)
+        assert isinstance(next_one.outcome, Deferred)
+        assert next_one.outcome.is_ours
         assert first.effect == Keep()
         assert "GRADEBELL_TELEGRAM_BOT_TOKEN" in (first.trace.detail or "")
         assert len(telegram.asked) == len(token[:1])

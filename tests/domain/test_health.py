@@ -63,6 +63,15 @@ def test_an_outage_is_ours_where_next_to_nobody_answers(
     assert is_our_outage(tried=tried, answering=answering) is is_ours
 
 
+OUR_TOKEN = Deferred(Reason.AUTH, None, Scope.ENDPOINT)
+
+
+@pytest.mark.parametrize("before", [Health(), after(DOWN, FINE, DOWN), opened()])
+def test_what_failed_for_our_own_token_says_nothing_of_an_endpoint(before: Health) -> None:
+    assert after(*[OUR_TOKEN] * 100, since=before, now=day(9)) == before
+    assert after(Deferred(Reason.AUTH)) != Health()
+
+
 def test_five_failures_in_a_row_open_it() -> None:
     before = after(*[DOWN] * (OPENS_AFTER - 1))
     health = after(DOWN, since=before)
