@@ -1,18 +1,17 @@
 """Writers who wait for each other: what they share is a commit, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from sqlalchemy import event, text
 
 from alerts.errors import StorageFailed
-from alerts.store.cipher import Cipher
+from alerts.store import writers
 from alerts.store.counters import add_to_counter, read_counter
-from alerts.store.engine import Store, open_store
+from alerts.store.engine import Store
 from alerts.store.writers import MOST_SHARING
-from tests.store.conftest import KEY, MachineClock
+from tests.store.conftest import add, counted
 
 LONG_STATEMENT = (
     "WITH RECURSIVE numbers(number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers"
@@ -20,34 +19,10 @@ LONG_STATEMENT = (
 )
 
 
-@pytest.fixture
-async def other_process(database_url: str) -> AsyncIterator[Store]:
-    async with open_store(database_url, clock=MachineClock(), cipher=Cipher([KEY])) as opened:
-        yield opened
-
-
-@pytest.fixture
-def commits(request: pytest.FixtureRequest) -> list[str]:
-    """How each commit was synchronized, in their order."""
-    seen: list[str] = []
-    is_sqlite = "sqlite_store" in request.fixturenames
-    of: Store = request.getfixturevalue("sqlite_store" if is_sqlite else "store")
-
-    @event.listens_for(of.engine.sync_engine, "commit")
-    def on_commit(connection: object) -> None:
-        seen.append(str(connection.info.get("synchronous")))  # type: ignore[attr-defined]
-
-    return seen
-
-
-async def add(store: Store, name: str, number: int = 1) -> None:
-    async with store.write(queue="counters") as tx:
-        await add_to_counter(tx, name, number)
-
-
-async def counted(store: Store, name: str) -> int:
-    async with store.read() as tx:
-        return await read_counter(tx, name)
+@pytest.fixture(autouse=True)
+def however_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no reason to share less."""
+    monkeypatch.setattr(writers, "SHARING_SECONDS", 60)
 
 
 async def behind_one(store: Store, *works: asyncio.Task[None]) -> None:
@@ -74,6 +49,16 @@ async def test_so_many_share_one_commit_and_no_more(store: Store, commits: list[
             group.create_task(add(store, f"of {number}"))
 
     assert len(commits) == 3
+
+
+async def test_nobody_shares_a_commit_that_has_been_long_in_coming(
+    store: Store, commits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "SHARING_SECONDS", 0)
+
+    await asyncio.gather(*(add(store, "things") for _ in range(6)))
+
+    assert len(commits) == 6
 
 
 async def test_nobody_is_done_before_the_commit(store: Store, other_process: Store) -> None:
@@ -255,46 +240,3 @@ async def test_where_the_database_undid_everything_everybody_fails(sqlite_store:
 
     assert [type(one) for one in found] == [StorageFailed, StorageFailed, type(None)]
     assert (await counted(store, "lost"), await counted(store, "done")) == (0, 1)
-
-
-async def test_only_what_may_be_lost_with_sqlite_s_machine_does_not_wait_for_the_disk(
-    store: Store, other_process: Store
-) -> None:
-    async def add_and_look(*, waits_for_disk: bool) -> str:
-        async with store.write(waits_for_disk=waits_for_disk) as tx:
-            await add_to_counter(tx, "things", 1)
-            asked = "SHOW synchronous_commit" if tx.is_postgresql else "PRAGMA synchronous"
-            return str((await tx.connection.execute(text(asked))).scalar_one())
-
-    found = [await add_and_look(waits_for_disk=waits) for waits in (True, False, True, False)]
-
-    # On SQLite 2 is FULL, 1 NORMAL.
-    waiting, not_waiting = found[:2]
-    assert (waiting, not_waiting) in {("2", "1"), ("on", "on")}
-    assert found[2:] == [waiting, not_waiting]
-    assert await counted(other_process, "things") == 4
-
-
-async def test_what_need_not_wait_shares_the_commit_of_what_must(
-    sqlite_store: Store, commits: list[str]
-) -> None:
-    async def add_lightly() -> None:
-        async with sqlite_store.write(waits_for_disk=False) as tx:
-            await add_to_counter(tx, "things", 1)
-
-    await asyncio.gather(add(sqlite_store, "things"), add_lightly(), add(sqlite_store, "things"))
-
-    assert commits == ["FULL"]
-    assert await counted(sqlite_store, "things") == 3
-
-
-async def test_queues_of_other_names_are_others(postgresql_url: str) -> None:
-    """On SQLite there is one queue, whatever its name."""
-    async with (
-        open_store(postgresql_url, clock=MachineClock(), cipher=Cipher([KEY])) as store,
-        store.write(queue="left"),
-    ):
-        async with store.write(queue="right") as tx:
-            await add_to_counter(tx, "right", 1)
-        # Committed, while the other is under way.
-        assert await counted(store, "right") == 1
