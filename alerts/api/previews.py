@@ -7,6 +7,8 @@ from pydantic import ConfigDict, Field
 
 from alerts.api.schemas.base import EXAMPLE_EVENT, Answer, Time
 from alerts.bootstrap import Services
+from alerts.channels.telegram import compose
+from alerts.channels.telegram_messages import render
 from alerts.domain.deliveries import Channel
 from alerts.errors import NotFound
 from alerts.pipeline.digest import Week
@@ -40,7 +42,7 @@ class Preview(Answer):
     )
     event: dict[str, Any] = Field(description="The `digest.weekly`, as a webhook would be sent it.")
     message: dict[str, Any] | None = Field(
-        description="The message that would be posted; null but on `discord`."
+        description="The message that would be posted; null of a webhook."
     )
 
     @classmethod
@@ -68,4 +70,6 @@ async def preview(endpoint_id: str, *, app_id: str | None, services: Services) -
     message = None
     if endpoint.channel is Channel.DISCORD:
         message = dict((await services.discord.compose(body, role=endpoint.role)).payload)
+    elif endpoint.channel is Channel.TELEGRAM:
+        message = compose(render([body]))
     return Preview.of(week, body, message)

@@ -95,17 +95,9 @@ class TelegramSender:
         share: float = 1.0,
     ) -> Reply:
         """https://core.telegram.org/bots/api#sendmessage"""
-        payload: dict[str, Any] = {
-            "chat_id": chat.id,
-            "text": message.plain if is_plain else message.html,
-            "link_preview_options": {"is_disabled": True},
-        }
-        if not is_plain:
-            payload["parse_mode"] = "HTML"
+        payload = {"chat_id": chat.id, **compose(message, is_plain=is_plain)}
         if chat.thread_id is not None:
             payload["message_thread_id"] = chat.thread_id
-        if message.buttons:
-            payload["reply_markup"] = keyboard(message.buttons)
         path = f"bot{self.bot_token}/sendMessage"
         reply = await self.http.ask("POST", path, payload=payload, share=share)
         if reply.status in TOKEN_REFUSED:
@@ -128,6 +120,19 @@ class TelegramSender:
             detail=judged.detail or (reply.failure.detail if reply.failure else None),
         )
         return Answer(judged.outcome, judged.effect, trace)
+
+
+def compose(message: TelegramMessage, *, is_plain: bool = False) -> dict[str, Any]:
+    """What is sent of a message, whether by `send` or to be looked at before."""
+    payload: dict[str, Any] = {
+        "text": message.plain if is_plain else message.html,
+        "link_preview_options": {"is_disabled": True},
+    }
+    if not is_plain:
+        payload["parse_mode"] = "HTML"
+    if message.buttons:
+        payload["reply_markup"] = keyboard(message.buttons)
+    return payload
 
 
 @asynccontextmanager

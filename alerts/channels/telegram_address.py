@@ -4,6 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+# About one message a second in a chat, and 20 a minute in a group:
+# https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+CHAT_GAP_SECONDS: Final = 1.0
+GROUP_GAP_SECONDS: Final = 60.0 / 18
 _KEPT: Final = re.compile(r"chats/(?P<id>-?[1-9][0-9]{0,18})(?:/(?P<thread>[1-9][0-9]{0,18}))?")
 
 
@@ -28,6 +32,11 @@ class TelegramChat:
     def is_group(self) -> bool:
         """Whether more than one person is there. https://core.telegram.org/bots/api#chat"""
         return self.id < 0
+
+    @property
+    def most_rate(self) -> float:
+        """Messages a second that it takes."""
+        return 1 / (GROUP_GAP_SECONDS if self.is_group else CHAT_GAP_SECONDS)
 
     @property
     def _place(self) -> str:

@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import Final
 
 from alerts.channels.api_http import Reply
-from alerts.channels.telegram_address import TelegramChat
+from alerts.channels.telegram_address import (
+    CHAT_GAP_SECONDS,
+    GROUP_GAP_SECONDS,
+    TelegramChat,
+)
 from alerts.channels.telegram_answers import TOKEN_REFUSED, TOO_MANY, asked_wait
 from alerts.domain.deliveries import Reason
 
-# About one message a second in a chat, and 20 a minute in a group:
-# https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
-CHAT_GAP_SECONDS: Final = 1.0
-GROUP_GAP_SECONDS: Final = 60.0 / 18
 # Two chats that are told to wait within so long are told so for the sake of all.
 UNRELATED_SECONDS: Final = 10.0
 # While our token is not taken, it is tried no more often than this.

@@ -38,15 +38,16 @@ class Link:
     expires_at: datetime
 
 
-async def create_chat(address: str, wish: Wish, *, desk: Desk) -> EndpointRecord:
+async def create_chat(address: str, wish: Wish, *, most_rate: float, desk: Desk) -> EndpointRecord:
     """An endpoint of the house, of a Telegram chat that asked for it. address: as it is kept.
 
+    most_rate: messages a second that the chat takes.
     Raises InvalidInput, or Conflict if the house has that chat.
     """
     tokens = await token_ids(wish.tokens, desk)
     async with desk.store.write() as tx:
-        place = (Channel.TELEGRAM, address)
-        return await add_endpoint(tx, HOUSE_APP, wish, place=place, tokens=tokens, desk=desk)
+        place, paced = (Channel.TELEGRAM, address), _paced(wish, most_rate)
+        return await add_endpoint(tx, HOUSE_APP, paced, place=place, tokens=tokens, desk=desk)
 
 
 async def ask_for_chat(
@@ -80,10 +81,12 @@ async def ask_for_chat(
     return link
 
 
-async def open_link(code: str, address: str, *, desk: Desk) -> EndpointRecord | None:
+async def open_link(
+    code: str, address: str, *, most_rate: float, desk: Desk
+) -> EndpointRecord | None:
     """The endpoint that a chat becomes by opening a link; None for one that does not work any more.
 
-    address: of the chat that did, as it is kept.
+    address: of the chat that did, as it is kept. most_rate: messages a second that it takes.
     Raises Conflict if the app has that chat, or NotFound if the app was deleted; then the link
     still works.
     """
@@ -91,8 +94,13 @@ async def open_link(code: str, address: str, *, desk: Desk) -> EndpointRecord | 
         opened = await take_link(tx, keyed_hash(desk.lookup_key, code))
         if opened is None:
             return None
-        wish = _wishes.decode(opened.wish)
+        wish = _paced(_wishes.decode(opened.wish), most_rate)
         tokens = wish.wanted.tokens
         return await add_endpoint(
             tx, opened.app_id, wish, place=(opened.channel, address), tokens=tokens, desk=desk
         )
+
+
+def _paced(wish: Wish, most_rate: float) -> Wish:
+    asked = wish.rate_limit
+    return replace(wish, rate_limit=most_rate if asked is None else min(asked, most_rate))

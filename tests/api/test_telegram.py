@@ -1,6 +1,7 @@
 """Telegram endpoints: asked for by an app, made by the chat that opens the link."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -47,9 +48,15 @@ def code_of(awaited: dict[str, Any]) -> str:
 async def opened(api: Api, chat: Chat, **more: Any) -> EndpointRecord:  # noqa: ANN401
     """A chat that has opened a link, as the bot sees to it."""
     code = code_of(await asked(api, **more))
-    record = await open_link(code, TelegramChat(chat.id).kept, desk=api.services.desk)
+    record = await open_in(api, chat, code)
     assert record is not None
     return record
+
+
+async def open_in(api: Api, chat: Chat, code: str) -> EndpointRecord | None:
+    """What comes of a chat that brings this code to the bot."""
+    place = TelegramChat(chat.id)
+    return await open_link(code, place.kept, most_rate=place.most_rate, desk=api.services.desk)
 
 
 async def shown(api: Api, record: EndpointRecord) -> dict[str, Any]:
@@ -62,10 +69,10 @@ async def test_a_link_makes_an_endpoint_of_the_chat_that_opens_it_once(
 ) -> None:
     chat = telegram.world.started()
     awaited = await asked(api, description="Ada", filter={"min_notches": 2})
-    code, address = code_of(awaited), TelegramChat(chat.id).kept
+    code = code_of(awaited)
 
-    record = await open_link(code, address, desk=api.services.desk)
-    again = await open_link(code, address, desk=api.services.desk)
+    record = await open_in(api, chat, code)
+    again = await open_in(api, chat, code)
 
     assert (awaited["channel"], awaited["state"]) == ("telegram", "awaiting")
     assert awaited["link"].startswith("https://t.me/gradebell_bot?start=app-")
@@ -87,9 +94,9 @@ async def test_a_chat_that_an_app_has_already_leaves_the_link_to_another(
     code = code_of(await asked(api))
 
     with pytest.raises(Exception, match="has an endpoint with this URL already"):
-        await open_link(code, TelegramChat(ada.id).kept, desk=api.services.desk)
+        await open_in(api, ada, code)
 
-    assert await open_link(code, TelegramChat(bob.id).kept, desk=api.services.desk)
+    assert await open_in(api, bob, code)
 
 
 async def test_what_could_not_be_made_is_refused_before_anybody_opens_anything(
@@ -163,7 +170,8 @@ async def test_a_group_that_became_a_supergroup_is_told_there_from_then_on(
 
     await api.upgrade("btc")
 
-    assert (await shown(api, record))["url"] == f"telegram:{made.id}"
+    endpoint = await shown(api, record)
+    assert (endpoint["url"], endpoint["rate_limit"]) == (f"telegram:{made.id}", 0.3)
     assert len(made.texts) == 1
     assert [call.given["chat_id"] for call in telegram.calls()] == [group.id, made.id]
 
@@ -202,3 +210,19 @@ async def test_a_token_that_is_not_taken_for_days_disables_nobody(
     assert (endpoint["state"], endpoint["health"]["state"]) == ("active", "closed")
     tried = (await api.get("/v1/deliveries", params={"reason": "auth"})).json()["data"]
     assert len(tried) == CLOSED_AT
+
+
+async def test_what_is_previewed_of_a_digest_is_what_is_sent(api: Api, telegram: Telegram) -> None:
+    chat = telegram.world.started()
+    digest = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin", "when_empty": "say"}
+    record = await opened(api, chat, digest=digest, filter={"tokens": ["demo:other"]})
+    await api.upgrade("btc")
+    preview = (await api.post(f"/v1/endpoints/{record.id}/preview")).json()
+
+    due = datetime.fromisoformat(preview["next_at"])
+    await api.services.digest_run(at=due).tell(record.id)
+    await api.deliver()
+
+    (call,) = telegram.calls()
+    assert call.given == {"chat_id": chat.id, **preview["message"]}
+    assert chat.texts[0].startswith("Weekly grades · ")

@@ -22,7 +22,8 @@ async def followers(telegram: Telegram, services: Services) -> list[Chat]:
     """Chats that follow all tokens."""
     made = [telegram.world.started(f"Person{number}") for number in range(CHATS)]
     for chat in made:
-        await create_chat(TelegramChat(chat.id).kept, Wish(), desk=services.desk)
+        place = TelegramChat(chat.id)
+        await create_chat(place.kept, Wish(), most_rate=place.most_rate, desk=services.desk)
     return made
 
 
