@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from alerts.channels.discord_embeds import (
     ALT_TEXT,
@@ -25,13 +23,11 @@ from alerts.channels.discord_text import (
     shown,
     signed,
 )
+from alerts.channels.wording import KIND_NAMES, dates_of
 from alerts.domain.digests import SECTIONS, Digest, KindDigest, Line, Section
-from alerts.domain.grades import Kind
 
 COLOUR: Final = 0x4C6EF5
 FOOTER: Final = "Gradebell · model output, not financial advice"
-KIND_NAMES: Final = {Kind.FUNDAMENTAL: "Fundamental grades", Kind.TRADER: "Trader grades"}
-MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 HIGHEST: Final = "highest"
 STALE: Final = "stale"
 TIMES: Final = {1: "once", 2: "twice"}
@@ -73,15 +69,6 @@ def render_digest(digest: Digest) -> DiscordMessage:
     return DiscordMessage(tuple(page.embed() for page in pages), picture)
 
 
-def dates_of(digest: Digest) -> str:
-    """The local days of the week, such as 16–22 Nov 2026; and of how many weeks it is."""
-    zone = ZoneInfo(digest.time_zone)
-    first = digest.starts_at.astimezone(zone).date()
-    last = max(first, (digest.ends_at - timedelta(minutes=1)).astimezone(zone).date())
-    merged = f" · {digest.weeks} weeks in one" if digest.weeks > 1 else ""
-    return f"{_days(first, last)}{merged}"
-
-
 def alt_text(digest: Digest) -> str:
     """What the picture shows, for those who do not see it; in whole sentences."""
     said = f"Weekly grades, {dates_of(digest)}."
@@ -90,16 +77,6 @@ def alt_text(digest: Digest) -> str:
             break
         said = f"{said} {sentence}"
     return said
-
-
-def _days(first: date, last: date) -> str:
-    end = f"{last.day} {MONTHS[last.month - 1]} {last.year}"
-    if first == last:
-        return end
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}–{end}"
-    year = "" if first.year == last.year else f" {first.year}"
-    return f"{first.day} {MONTHS[first.month - 1]}{year} – {end}"
 
 
 def _summary(digest: Digest) -> str:

@@ -24,9 +24,8 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from matplotlib.text import Text
 
-from alerts.channels.discord_digests import dates_of
 from alerts.channels.discord_embeds import FOLDER_PREFIX, PICTURE_LENGTH, PICTURE_ROWS
-from alerts.channels.discord_text import shown, signed
+from alerts.channels.wording import dates_of, shown, signed
 from alerts.domain.digests import Digest, KindDigest, Line, read_digest
 from alerts.domain.grades import Kind
 from alerts.domain.payloads import TokenView

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from alerts.channels.discord_digests import KIND_NAMES, dates_of
-from alerts.channels.discord_text import counted, points, signed
 from alerts.channels.telegram_markup import (
     DISCLAIMER,
     DOWN,
@@ -18,6 +16,7 @@ from alerts.channels.telegram_markup import (
     moment,
     say,
 )
+from alerts.channels.wording import KIND_NAMES, counted, dates_of, points, signed
 from alerts.domain.digests import Digest, KindDigest
 from alerts.domain.digests import Line as Row
 

@@ -5,25 +5,22 @@ https://core.telegram.org/bots/api#html-style
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from alerts.channels.discord_text import LONGEST_NAME, shown
+from alerts.channels.wording import LONGEST_NAME, MONTHS, isolated, shown
 
 # Characters after entities: https://core.telegram.org/bots/api#sendmessage
 MOST_TEXT: Final = 4096
 LONGEST_LINK: Final = 2000
 DISCLAIMER: Final = "Model output, not financial advice."
 UP, DOWN, LEVEL = "🟢", "🔴", "🔵"
-MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Behind one of these a client makes a link, a mention, a command or a tag of what follows. A word
 # joiner takes no room, and keeps it from that.
 _SIGNS: Final = re.compile(r"([.@/#$:])")
-_WORD_JOINER, _FIRST_STRONG, _END_ISOLATE = "\u2060", "\u2068", "\u2069"
-_RIGHT_TO_LEFT: Final = frozenset({"R", "AL", "AN"})
+_WORD_JOINER: Final = "\u2060"
 _WEB_ADDRESS: Final = re.compile(r"https?://[^\s/<>\"]+[^\s<>\"]*")
 
 
@@ -77,11 +74,7 @@ def literal(name: str, *, most: int = LONGEST_NAME) -> str:
 
     most: characters of it that are shown; an ellipsis says that there are more.
     """
-    seen = shown(name, most=most)
-    inert = _SIGNS.sub(rf"\1{_WORD_JOINER}", seen)
-    if any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in seen):
-        return f"{_FIRST_STRONG}{inert}{_END_ISOLATE}"
-    return inert
+    return isolated(_SIGNS.sub(rf"\1{_WORD_JOINER}", shown(name, most=most)))
 
 
 def as_html(lines: Iterable[Line]) -> str:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.channels.discord_text import counted, points, signed
 from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
 from alerts.channels.telegram_digests import digest_lines
 from alerts.channels.telegram_markup import (
@@ -30,6 +29,7 @@ from alerts.channels.telegram_markup import (
     moment,
     say,
 )
+from alerts.channels.wording import counted, points, signed
 from alerts.domain.digests import Rung, read_digest, read_rung
 from alerts.domain.events import EventType
 

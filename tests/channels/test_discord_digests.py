@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.channels.discord_digests import dates_of
 from alerts.channels.discord_messages import DiscordMessage, render
+from alerts.channels.wording import dates_of
 from alerts.domain.digests import SECTIONS, Digest, KindDigest, Line, Section
 from alerts.domain.grades import Kind
 from alerts.domain.summaries import Wants

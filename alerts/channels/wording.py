@@ -1,0 +1,66 @@
+"""Words that are the same on every platform; what a platform makes of signs is its own matter."""
+
+import unicodedata
+from datetime import date, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alerts.domain.digests import Digest
+from alerts.domain.grades import Kind
+
+KIND_NAMES: Final = {Kind.FUNDAMENTAL: "Fundamental grades", Kind.TRADER: "Trader grades"}
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Names come from anywhere; one longer than this is cut, so that what stands beside it is seen.
+LONGEST_NAME: Final = 32
+# Cc control, Cf format (direction marks, zero width), Cs lone surrogates, Zl and Zp line ends.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_FIRST_STRONG, _END_ISOLATE = "\u2068", "\u2069"
+_RIGHT_TO_LEFT: Final = frozenset({"R", "AL", "AN"})
+
+
+def shown(name: str, *, most: int = LONGEST_NAME) -> str:
+    """A name without what nobody sees, at most so long; never empty."""
+    seen = "".join(c for c in name if unicodedata.category(c) not in _UNSEEN).strip() or "?"
+    return seen if len(seen) <= most else f"{seen[: most - 1]}…"
+
+
+def isolated(text: str) -> str:
+    """Text whose direction is kept to itself, where it runs from the right."""
+    if any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in text):
+        return f"{_FIRST_STRONG}{text}{_END_ISOLATE}"
+    return text
+
+
+def points(hundredths: int) -> str:
+    """A score as people write it."""
+    return f"{hundredths / 100:.1f}"
+
+
+def signed(hundredths: int) -> str:
+    """A change of score, with its sign."""
+    rounded = f"{abs(hundredths) / 100:.1f}"
+    return f"{'+' if hundredths >= 0 else '−'}{rounded}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: 1 token, 2 tokens, 1,024 tokens."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def dates_of(digest: Digest) -> str:
+    """The local days of the week, such as 16–22 Nov 2026; and of how many weeks it is."""
+    zone = ZoneInfo(digest.time_zone)
+    first = digest.starts_at.astimezone(zone).date()
+    last = max(first, (digest.ends_at - timedelta(minutes=1)).astimezone(zone).date())
+    merged = f" · {digest.weeks} weeks in one" if digest.weeks > 1 else ""
+    return f"{_days(first, last)}{merged}"
+
+
+def _days(first: date, last: date) -> str:
+    end = f"{last.day} {MONTHS[last.month - 1]} {last.year}"
+    if first == last:
+        return end
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{end}"
+    year = "" if first.year == last.year else f" {first.year}"
+    return f"{first.day} {MONTHS[first.month - 1]}{year} – {end}"
