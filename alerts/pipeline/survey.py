@@ -17,7 +17,7 @@ from alerts.domain.payloads import TokenView
 from alerts.domain.summaries import Wants, as_digest, summarise
 from alerts.domain.surveys import Mark, Standing, Survey, Told, read_told
 from alerts.pipeline.diff import Ladder
-from alerts.store.digests import StandingRow, bodies_after, find_standings
+from alerts.store.digests import StandingRow, bodies_after, find_standings, recorded_after
 from alerts.store.engine import Transaction
 
 # Events read and parsed at once: some hundredths of a second, in a thread.
@@ -64,7 +64,11 @@ class Surveys:
 
     async def _read(self, tx: Transaction, window: Window) -> tuple[Survey, ...]:
         story = await _read_story(tx, window.from_sequence)
-        rows = await find_standings(tx, starts_at=window.starts_at, ends_at=window.ends_at)
+        # Where the week before was told early, what happened since then has already changed what
+        # was known at its moment.
+        first = await recorded_after(tx, window.from_sequence)
+        starts_at = window.starts_at if first is None else min(first, window.starts_at)
+        rows = await find_standings(tx, starts_at=starts_at, ends_at=window.ends_at)
         return await asyncio.to_thread(self._sum_up, window, story, rows)
 
     def _sum_up(

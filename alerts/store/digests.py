@@ -160,6 +160,17 @@ async def last_sequence_before(tx: Transaction, moment: datetime) -> int:
     return (await tx.connection.execute(last)).scalar_one_or_none() or 0
 
 
+async def recorded_after(tx: Transaction, sequence: int) -> datetime | None:
+    """When the first event numbered above this was recorded; None if there is none."""
+    query = (
+        select(events.c.recorded_at)
+        .where(events.c.sequence > sequence)
+        .order_by(events.c.sequence)
+        .limit(1)
+    )
+    return (await tx.connection.execute(query)).scalar_one_or_none()
+
+
 async def bodies_after(
     tx: Transaction, sequence: int, *, limit: int
 ) -> Sequence[tuple[int, bytes]]:

@@ -13,9 +13,11 @@ from tests.pipeline.conftest import (
     day,
     log_of,
     push,
+    token,
 )
 from tests.pipeline.digesting import (
     MONDAY,
+    WEEK,
     a_week_of_changes,
     digested,
     due_at,
@@ -56,6 +58,24 @@ async def test_another_day_loses_nothing_and_tells_no_week_twice(
     assert second.period > first.period
     assert second.from_sequence == first.through_sequence
     assert (await trader(services, second)).downgrades.total == 1
+
+
+async def test_what_happens_after_a_digest_told_early_is_in_the_next_from_where_it_stood(
+    services: Services, receiver: Receiver
+) -> None:
+    endpoint = await digested(services, receiver, when_empty="say")
+    await push(services, day(0), {"up": 50, "still": 50})
+    due = await due_at(services, endpoint)
+    (early,) = await tell(services, due)
+    await push(services, day(1), {"up": 70, "still": 58})
+
+    (record,) = await tell(services, due + WEEK)
+
+    assert record.from_sequence == early.through_sequence
+    kind = await trader(services, record)
+    (up,), (moved,) = kind.upgrades.lines, kind.moved.lines
+    assert (up.token.id, up.delta) == (token("up"), 2000)
+    assert (moved.token.id, moved.delta) == (token("still"), 800)
 
 
 async def test_what_else_is_changed_leaves_the_plan_alone(
