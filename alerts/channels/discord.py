@@ -13,13 +13,22 @@ from typing import Any, Final
 import msgspec
 
 from alerts.channels.discord_address import BotChannel, IncomingWebhook, read_kept
-from alerts.channels.discord_answers import asked_wait, is_doubtful, judge
+from alerts.channels.discord_answers import asked_wait, doubt_of, judge
 from alerts.channels.discord_http import Attachment, DiscordHttp, Reply
 from alerts.channels.discord_messages import PICTURE_NAME, DiscordMessage, Picture, render
 from alerts.channels.discord_restraint import Restraint
 from alerts.channels.discord_slots import Slots
 from alerts.channels.http import KEPT_OF_FAILURE, KEPT_OF_SUCCESS
-from alerts.domain.deliveries import Answer, Deferred, Reason, Rejected, Scope, Trace
+from alerts.domain.deliveries import (
+    Answer,
+    Deferred,
+    Delivered,
+    Reason,
+    Rejected,
+    Scope,
+    Trace,
+    Unknown,
+)
 from alerts.domain.events import EventType
 from alerts.domain.http_answers import SUCCESS
 from alerts.domain.retries import read_retry_after
@@ -95,11 +104,11 @@ class DiscordSender:
         if held := self.restraint.wait():
             return _held(held, "Discord refused so much of late that nothing is asked for a while")
         if isinstance(place, IncomingWebhook):
-            reply = await self._post(place, post)
+            reply, doubt = await self._post(place, post), None
         else:
-            reply = await self._post_as_bot(place, post, letter.delivery_id)
+            reply, doubt = await self._post_as_bot(place, post, letter.delivery_id)
         self.slots.note(place, reply, self.clock.monotonic())
-        return self._answer(reply)
+        return self._answer(reply, doubt)
 
     async def compose(self, body: bytes, *, role: str | None) -> Post:
         """What is posted of an event, whether by `send` or to be looked at before.
@@ -135,24 +144,27 @@ class DiscordSender:
             "POST", webhook.path, query=query, payload=post.payload, attachments=post.attachments
         )
 
-    async def _post_as_bot(self, channel: BotChannel, post: Post, delivery_id: str) -> Reply:
+    async def _post_as_bot(
+        self, channel: BotChannel, post: Post, delivery_id: str
+    ) -> tuple[Reply, Unknown | None]:
         """Under a nonce of the delivery, so that whatever is in doubt can be asked again.
 
-        All of this takes one deadline at most.
+        All of this takes one deadline at most. The last answer, and the doubt that came first.
         https://docs.discord.com/developers/resources/message#create-message
         """
         nonce = delivery_id[-NONCE_MAX:]
         payload = {**post.payload, "nonce": nonce, "enforce_nonce": True}
         began = self.clock.monotonic()
         reply = await self._ask_as_bot(channel, payload, post)
+        doubt = doubt_of(reply)
         for share in PAUSE_SHARES:
             pause = share * self.http.deadline_seconds
             is_late = self.clock.monotonic() + pause > began + NONCE_SECONDS
-            if is_late or not is_doubtful(reply):
+            if is_late or doubt_of(reply) is None:
                 break
             await asyncio.sleep(pause)
             reply = await self._ask_as_bot(channel, payload, post)
-        return reply
+        return reply, doubt
 
     async def _ask_as_bot(
         self, channel: BotChannel, payload: Mapping[str, Any], post: Post
@@ -166,7 +178,7 @@ class DiscordSender:
             share=TRY_SHARE,
         )
 
-    def _answer(self, reply: Reply) -> Answer:
+    def _answer(self, reply: Reply, doubt: Unknown | None) -> Answer:
         wait = asked_wait(
             reply, read_retry_after(reply.headers.get("retry-after"), self.clock.now())
         )
@@ -181,7 +193,10 @@ class DiscordSender:
             timings_ms=reply.timings_ms,
             detail=detail,
         )
-        return Answer(judged.outcome, judged.effect, trace)
+        if doubt is None or isinstance(judged.outcome, Delivered):
+            return Answer(judged.outcome, judged.effect, trace)
+        # What is refused now says nothing of what was asked before, and may have been stored.
+        return Answer(doubt, judged.effect, trace)
 
 
 def _held(wait: timedelta, detail: str) -> Answer:

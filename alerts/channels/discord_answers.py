@@ -144,9 +144,10 @@ def is_for_all(reply: Reply) -> bool:
     return reply.plain.get("global") is True or "retry_after" not in reply.plain
 
 
-def is_doubtful(reply: Reply) -> bool:
-    """Whether it may have been stored, and nobody said so."""
-    return isinstance(judge(reply, wait=None).outcome, Unknown)
+def doubt_of(reply: Reply) -> Unknown | None:
+    """Why it may have been stored though nobody said so; None where that is known."""
+    outcome = judge(reply, wait=None).outcome
+    return outcome if isinstance(outcome, Unknown) else None
 
 
 def _without_answer(reply: Reply) -> Judged:

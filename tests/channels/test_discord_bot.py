@@ -101,6 +101,23 @@ async def test_what_is_in_doubt_after_that_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
+    "after",
+    [Fault(429, body=b'{"retry_after": 300.0, "global": false}'), Fault(403), Fault(400)],
+    ids=["rate limited", "forbidden", "refused"],
+)
+async def test_a_refusal_under_the_nonce_does_not_say_that_the_first_was_not_stored(
+    after: Fault,
+) -> None:
+    async with open_sender(bot_token=TOKEN) as (discord, sender):
+        discord.fail(Fault(502, after_effect=True), after)
+
+        answer = await sender.send(to(discord.world.channel()), [DIGEST])
+
+        assert len(discord.world.messages) == 1
+        assert answer.outcome == Unknown(Reason.SERVER_ERROR)
+
+
+@pytest.mark.parametrize(
     ("may", "fix"),
     [
         (May(0), "give it View Channel"),
