@@ -6,12 +6,14 @@ from typing import Any, Final
 import discord
 from discord import app_commands
 
-from alerts.channels.discord_text import literal
+from alerts.channels.discord_text import literal, shown
 from alerts.errors import GradebellError, InvalidInput, StorageFailed
 from alerts.telemetry import Step, fail
 
 # https://docs.discord.com/developers/resources/message#create-message
 LONGEST_ANSWER: Final = 2000
+# What is said of a problem repeats what was typed, which may be 6,000 characters.
+LONGEST_PROBLEM: Final = 1000
 NOBODY: Final = discord.AllowedMentions.none()
 
 
@@ -47,9 +49,10 @@ def refusal(cause: Exception) -> str:
     if isinstance(cause, InvalidInput):
         nearest = ", ".join(literal(each) for each in cause.candidates[:3])
         asked = f" Do you mean {nearest}?" if nearest else ""
-        return f"{cause.field}: {cause.problem}.{asked}"
+        return f"{cause.field}: {shown(cause.problem, most=LONGEST_PROBLEM)}.{asked}"
     if isinstance(cause, GradebellError) and not isinstance(cause, StorageFailed):
-        return f"{str(cause)[:1].upper()}{str(cause)[1:]}."
+        problem = shown(str(cause), most=LONGEST_PROBLEM)
+        return f"{problem[:1].upper()}{problem[1:]}."
     if isinstance(cause, app_commands.TransformerError):
         return (
             "I do not see what you chose. If it is a channel: open Edit Channel, Permissions, add "

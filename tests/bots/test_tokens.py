@@ -31,6 +31,19 @@ async def test_a_grade_is_shown_to_all_and_a_refusal_to_who_typed_it(chat: Chat)
     assert unknown.is_ephemeral
 
 
+async def test_a_symbol_as_long_as_discord_lets_one_type_is_refused_in_so_many_words(
+    chat: Chat,
+) -> None:
+    place = await known(chat)
+
+    answers = [
+        await chat.type(command, place, symbol="*" * 6000)
+        for command in ("grade", "why", "watch add")
+    ]
+
+    assert all(answer.is_ephemeral and answer.text for answer in answers)
+
+
 async def test_a_symbol_is_completed_the_likeliest_first(chat: Chat) -> None:
     place = await known(chat)
     await chat.api.push(1, dict.fromkeys(("abtc", "btcx", "btc", "btcab", "eth"), 50.0))
