@@ -1,6 +1,6 @@
 """What an endpoint's next digest would be, in the very words that it would be sent."""
 
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 from pydantic import ConfigDict, Field
@@ -10,9 +10,13 @@ from alerts.bootstrap import Services
 from alerts.channels.telegram import compose
 from alerts.channels.telegram_messages import render
 from alerts.domain.deliveries import Channel
-from alerts.errors import NotFound
+from alerts.domain.quotas import Quota
+from alerts.errors import NotFound, RateLimited
 from alerts.pipeline.digest import Week
 from alerts.store.endpoints import find_endpoint
+
+# Of one app: each reads the events of a week, and how all tokens stand.
+PREVIEWS: Final = Quota(burst=10, per_second=0.2)
 
 
 class Preview(Answer):
@@ -58,10 +62,15 @@ class Preview(Answer):
 
 
 async def preview(endpoint_id: str, *, app_id: str | None, services: Services) -> Preview:
-    """The next digest of an endpoint as things stand.
+    """The next digest of an endpoint as things stand. app_id: None for the operator.
 
-    Raises NotFound, or Conflict for an endpoint that has no digest.
+    Raises NotFound, Conflict for an endpoint that has no digest, or RateLimited.
     """
+    if app_id is not None:
+        found = await services.limiter.ask(f"previews:{app_id}", PREVIEWS)
+        if not found.is_allowed:
+            problem = f"an app may ask for {PREVIEWS.burst} previews at once, and one in 5 seconds"
+            raise RateLimited(problem, retry_after_seconds=found.retry_after_seconds)
     week, body = await services.digest_run().preview(endpoint_id, app_id=app_id)
     async with services.store.read() as tx:
         endpoint = await find_endpoint(tx, endpoint_id, app_id=app_id)

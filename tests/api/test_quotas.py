@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from alerts.api.app import create_app
+from alerts.api.previews import PREVIEWS
 from alerts.api.quotas import STRANGERS
 from tests.api.conftest import METRICS_TOKEN, Api, open_api, problem
 
@@ -50,6 +51,22 @@ async def test_each_key_is_counted_by_itself(few: Api) -> None:
     answers = [await few.get(PATH, key=key) for key in (one, one, two, two)]
 
     assert [answer.status_code for answer in answers] == [200, 429, 200, 429]
+
+
+async def test_an_app_may_not_press_on_previews_and_keeps_nobody_else_from_them(
+    lone_api: Api,
+) -> None:
+    pressing, other = [await lone_api.app(name) for name in ("pressing", "other")]
+    keys = [await lone_api.key(app, "read") for app in (pressing, pressing, other)]
+    path = f"{PATH}/ep_x/preview"
+
+    within = [await lone_api.post(path, key=keys[0]) for _ in range(PREVIEWS.burst)]
+    beyond, others = [await lone_api.post(path, key=key) for key in keys[1:]]
+    operators = await lone_api.post(path)
+
+    assert {answer.status_code for answer in (*within, others, operators)} == {404}
+    problem(beyond, 429, "rate-limited")
+    assert 0 < int(beyond.headers["retry-after"]) <= 5
 
 
 async def test_refusals_count_and_bear_the_headers_too(few: Api) -> None:
