@@ -70,7 +70,10 @@ class DigestSettings:
 def summarise(
     surveys: Iterable[Survey], wants: Wants, *, ends_at: datetime
 ) -> tuple[KindDigest, ...]:
-    """What a window that ended at `ends_at` comes to for somebody's wishes, kind by kind."""
+    """What a window comes to for somebody's wishes, kind by kind.
+
+    ends_at: its end, or now where that is yet to come; what is fresh is judged by it.
+    """
     return tuple(
         _kind(found, wants, ends_at=ends_at) for found in surveys if found.kind in wants.kinds
     )

@@ -55,7 +55,8 @@ class Surveys:
                 self._known.popitem(last=False)
         kinds = known.kinds.get(wants)
         if kinds is None:
-            ends_at = window.ends_at
+            # Of a week that is not over nothing is late yet.
+            ends_at = min(window.ends_at, await tx.now())
             kinds = await asyncio.to_thread(summarise, known.surveys, wants, ends_at=ends_at)
             known.kinds[wants] = kinds
             if len(known.kinds) > WISHES_KEPT:

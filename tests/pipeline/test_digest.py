@@ -208,3 +208,22 @@ async def test_a_late_run_tells_the_week_as_it_was(sqlite_url: str, receiver: Re
 
 def ends(section: Section) -> dict[TokenId, int]:
     return {line.token.id: line.after.score for line in section.lines if line.after is not None}
+
+
+async def test_nothing_is_late_yet_where_a_week_is_looked_at_before_its_end(
+    sqlite_url: str, receiver: Receiver
+) -> None:
+    clock = TurnedClock(datetime(2026, 1, 6, 12, tzinfo=UTC))
+    settings = settings_for(sqlite_url, trusted_destinations=receiver.destination)
+    async with open_services(settings, clock=clock) as services:
+        endpoint = await digested(services, receiver)
+        await push(services, clock.at, {"a": 50})
+        clock.turn(timedelta(hours=1))
+        await push(services, clock.at, {"a": 70})
+
+        early, _ = await services.digest_run().preview(endpoint.id, app_id=HOUSE_APP)
+        clock.turn(timedelta(days=3))
+        late, _ = await services.digest_run().preview(endpoint.id, app_id=HOUSE_APP)
+
+    stale = [[kind.stale.total for kind in week.digest.kinds] for week in (early, late)]
+    assert [sum(totals) for totals in stale] == [0, 1]
