@@ -16,7 +16,7 @@ from alerts.domain.payloads import grade_event, rebased_event
 from alerts.domain.ratings import BandPolicy, HoldReason, Rating, graded_count, seal
 from alerts.domain.readings import RejectedRow
 from alerts.errors import Conflict, NotFound, StorageFailed
-from alerts.pipeline.fan_out import log_fanned_out
+from alerts.pipeline.fan_out import fan_out_quickly, log_fanned_out
 from alerts.pipeline.restate import Case, TokenPage, restate, value
 from alerts.pipeline.tell import tell_app, to_app
 from alerts.ports import Call, Waker
@@ -35,7 +35,6 @@ from alerts.store.cycles import (
 )
 from alerts.store.engine import Store, Transaction
 from alerts.store.events import append
-from alerts.store.fan_out import fan_out_chunk
 from alerts.store.ratings import insert_history, load_ratings, save_ratings
 from alerts.store.tokens import load_labels, save_tokens
 from alerts.store.watermarks import Watermark, take_watermark, write_watermark
@@ -43,9 +42,6 @@ from alerts.telemetry import Step, emit, fail
 
 # Above this many rows the comparison leaves the event loop alone.
 THREAD_ROWS: Final = 2000
-# Endpoints that are told of a cycle in its own transaction: some 10 ms of it.
-QUICKLY_OWED: Final = 500
-
 T = TypeVar("T")
 
 
@@ -106,14 +102,14 @@ async def diff_at_once(
         record = await insert_cycle(tx, cycle_id, cycle, origin=origin, rejected=rejected)
         await _transaction_one(tx, record, cycle, mark=mark, ladder=ladder)
         done = _found(await find_cycle(tx, cycle_id), cycle_id)
-        has_news = done.state is CycleState.DIFFED
-        if has_news and store.has_one_writer:
-            chunk = await fan_out_chunk(tx, done, size=QUICKLY_OWED)
+        if store.has_one_writer:
+            chunk = await fan_out_quickly(tx, done)
     _log(done)
+    has_news = done.state is CycleState.DIFFED
     if has_news and not store.has_one_writer:
         try:
             async with store.write() as tx:
-                chunk = await fan_out_chunk(tx, done, size=QUICKLY_OWED)
+                chunk = await fan_out_quickly(tx, done)
         except StorageFailed as error:
             # What changed is durable: a worker fans it out.
             fail(Step.JOB_FAILED, error, job="fan_out")

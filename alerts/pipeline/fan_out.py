@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from alerts.ports import Call, Waker
-from alerts.store.cycles import CycleState, find_cycle
+from alerts.store.cycles import CycleRecord, CycleState, find_cycle
 from alerts.store.engine import Store, Transaction
 from alerts.store.fan_out import FAN_OUT_CHUNK, Chunk, cycles_to_fan_out, fan_out_chunk
 from alerts.store.notices import fan_out_notice, notices_to_fan_out
 from alerts.telemetry import Step, emit
 
+# Deliveries owed while somebody waits for the answer to a push: some 10 ms of it.
+QUICKLY_OWED: Final = 500
 # Small cycles that are fanned out in one transaction: some 50 ms of it.
 CYCLES_AT_ONCE: Final = 16
 
@@ -78,6 +80,15 @@ def log_fanned_out(cycle_id: str, chunk: Chunk) -> None:
         deliveries=chunk.deliveries,
         done=chunk.is_last,
     )
+
+
+async def fan_out_quickly(tx: Transaction, record: CycleRecord) -> Chunk | None:
+    """Begin to fan out a cycle that was just diffed; None where that is left to a worker."""
+    # Endpoints, each of which may want every event.
+    size = QUICKLY_OWED // max(1, record.events)
+    if record.state is not CycleState.DIFFED or not size:
+        return None
+    return await fan_out_chunk(tx, record, size=size)
 
 
 async def _fan_out_next(

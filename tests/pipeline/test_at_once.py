@@ -10,7 +10,7 @@ from alerts.bootstrap import Services
 from alerts.domain.grades import Cycle, Kind, SourceName, source_name
 from alerts.domain.readings import RejectedRow
 from alerts.errors import StorageFailed
-from alerts.pipeline import diff
+from alerts.pipeline import fan_out as fanning
 from alerts.pipeline.diff import diff_at_once, release
 from alerts.store.cycles import CycleRecord, CycleState, Origin, find_cycle, list_rejected
 from tests.pipeline.conftest import (
@@ -120,7 +120,7 @@ async def test_many_at_once_are_each_told_once(services: Services, receiver: Rec
 async def test_what_would_take_long_is_left_to_a_worker(
     services: Services, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diff, "QUICKLY_OWED", 2)
+    monkeypatch.setattr(fanning, "QUICKLY_OWED", 2)
     for number in range(5):
         await subscribe(services, receiver.url(f"/{number}"))
     await push_at_once(services, day(0), {"a": 50})
@@ -131,6 +131,20 @@ async def test_what_would_take_long_is_left_to_a_worker(
     assert await state_of(services, record.id) is CycleState.DIFFED
     assert await fan_out(services) == 3
     assert await state_of(services, record.id) is CycleState.DONE
+
+
+async def test_a_cycle_of_much_news_is_left_to_a_worker_whole(
+    services: Services, receiver: Receiver
+) -> None:
+    await subscribe(services, receiver.url())
+    names = [f"n{number}" for number in range(fanning.QUICKLY_OWED + 1)]
+    await push_at_once(services, day(0), dict.fromkeys(names, 50))
+
+    record = await push_at_once(services, day(1), dict.fromkeys(names, 95))
+
+    assert record.events == len(names)
+    assert await log_of(services) == []
+    assert await fan_out(services) == len(names)
 
 
 async def test_a_fan_out_that_fails_does_not_undo_what_is_durable(
