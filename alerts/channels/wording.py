@@ -10,6 +10,7 @@ from alerts.domain.grades import Kind
 
 KIND_NAMES: Final = {Kind.FUNDAMENTAL: "Fundamental grades", Kind.TRADER: "Trader grades"}
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HALF_A_DAY: Final = timedelta(hours=12)
 # Names come from anywhere; one longer than this is cut, so that what stands beside it is seen.
 LONGEST_NAME: Final = 32
 # Cc control, Cf format (direction marks, zero width), Cs lone surrogates, Zl and Zp line ends.
@@ -48,10 +49,13 @@ def counted(count: int, noun: str) -> str:
 
 
 def dates_of(digest: Digest) -> str:
-    """The local days of the week, such as 16–22 Nov 2026; and of how many weeks it is."""
+    """The local days of the week, such as 16–22 Nov 2026; and of how many weeks it is.
+
+    They are those that lie in it for the larger part: seven for each week, and none twice.
+    """
     zone = ZoneInfo(digest.time_zone)
-    first = digest.starts_at.astimezone(zone).date()
-    last = max(first, (digest.ends_at - timedelta(minutes=1)).astimezone(zone).date())
+    first = (digest.starts_at.astimezone(zone) + _HALF_A_DAY).date()
+    last = max(first, (digest.ends_at.astimezone(zone) - _HALF_A_DAY).date())
     merged = f" · {digest.weeks} weeks in one" if digest.weeks > 1 else ""
     return f"{_days(first, last)}{merged}"
 

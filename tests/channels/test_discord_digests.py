@@ -204,19 +204,20 @@ def test_tokens_of_one_symbol_are_told_apart_by_name() -> None:
 
 
 def test_weeks_merged_into_one_are_said_in_the_title() -> None:
-    assert dates_of(week_of(0, weeks=3)) == "2–23 Nov 2026 · 3 weeks in one"
+    assert dates_of(week_of(0, weeks=3)) == "2–22 Nov 2026 · 3 weeks in one"
 
 
 @pytest.mark.parametrize(
     ("starts_at", "ends_at", "zone", "expected"),
     [
-        ("2026-11-16T08:00Z", "2026-11-23T08:00Z", "Europe/Berlin", "16–23 Nov 2026"),
+        ("2026-11-16T08:00Z", "2026-11-23T08:00Z", "Europe/Berlin", "16–22 Nov 2026"),
+        ("2026-11-15T19:00Z", "2026-11-22T19:00Z", "Europe/Berlin", "16–22 Nov 2026"),
         ("2026-11-15T23:00Z", "2026-11-22T23:00Z", "Europe/Berlin", "16–22 Nov 2026"),
-        ("2026-11-28T12:00Z", "2026-12-05T12:00Z", "UTC", "28 Nov – 5 Dec 2026"),
-        ("2026-12-28T12:00Z", "2027-01-04T12:00Z", "UTC", "28 Dec 2026 – 4 Jan 2027"),
-        ("2026-11-16T20:00Z", "2026-11-23T20:00Z", "Pacific/Kiritimati", "17–24 Nov 2026"),
+        ("2026-11-28T12:00Z", "2026-12-05T12:00Z", "UTC", "29 Nov – 5 Dec 2026"),
+        ("2026-12-28T12:00Z", "2027-01-04T12:00Z", "UTC", "29 Dec 2026 – 4 Jan 2027"),
+        ("2026-11-16T20:00Z", "2026-11-23T20:00Z", "Pacific/Kiritimati", "17–23 Nov 2026"),
     ],
-    ids=["a morning", "midnight", "two months", "two years", "a zone that is ahead"],
+    ids=["a morning", "an evening", "midnight", "two months", "two years", "a zone that is ahead"],
 )
 def test_a_week_is_named_by_its_local_days(
     starts_at: str, ends_at: str, zone: str, expected: str
