@@ -149,6 +149,9 @@ class DigestGroup(app_commands.Group):
         notice = " Nothing changed so far, and then nothing is posted." if skips else ""
         if endpoint.role is not None:
             notice = f"{notice} It will mention <@&{endpoint.role}>."
+        stands = standing(endpoint)
+        if stands is not None:
+            notice = f"{notice} But just now it is {stands}."
         await answer(
             interaction,
             f"{_next(week.window.ends_at)} in {place.mention}, {week.window.time_zone}.{notice}",
@@ -264,6 +267,8 @@ def _more(endpoint: EndpointRecord) -> str:
         chosen.append(f"{', '.join(sorted(wanted.kinds))} grades")
     if wanted.min_notches > 1:
         chosen.append(f"changes of {wanted.min_notches} bands or more")
+    if (endpoint.digest or {}).get("when_empty") == WhenEmpty.SAY:
+        chosen.append("weeks without changes, too")
     if wanted.tokens is not None:
         chosen.append(f"{counted(len(wanted.tokens), 'token')} watched")
     return "".join(f"; {each}" for each in chosen)

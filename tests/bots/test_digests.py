@@ -127,12 +127,14 @@ async def test_a_digest_is_paused_resumed_and_removed(chat: Chat) -> None:
     await chat.set_up(place, quiet_weeks=True)
 
     await chat.type("digest pause", place)
+    preview = await chat.type("digest preview", place)
     refused = await chat.type("digest now", place)
     again = await chat.type("digest pause", place)
     resumed = await chat.type("digest resume", place)
     removed = await chat.type("digest remove", place)
     gone = await chat.type("digest preview", place)
 
+    assert "But just now it is paused; `/digest resume` goes on." in preview.text
     assert "out of service" in refused.text
     assert "nothing is posted there anyway" in again.text.casefold()
     assert "is told again" in resumed.text
@@ -240,7 +242,10 @@ async def test_what_was_chosen_is_kept_and_shown(chat: Chat) -> None:
     )
     shown = await chat.type("digest settings", place)
 
-    chosen = "; upgrades and downgrades at once; trader grades; changes of 2 bands or more"
+    chosen = (
+        "; upgrades and downgrades at once; trader grades; changes of 2 bands or more"
+        "; weeks without changes, too"
+    )
     assert f"Europe/Berlin{chosen}" in made.text
     assert f"Europe/Berlin{chosen}" in shown.text
     (endpoint,) = await chat.endpoints()
