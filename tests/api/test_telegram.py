@@ -1,16 +1,19 @@
 """Telegram endpoints: asked for by an app, made by the chat that opens the link."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy import select, update
 
 from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.health import CLOSED_AFTER, CLOSED_AT
-from alerts.pipeline.chats import open_link
+from alerts.pipeline.chats import LINK_LIFE, open_link
 from alerts.store.endpoints import EndpointRecord
+from alerts.store.tables import links
 from tests.api.conftest import Api, open_api, problem
 from tests.faults import Fault
 from tests.pipeline.conftest import pass_time
@@ -84,6 +87,34 @@ async def test_a_link_makes_an_endpoint_of_the_chat_that_opens_it_once(
     assert endpoint["filter"]["min_notches"] == 2
     assert (endpoint["order"], endpoint["rate_limit"]) == ("latest", 1.0)
     assert endpoint["time_to_live_seconds"] == 12 * 3600
+
+
+async def test_a_link_works_for_ten_minutes_and_is_forgotten_after_them(
+    api: Api, telegram: Telegram
+) -> None:
+    code = code_of(await asked(api))
+    async with api.services.store.write() as tx:
+        await tx.connection.execute(update(links).values(expires_at=await tx.now()))
+
+    late = await open_in(api, telegram.world.started(), code)
+    fresh = await asked(api)
+
+    assert late is None
+    async with api.services.store.read() as tx:
+        (left,) = await tx.connection.execute(select(links))
+        assert left.expires_at - await tx.now() <= LINK_LIFE
+    assert code_of(fresh) not in str(left)
+
+
+async def test_one_link_opened_by_several_at_once_makes_one_endpoint(
+    api: Api, telegram: Telegram
+) -> None:
+    code = code_of(await asked(api))
+    people = [telegram.world.started(name) for name in ("Ada", "Bob", "Eve", "Joe")]
+
+    made = await asyncio.gather(*(open_in(api, chat, code) for chat in people))
+
+    assert len([one for one in made if one is not None]) == 1
 
 
 async def test_a_chat_that_an_app_has_already_leaves_the_link_to_another(
