@@ -156,7 +156,7 @@ def _naming(digest: Digest) -> _Name:
         token = line.token
         called = linked(token.symbol, token.url)
         if token.symbol.casefold() in shared:
-            called = f"{called} {literal(token.name or token.id)}"
+            called = f"{called} ({literal(token.name or token.id)})"
         return f"★ {called}" if line.watched else called
 
     return name

@@ -199,8 +199,9 @@ def test_tokens_of_one_symbol_are_told_apart_by_name() -> None:
 
     ((_, _, value), *_) = fields_of(render(body_of(replace(week_of(0), kinds=(both,)))))
 
-    assert "Solana" in value
-    assert "Solstice" in value
+    # Else a name would run into the band behind it.
+    assert ") (Solana) Neutral → Buy" in value
+    assert "** (Solstice) Neutral → Buy" in value
 
 
 def test_weeks_merged_into_one_are_said_in_the_title() -> None:
