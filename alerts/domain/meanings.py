@@ -180,8 +180,8 @@ _DISABLED: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         DisableReason.REMOVED: Meaning(
             "Our bot was removed from the Discord server, or from the Telegram group.",
-            "Invite it again: what was set up there is kept, and goes on. On Telegram, send "
-            "`/start` there.",
+            "Invite it again: what was set up there is kept, on Discord for 30 days, and goes on. "
+            "On Telegram, send `/start` there.",
         ),
         DisableReason.BLOCKED: Meaning(
             "On Telegram, they have blocked our bot, or never started it.",

@@ -10,7 +10,7 @@ from typing import Final
 from alerts.store.answers import drop_answers
 from alerts.store.digests import drop_digests
 from alerts.store.engine import Store, Transaction
-from alerts.store.removal import clear_removed
+from alerts.store.removal import clear_removed, drop_deserted
 from alerts.store.retention import (
     drop_cycles,
     drop_deliveries,
@@ -24,6 +24,8 @@ from alerts.store.retention import (
 
 # How long a request may come again: as long as its client may sensibly go on trying.
 ANSWERS_KEPT: Final = timedelta(hours=24)
+# How long a server that our bot was removed from may think better of it.
+DESERTED_KEPT: Final = timedelta(days=30)
 # Rows in one transaction: few enough that a send which waits to be settled notices nothing.
 BATCH: Final = 250
 # Batches cleared away while somebody waits for it: about a second.
@@ -54,6 +56,7 @@ class Kept:
         yield drop_grades, self.grades
         yield drop_cycles, self.grades
         yield drop_answers, ANSWERS_KEPT
+        yield drop_deserted, DESERTED_KEPT
 
 
 async def clear_away(endpoint_ids: Iterable[str], *, store: Store) -> None:

@@ -1,11 +1,14 @@
 """Removal: an endpoint is gone at once; the rows that were its own go in batches after it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Table, delete, insert, select, update
 
+from alerts.domain.deliveries import Channel, DisableReason, EndpointState
 from alerts.domain.events import AudienceKind
 from alerts.store.engine import Transaction, in_chunks
+from alerts.store.fan_out import lock_lanes
 from alerts.store.queue import is_fresh, is_logged
 from alerts.store.tables import (
     attempts,
@@ -40,6 +43,29 @@ async def remove_endpoints(tx: Transaction, endpoint_ids: Sequence[str]) -> None
             await tx.connection.execute(delete(table).where(table.c.endpoint_id.in_(chunk)))
         await tx.connection.execute(delete(endpoints).where(endpoints.c.id.in_(chunk)))
         await tx.connection.execute(insert(removed_endpoints), [{"id": one} for one in chunk])
+
+
+async def drop_deserted(tx: Transaction, before: datetime, batch: int) -> int:
+    """Remove up to `batch` channels of servers that our bot left before a time; how many.
+
+    Whoever invites it again meanwhile finds them; so it is looked at again under their locks.
+    """
+    deserted = (
+        select(endpoints.c.id)
+        .where(
+            endpoints.c.channel == Channel.DISCORD,
+            endpoints.c.state == EndpointState.DISABLED,
+            endpoints.c.disabled_reason == DisableReason.REMOVED,
+            endpoints.c.state_since < before,
+        )
+        .order_by(endpoints.c.id)
+    )
+    found = (await tx.connection.execute(deserted.limit(batch))).scalars().all()
+    if found:
+        await lock_lanes(tx, found)
+        still = deserted.where(endpoints.c.id.in_(found))
+        await remove_endpoints(tx, (await tx.connection.execute(still)).scalars().all())
+    return len(found)
 
 
 async def clear_removed(tx: Transaction, batch: int, *, endpoint_id: str | None = None) -> bool:
