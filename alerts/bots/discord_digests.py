@@ -257,9 +257,9 @@ def _mends(guild: discord.Guild | None, kept: BotChannel) -> str:
 
 def _more(endpoint: EndpointRecord) -> str:
     """What was chosen beyond the time."""
-    wanted, chosen = endpoint.filter, []
-    if endpoint.role is not None:
-        chosen.append(f"mentions <@&{endpoint.role}>")
+    wanted, digest, chosen = endpoint.filter, endpoint.digest or {}, []
+    if digest.get("role") is not None:
+        chosen.append(f"mentions <@&{digest['role']}>")
     if wanted.types:
         (name,) = [name for name, types in AT_ONCE.items() if types == wanted.types] or ["more"]
         chosen.append(f"{name} at once")
@@ -267,7 +267,7 @@ def _more(endpoint: EndpointRecord) -> str:
         chosen.append(f"{', '.join(sorted(wanted.kinds))} grades")
     if wanted.min_notches > 1:
         chosen.append(f"changes of {wanted.min_notches} bands or more")
-    if (endpoint.digest or {}).get("when_empty") == WhenEmpty.SAY:
+    if digest.get("when_empty") == WhenEmpty.SAY:
         chosen.append("weeks without changes, too")
     if wanted.tokens is not None:
         chosen.append(f"{counted(len(wanted.tokens), 'token')} watched")

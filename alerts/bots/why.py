@@ -26,6 +26,7 @@ MOST_TOLD: Final = 8
 _QUIET: Final = "nothing changed, so nothing was posted"
 # What stands before that part of a meaning which is Discord's own.
 _HERE: Final = "On Discord: "
+_ELSEWHERE: Final = " On Telegram"
 _COMING: Final = "on its way"
 # In the words of whoever set a channel up, not of the filter that it became.
 MISSES: Final = {
@@ -135,5 +136,6 @@ def _because(said: str, meaning: Meaning | None) -> str:
     """What a reason means on Discord, which is the receiver here."""
     if meaning is None:
         return said
-    means = meaning.means.partition(_HERE)[2] or meaning.means.replace("The receiver", "Discord")
+    here, _, _ = meaning.means.partition(_ELSEWHERE)
+    means = here.partition(_HERE)[2] or here.replace("The receiver", "Discord")
     return f"{said}. {means[:1].upper()}{means[1:]}".removesuffix(".")

@@ -77,7 +77,8 @@ async def test_a_deleted_channel_ends_its_digest_and_no_other(chat: Chat) -> Non
 
     assert reasons == {DisableReason.GONE, None}
     assert place.id not in elsewhere.text
-    assert f"<#{place.id}>: out of service. The webhook, its channel or its thr" in shown.text
+    gone = "The webhook, its channel or its thread was deleted."
+    assert shown.text == f"<#{place.id}>: out of service. {gone}"
     assert "1 deleted channel is forgotten." in removed.text
     assert "No channel has a digest here" in nothing.text
     assert [each.state for each in await chat.endpoints()] == [EndpointState.ACTIVE]

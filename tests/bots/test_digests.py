@@ -215,6 +215,8 @@ async def test_a_role_that_would_not_hear_is_named_and_everyone_is_refused(chat:
     everyone = await chat.set_up(place, role=Role(place.guild_id))
 
     assert "notified" not in heard.text
+    assert "; mentions <@&1300000000000000055>. Next post" in heard.text
+    assert "; mentions <@&1300000000000000056>. Next post" in unheard.text
     assert "<@&1300000000000000056> will stand there, but nobody of it is notified" in unheard.text
     assert "It will mention <@&1300000000000000056>." in preview.text
     assert "role: must be one of your own, not @everyone." in everyone.text
