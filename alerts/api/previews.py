@@ -9,7 +9,7 @@ from alerts.api.schemas.base import EXAMPLE_EVENT, Answer, Time
 from alerts.bootstrap import Services
 from alerts.channels.telegram import compose
 from alerts.channels.telegram_messages import render
-from alerts.domain.deliveries import Channel
+from alerts.domain.deliveries import Channel, EndpointState
 from alerts.domain.quotas import Quota
 from alerts.errors import NotFound, RateLimited
 from alerts.pipeline.digest import Week
@@ -42,7 +42,8 @@ class Preview(Answer):
     next_at: Time = Field(description="When it is due; what happens until then is in it, too.")
     period: str = Field(description="The local ISO week that it is of.")
     is_sent: bool = Field(
-        description="false for a week without changes, where `when_empty` is `skip`."
+        description="false for a week without changes, where `when_empty` is `skip`, and while "
+        "the endpoint is paused or disabled."
     )
     event: dict[str, Any] = Field(description="The `digest.weekly`, as a webhook would be sent it.")
     message: dict[str, Any] | None = Field(
@@ -50,12 +51,14 @@ class Preview(Answer):
     )
 
     @classmethod
-    def of(cls, week: Week, body: bytes, message: dict[str, Any] | None) -> Self:
-        """From what was summed up. body: of the event."""
+    def of(
+        cls, week: Week, body: bytes, message: dict[str, Any] | None, *, is_active: bool
+    ) -> Self:
+        """From what was summed up. body: of the event. is_active: whether its endpoint is."""
         return cls(
             next_at=week.window.ends_at,
             period=week.window.period,
-            is_sent=week.is_told,
+            is_sent=week.is_told and is_active,
             event=msgspec.json.decode(body),
             message=message,
         )
@@ -81,4 +84,5 @@ async def preview(endpoint_id: str, *, app_id: str | None, services: Services) -
         message = dict((await services.discord.compose(body, role=endpoint.role)).payload)
     elif endpoint.channel is Channel.TELEGRAM:
         message = compose(render([body]))
-    return Preview.of(week, body, message)
+    is_active = endpoint.state is EndpointState.ACTIVE
+    return Preview.of(week, body, message, is_active=is_active)

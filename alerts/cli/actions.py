@@ -81,7 +81,8 @@ def preview_digest(
         app_id = await app_id_of(services, app)
         found = await preview(endpoint, app_id=app_id, services=services)
         line = f"{found.period} is due at {rfc3339(found.next_at)}"
-        line += "." if found.is_sent else ", and is not sent: nothing changed so far."
+        unsent = ", and is not sent: nothing changed so far, or the endpoint is out of service."
+        line += "." if found.is_sent else unsent
         shown = found.message or found.event
         line += f"\n{json.dumps(shown, ensure_ascii=False, indent=2)}"
         said(line, found.model_dump(mode="json"), as_json=as_json)

@@ -68,12 +68,16 @@ def test_from_nothing_to_a_first_digest_which_is_the_one_that_was_previewed(
     week = "\n".join(["kind,as_of,token_id,symbol,score", *lines])
     sqlite_operator.does("cycle", "import", grades(week), "--source", "models")
     made = sqlite_operator.does("endpoint", "add", "discord", discord.world.webhook().url, *DIGEST)
+    sqlite_operator.does("endpoint", "pause", made.split()[0])
+    paused = sqlite_operator.reads("endpoint", "preview", made.split()[0])
+    sqlite_operator.does("endpoint", "enable", made.split()[0])
     preview = sqlite_operator.reads("endpoint", "preview", made.split()[0])
 
     (told,) = sqlite_operator.reads("digest", "run", "--at", preview["next_at"])["data"]
     sqlite_operator.does("dispatch", "--until-idle")
 
     (sent,) = discord.world.messages
+    assert (paused["is_sent"], preview["is_sent"]) == (False, True)
     assert sent.payload == preview["message"]
     ((name, picture),) = sent.files.values()
     assert (name, picture[:8]) == ("week.png", b"\x89PNG\r\n\x1a\n")
