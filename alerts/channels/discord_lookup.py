@@ -35,8 +35,8 @@ class DiscordLookup:
         if wait := self.restraint.wait():
             raise _silent("it refused so much of late that nothing is asked for a while", wait)
         reply = await self.http.ask("GET", webhook.path)
-        asked = asked_wait(reply, None)
-        self.restraint.note(reply, asked)
+        wait = asked_wait(reply, None) or _PAUSE
+        self.restraint.note(reply, wait)
         if reply.status in SUCCESS:
             if reply.plain.get("type") != _INCOMING:
                 raise InvalidInput("url", f"must be an incoming webhook's: {_HOW}")
@@ -46,7 +46,7 @@ class DiscordLookup:
             raise InvalidInput("url", f"is of a webhook that was deleted; make a new one: {_HOW}")
         if code == INVALID_WEBHOOK_TOKEN:
             raise InvalidInput("url", f"has a token that Discord does not take: {_HOW}")
-        raise _silent(_why(reply), asked or _PAUSE)
+        raise _silent(_why(reply), wait)
 
 
 def _why(reply: Reply) -> str:

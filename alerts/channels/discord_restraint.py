@@ -12,8 +12,6 @@ from alerts.ports import Clock
 # address out after 10,000, and other processes may share ours.
 MOST_INVALID: Final = 1000
 INVALID_SPAN_SECONDS: Final = 600.0
-# Whoever refuses all that we ask, and does not say for how long, is left alone for so long.
-UNSAID: Final = timedelta(seconds=60)
 
 
 class Restraint:
@@ -36,12 +34,11 @@ class Restraint:
         return timedelta(seconds=max(0.0, until - now))
 
     def note(self, reply: Reply, wait: timedelta | None) -> None:
-        """Learn from an answer. wait: how long it asked for, None if it did not say."""
+        """Learn from an answer. wait: how long it asked for."""
         if reply.status not in INVALID:
             return
         now = self._clock.monotonic()
         if reply.headers.get("x-ratelimit-scope") != "shared":
             self._invalid.append(now)
-        if reply.status == 429 and is_for_all(reply):  # noqa: PLR2004  RFC 6585
-            seconds = (UNSAID if wait is None else wait).total_seconds()
-            self._quiet_until = max(self._quiet_until, now + seconds)
+        if reply.status == 429 and is_for_all(reply) and wait is not None:  # noqa: PLR2004  RFC 6585
+            self._quiet_until = max(self._quiet_until, now + wait.total_seconds())
