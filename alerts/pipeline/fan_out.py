@@ -1,7 +1,6 @@
 """Fan out: each event becomes one delivery for every endpoint that wants it, or is to hear it."""
 
 from collections import deque
-from collections.abc import Sequence
 from typing import Final
 
 from alerts.ports import Call, Waker
@@ -19,32 +18,16 @@ CYCLES_AT_ONCE: Final = 16
 
 async def fan_out_events(*, store: Store, waker: Waker, chunk_size: int = FAN_OUT_CHUNK) -> int:
     """Fan out all that waits for it, cycles and notices; how many deliveries there came to be."""
-    async with store.read() as tx:
-        notices, waiting = await notices_to_fan_out(tx), deque(await cycles_to_fan_out(tx))
-    written = await _fan_out_cycles(waiting, store=store, waker=waker, chunk_size=chunk_size)
-    return written + await _fan_out_notices(notices, store=store, waker=waker)
+    written = await fan_out_cycles(store=store, waker=waker, chunk_size=chunk_size)
+    return written + await fan_out_notices(store=store, waker=waker)
 
 
 async def fan_out_notices(*, store: Store, waker: Waker) -> int:
     """Owe what concerns an app to its endpoints; how many deliveries."""
     async with store.read() as tx:
-        notices = await notices_to_fan_out(tx)
-    return await _fan_out_notices(notices, store=store, waker=waker)
-
-
-async def fan_out_cycles(*, store: Store, waker: Waker, chunk_size: int = FAN_OUT_CHUNK) -> int:
-    """Fan out all cycles that wait for it, in the order of their events; how many deliveries.
-
-    One transaction for each chunk; a restart, or another worker, goes on at the next.
-    """
-    async with store.read() as tx:
-        waiting = deque(await cycles_to_fan_out(tx))
-    return await _fan_out_cycles(waiting, store=store, waker=waker, chunk_size=chunk_size)
-
-
-async def _fan_out_notices(notices: Sequence[str], *, store: Store, waker: Waker) -> int:
+        waiting = await notices_to_fan_out(tx)
     written = 0
-    for event_id in notices:
+    for event_id in waiting:
         is_last = False
         while not is_last:
             async with store.write() as tx:
@@ -55,9 +38,13 @@ async def _fan_out_notices(notices: Sequence[str], *, store: Store, waker: Waker
     return written
 
 
-async def _fan_out_cycles(
-    waiting: deque[str], *, store: Store, waker: Waker, chunk_size: int
-) -> int:
+async def fan_out_cycles(*, store: Store, waker: Waker, chunk_size: int = FAN_OUT_CHUNK) -> int:
+    """Fan out all cycles that wait for it, in the order of their events; how many deliveries.
+
+    One transaction for each chunk; a restart, or another worker, goes on at the next.
+    """
+    async with store.read() as tx:
+        waiting = deque(await cycles_to_fan_out(tx))
     written = 0
     while waiting:
         async with store.write() as tx:
