@@ -18,6 +18,7 @@ from alerts.store.tables import (
     endpoints,
     events,
     lanes,
+    mutes,
     removed_endpoints,
     replays,
     subscriptions,
@@ -39,7 +40,7 @@ async def remove_endpoints(tx: Transaction, endpoint_ids: Sequence[str]) -> None
             .where(deliveries.c.lease_id.in_(leases), deliveries.c.endpoint_id.in_(chunk))
             .values(lease_id=None)
         )
-        for table in (endpoint_secrets, replays, digests):
+        for table in (endpoint_secrets, replays, digests, mutes):
             await tx.connection.execute(delete(table).where(table.c.endpoint_id.in_(chunk)))
         await tx.connection.execute(delete(endpoints).where(endpoints.c.id.in_(chunk)))
         await tx.connection.execute(insert(removed_endpoints), [{"id": one} for one in chunk])

@@ -38,12 +38,20 @@ endpoints = Table(
     Column("time_to_live_seconds", Integer, nullable=False),
     Column("retry_schedule_seconds", JSON(none_as_null=True)),
     Column("headers", LargeBinary),
+    # An IANA name; null: none was chosen.
+    Column("time_zone", String(64)),
+    # `QuietHours` in alerts/domain/quiet.py; null: none.
+    Column("quiet_hours", JSON(none_as_null=True)),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("app_id", "channel", "address_hash"),
 )
 
 
 Index("ix_endpoints_app_id", endpoints.c.app_id, endpoints.c.id)
+
+
+# A chat may be an endpoint of several apps.
+Index("ix_endpoints_address_hash", endpoints.c.address_hash)
 
 
 Index(
@@ -129,6 +137,16 @@ Index(
     func.coalesce(subscriptions.c.token, ""),
     subscriptions.c.kind,
     unique=True,
+)
+
+
+# What an endpoint is not told of until then. token: empty for all of them.
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("endpoint_id", String(40), primary_key=True),
+    Column("token", String(100), primary_key=True),
+    Column("until", Instant, nullable=False, index=True),
 )
 
 

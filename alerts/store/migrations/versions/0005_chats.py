@@ -1,0 +1,39 @@
+"""Chats: when they are not to be told, and what of."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply."""
+    _quiet_hours()
+    _mutes()
+    _addresses()
+
+
+def _quiet_hours() -> None:
+    """The zone that a chat is in, and the hours of its day in which it is told nothing."""
+    op.add_column("endpoints", sa.Column("time_zone", sa.String(length=64)))
+    op.add_column("endpoints", sa.Column("quiet_hours", sa.JSON()))
+
+
+def _mutes() -> None:
+    """Tokens, or all of them, that an endpoint is not told of until then."""
+    op.create_table(
+        "mutes",
+        sa.Column("endpoint_id", sa.String(length=40), nullable=False),
+        sa.Column("token", sa.String(length=100), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("endpoint_id", "token", name=op.f("pk_mutes")),
+    )
+    op.create_index(op.f("ix_mutes_until"), "mutes", ["until"])
+
+
+def _addresses() -> None:
+    """A chat may be an endpoint of several apps."""
+    op.create_index("ix_endpoints_address_hash", "endpoints", ["address_hash"])
