@@ -21,10 +21,10 @@ from alerts.bots.discord_places import (
     require_permissions,
     room_of,
 )
+from alerts.bots.discord_reasons import standing
 from alerts.bots.discord_says import answer, whole_lines
 from alerts.bots.discord_tokens import MOST_CHOICES
 from alerts.bots.watching import watched
-from alerts.bots.why import standing
 from alerts.channels.discord_address import BotChannel
 from alerts.channels.discord_text import counted, moment
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState

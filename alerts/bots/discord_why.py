@@ -8,6 +8,7 @@ from discord import app_commands
 from alerts.bootstrap import Services
 from alerts.bots import why
 from alerts.bots.discord_places import IN_SERVERS, MANAGERS, endpoints_of
+from alerts.bots.discord_reasons import QUIET_WEEK, became, standing
 from alerts.bots.discord_says import answer, whole_lines
 from alerts.bots.discord_tokens import Said, TokenDesk
 from alerts.channels.discord_address import BotChannel
@@ -16,6 +17,8 @@ from alerts.domain.events import EventType
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.tokens import TokenRecord
 
+# Of each channel, the newest first.
+MOST_TOLD: Final = 8
 _NOTHING: Final = "Nothing is posted in this server; `/digest setup` begins it."
 _NAMES: Final = {
     EventType.UPGRADED: "▲ {token}",
@@ -59,14 +62,18 @@ def why_command(
 
 
 async def _of_place(kept: BotChannel, endpoint: EndpointRecord, *, services: Services) -> list[str]:
-    standing = why.standing(endpoint)
-    told = await why.told_lately(endpoint, services=services)
+    told = await why.told_lately(endpoint, most=MOST_TOLD, services=services)
     quiet = "" if told else "nothing was due so far"
-    lines = [f"<#{kept.id}> {standing or quiet}".strip()]
-    for each in told:
-        named = _NAMES.get(each.event_type, "{token}").format(token=literal(each.token or "?"))
-        lines.append(f"{moment(each.at, 'R')} {named} · {each.became}.")
-    return lines
+    lines = [f"<#{kept.id}> {standing(endpoint) or quiet}".strip()]
+    return [*lines, *map(_line, told)]
+
+
+def _line(told: why.Told) -> str:
+    symbol = "?" if told.token is None else told.token.symbol
+    called = symbol if told.kind is None else f"{symbol}, {told.kind.value}"
+    named = _NAMES.get(told.event_type, "{token}").format(token=literal(called))
+    fate = QUIET_WEEK if told.fate.delivery is None else became(told.fate)
+    return f"{moment(told.at, 'R')} {named} · {fate}."
 
 
 async def _of_token(
@@ -82,6 +89,6 @@ async def _of_token(
     kind = "" if event.kind is None else f" ({event.kind.value} grade)"
     lines = [f"{symbol} was {verb}{kind} {moment(event.recorded_at, 'R')}."]
     for kept, endpoint in places:
-        became = await why.became(event, endpoint, services=services)
-        lines.append(f"<#{kept.id}> {became}.")
+        fate = await why.fate_of(event, endpoint, services=services)
+        lines.append(f"<#{kept.id}> {became(fate)}.")
     return whole_lines(lines)

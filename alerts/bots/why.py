@@ -1,16 +1,15 @@
-"""Why (not): what was told to places, what was not, and what of it a person can mend."""
+"""Why (not): what was told to places, and what became of one event there.
 
-from collections.abc import Iterable, Sequence
+What that is called, and what of it a person can mend, each platform says in its own words.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, assert_never
 
 from alerts.bootstrap import Services
-from alerts.domain.deliveries import EndpointState, State
 from alerts.domain.events import EventType
-from alerts.domain.grades import TokenId
-from alerts.domain.ids import HOUSE_APP
-from alerts.domain.meanings import MEANINGS, Meaning, meaning_of
+from alerts.domain.grades import Kind, TokenId
 from alerts.domain.subscriptions import Miss
 from alerts.pipeline.replay import explain
 from alerts.store.deliveries import AttemptRecord, DeliveryRecord, attempts_at
@@ -19,51 +18,51 @@ from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import Transaction
 from alerts.store.events import EventRecord, last_band_change
 from alerts.store.log import LogFilter, list_deliveries
-from alerts.store.tokens import find_token
+from alerts.store.tokens import TokenRecord, find_token
 
-# Of each endpoint, the newest first.
-MOST_TOLD: Final = 8
-_QUIET: Final = "nothing changed, so nothing was posted"
-# What stands before that part of a meaning which is Discord's own.
-_HERE: Final = "On Discord: "
-_ELSEWHERE: Final = " On Telegram"
-_COMING: Final = "on its way"
-# In the words of whoever set a channel up, not of the filter that it became.
-MISSES: Final = {
-    Miss.TOKEN: "not posted: this server watches other tokens",
-    Miss.KIND: "not posted: the other kind of grades was asked for here",
-    Miss.TYPE: "not posted at once: that was not asked for here; the digest tells it",
-    Miss.MIN_NOTCHES: "not posted: larger changes were asked for here",
-    Miss.MIN_DELTA: "not posted: larger changes were asked for here",
-    Miss.BEFORE_SUBSCRIPTION: "not posted: it came before it was asked for here, or while "
-    "nothing was to be posted",
-}
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of an event for an endpoint.
+
+    delivery: None where none was made. miss: what the subscriptions of today fail on then.
+    detail: what the last try that had something to say said of itself; empty where none did.
+    """
+
+    delivery: DeliveryRecord | None = None
+    miss: Miss | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One thing that was, or was not, told. became: in plain words, without a full stop.
+    """One thing that was, or was not, told: of what, and what became of it.
 
-    event_type, token (as people call it): of what.
+    A week in which there was nothing to say has a fate without a delivery.
     """
 
     at: datetime
     event_type: EventType
-    token: str | None
-    became: str
+    token: TokenRecord | None
+    kind: Kind | None
+    fate: Fate
 
 
-async def told_lately(endpoint: EndpointRecord, *, services: Services) -> list[Told]:
-    """The last things owed to an endpoint, and a week in which there was nothing to say."""
+async def told_lately(endpoint: EndpointRecord, *, most: int, services: Services) -> list[Told]:
+    """The last things owed to an endpoint, and a week in which there was nothing to say.
+
+    The newest first, and `most` at most.
+    """
     wanted = LogFilter(endpoint_id=endpoint.id)
     async with services.store.read() as tx:
-        records = await list_deliveries(tx, wanted, app_id=HOUSE_APP, before=None, limit=MOST_TOLD)
+        app_id = endpoint.app_id
+        records = await list_deliveries(tx, wanted, app_id=app_id, before=None, limit=most)
         tries = await attempts_at(tx, [each.id for each in records])
         found = [await _told(tx, each, tries.get(each.id, ())) for each in records]
         week = await last_digest(tx, endpoint.id)
     if week is not None and week.event_id is None:
-        found.append(Told(week.scheduled_at, EventType.DIGEST_WEEKLY, None, _QUIET))
-    return sorted(found, key=lambda told: told.at, reverse=True)[:MOST_TOLD]
+        found.append(Told(week.scheduled_at, EventType.DIGEST_WEEKLY, None, None, Fate()))
+    return sorted(found, key=lambda told: told.at, reverse=True)[:most]
 
 
 async def last_change(token: TokenId, *, services: Services) -> EventRecord | None:
@@ -72,70 +71,25 @@ async def last_change(token: TokenId, *, services: Services) -> EventRecord | No
         return await last_band_change(tx, token=token)
 
 
-async def became(event: EventRecord, endpoint: EndpointRecord, *, services: Services) -> str:
-    """What became of an event for an endpoint, in plain words, without a full stop."""
-    found = await explain(endpoint.id, event.id, app_id=HOUSE_APP, store=services.store)
-    if found.delivery is not None:
-        async with services.store.read() as tx:
-            tries = await attempts_at(tx, [found.delivery.id])
-        return _became(found.delivery, tries.get(found.delivery.id, ()))
-    return _COMING if found.miss is None else MISSES[found.miss]
-
-
-def standing(endpoint: EndpointRecord) -> str | None:
-    """Why nothing is posted at all; None for an endpoint in service."""
-    match endpoint.state:
-        case EndpointState.ACTIVE:
-            return None
-        case EndpointState.PAUSED:
-            return "paused; `/digest resume` goes on"
-        case EndpointState.DISABLED:
-            reason = endpoint.disabled_reason
-            why = None if reason is None else MEANINGS[type(reason)][reason]
-            return _because("out of service", why)
-        case _:
-            assert_never(endpoint.state)
+async def fate_of(event: EventRecord, endpoint: EndpointRecord, *, services: Services) -> Fate:
+    """What became of an event for an endpoint; no delivery and no miss: it is on its way."""
+    found = await explain(endpoint.id, event.id, app_id=endpoint.app_id, store=services.store)
+    if found.delivery is None:
+        return Fate(miss=found.miss)
+    async with services.store.read() as tx:
+        tries = await attempts_at(tx, [found.delivery.id])
+    return Fate(found.delivery, detail=_detail(tries.get(found.delivery.id, ())))
 
 
 async def _told(tx: Transaction, record: DeliveryRecord, tries: Sequence[AttemptRecord]) -> Told:
-    token = None if record.token is None else await find_token(tx, record.token)
-    called = record.token if token is None else token.symbol
-    kind = "" if record.kind is None else f", {record.kind.value}"
     return Told(
         at=record.recorded_at,
         event_type=EventType(record.event_type),
-        token=None if called is None else f"{called}{kind}",
-        became=_became(record, tries),
+        token=None if record.token is None else await find_token(tx, record.token),
+        kind=record.kind,
+        fate=Fate(record, detail=_detail(tries)),
     )
 
 
-def _became(record: DeliveryRecord, tries: Iterable[AttemptRecord]) -> str:
-    match record.state:
-        case State.DELIVERED:
-            return "posted"
-        case State.PENDING | State.SENDING:
-            return _with(_COMING, record, tries)
-        case State.UNKNOWN:
-            return _with("perhaps posted: look", record, tries)
-        case State.DEAD | State.SKIPPED:
-            return _with("not posted", record, tries)
-        case _:
-            assert_never(record.state)
-
-
-def _with(said: str, record: DeliveryRecord, tries: Iterable[AttemptRecord]) -> str:
-    """What the last answer said of itself, or else what the reason means."""
-    reason = record.reason or record.deferred_reason
-    details = [each.detail for each in tries if each.detail]
-    if details:
-        return f"{said}. {details[-1][:1].upper()}{details[-1][1:]}"
-    return _because(said, None if reason is None else meaning_of(record.state, reason))
-
-
-def _because(said: str, meaning: Meaning | None) -> str:
-    """What a reason means on Discord, which is the receiver here."""
-    if meaning is None:
-        return said
-    here, _, _ = meaning.means.partition(_ELSEWHERE)
-    means = here.partition(_HERE)[2] or here.replace("The receiver", "Discord")
-    return f"{said}. {means[:1].upper()}{means[1:]}".removesuffix(".")
+def _detail(tries: Sequence[AttemptRecord]) -> str:
+    return next((each.detail for each in reversed(tries) if each.detail), "")

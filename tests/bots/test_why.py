@@ -1,6 +1,6 @@
 """`/why`: what was posted on a server, what was not, and why, in plain words."""
 
-from alerts.bots.why import MISSES
+from alerts.bots.discord_reasons import MISSES
 from alerts.domain.deliveries import EndpointState
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Miss
