@@ -41,10 +41,10 @@ class Link:
 async def create_chat(address: str, wish: Wish, *, most_rate: float, desk: Desk) -> EndpointRecord:
     """An endpoint of the house, of a Telegram chat that asked for it. address: as it is kept.
 
-    most_rate: messages a second that the chat takes.
-    Raises InvalidInput, or Conflict if the house has that chat.
+    wish: may name no token, for a chat may choose them later. most_rate: messages a second that
+    the chat takes. Raises InvalidInput, or Conflict if the house has that chat.
     """
-    tokens = await token_ids(wish.tokens, desk)
+    tokens = await token_ids(wish.tokens, desk) if wish.tokens != () else ()
     async with desk.store.write() as tx:
         place, paced = (Channel.TELEGRAM, address), _paced(wish, most_rate)
         return await add_endpoint(tx, HOUSE_APP, paced, place=place, tokens=tokens, desk=desk)

@@ -1,4 +1,4 @@
-"""Places: endpoints of the house where our own bot speaks, found by where they are."""
+"""Places: endpoints where our own bot speaks, found by where they are."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,13 @@ from alerts.domain.ids import HOUSE_APP
 from alerts.errors import Undecryptable
 from alerts.pipeline.endpoints import Desk, change_endpoint
 from alerts.pipeline.health import close_endpoint
-from alerts.store.endpoints import EndpointRecord, address_hash, find_address, list_endpoints
+from alerts.store.endpoints import (
+    EndpointRecord,
+    address_hash,
+    find_address,
+    list_at_address,
+    list_endpoints,
+)
 from alerts.store.fan_out import lock_lanes
 
 _PAGE: Final = 200
@@ -28,6 +34,13 @@ async def find_place(address: str, *, channel: Channel, desk: Desk) -> EndpointR
     hashed = address_hash(desk.lookup_key, address)
     async with desk.store.read() as tx:
         return await find_address(tx, app_id=HOUSE_APP, channel=channel, address_hash=hashed)
+
+
+async def all_at(address: str, *, channel: Channel, desk: Desk) -> list[EndpointRecord]:
+    """Every app's endpoint at an address, the oldest first."""
+    hashed = address_hash(desk.lookup_key, address)
+    async with desk.store.read() as tx:
+        return await list_at_address(tx, channel=channel, address_hash=hashed)
 
 
 async def list_places(*, channel: Channel, desk: Desk) -> list[Place]:

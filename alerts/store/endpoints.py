@@ -217,6 +217,16 @@ async def find_address(
     return await _one(tx, query)
 
 
+async def list_at_address(
+    tx: Transaction, *, channel: Channel, address_hash: str
+) -> list[EndpointRecord]:
+    """Every app's endpoint at an address, the oldest first."""
+    query = select(*_WHOLE).where(
+        endpoints.c.address_hash == address_hash, endpoints.c.channel == channel
+    )
+    return await _records(tx, query.order_by(endpoints.c.id))
+
+
 async def list_endpoints(
     tx: Transaction, *, app_id: str | None, before: str | None, limit: int
 ) -> list[EndpointRecord]:
