@@ -5,6 +5,7 @@ Names are `noun.verb_past`; ids always, durations in `_ms`; never a secret, an a
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
@@ -24,6 +25,9 @@ Facts = MutableMapping[str, Any]
 REPEAT_SECONDS: Final = 10.0
 # Whatever a caller does by mistake, these never reach a log line.
 _SECRET_NAMES: Final = ("secret", "authorization", "api_key", "token_header", "password", "address")
+
+# A bot's token stands in the address of every request to Telegram, and so in what libraries say.
+_BOT_TOKEN: Final = re.compile(r"\d+:[A-Za-z0-9_-]{30,}")
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=repr)
 # What is done with a line, in this order, until `configure` says otherwise as structlog has it.
@@ -58,6 +62,8 @@ class Step(StrEnum):
     API_STARTED = "api.started"
     BOT_STARTED = "bot.started"
     BOT_OFFERED = "bot.offered"
+    BOT_REFUSED = "bot.refused"
+    ANSWER_LOST = "answer.lost"
     WORKER_STARTED = "worker.started"
     WORKER_STOPPED = "worker.stopped"
 
@@ -118,7 +124,21 @@ def configure(
         renderer = structlog.dev.ConsoleRenderer(colors=is_terminal, exception_formatter=plain)
         processors.append(renderer)
     _processors[:] = processors
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Redacting(logging.BASIC_FORMAT))
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+def redacted(text: str) -> str:
+    """A text without the token of a bot on Telegram."""
+    return _BOT_TOKEN.sub("[redacted]", text)
+
+
+class _Redacting(logging.Formatter):
+    """What libraries log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
 
 
 def _say(method: str, step: Step, facts: Facts) -> None:
@@ -130,7 +150,7 @@ def _say(method: str, step: Step, facts: Facts) -> None:
     except structlog.DropEvent:
         return
     # Standard error writes line by line.
-    sys.stderr.write(f"{told}\n")
+    sys.stderr.write(f"{redacted(str(told))}\n")
 
 
 def _from(number: int) -> Processor:
@@ -174,6 +194,10 @@ def _names_a_secret(name: str) -> bool:
     return any(secret in name.lower() for secret in _SECRET_NAMES)
 
 
+def _without_token(value: object) -> object:
+    return redacted(value) if isinstance(value, str) else value
+
+
 def _sparing() -> Callable[[object, str, Facts], Facts]:
     told: dict[tuple[object, object, object], float] = {}
 
@@ -196,7 +220,7 @@ def _divert(tell: Callable[[Mapping[str, Any]], None]) -> Callable[[object, str,
     def processor(_logger: object, method: str, facts: Facts) -> Facts:
         if method != "info":
             return facts
-        tell(facts)
+        tell({name: _without_token(value) for name, value in facts.items()})
         raise structlog.DropEvent
 
     return processor

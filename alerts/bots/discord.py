@@ -14,10 +14,10 @@ import discord
 from alerts.bootstrap import Services
 from alerts.bots.discord_commands import Commands
 from alerts.bots.discord_places import NEEDED, bot_places, may_post
+from alerts.bots.leader import lead
 from alerts.domain.deliveries import DisableReason
-from alerts.errors import SettingsInvalid, StorageFailed
+from alerts.errors import SettingsInvalid
 from alerts.pipeline.places import close_places, reopen_places
-from alerts.pipeline.pools import Pools
 from alerts.telemetry import Step, emit, fail
 
 # The lease that the one bot holds; no lane is in a pool of this name.
@@ -50,6 +50,14 @@ class DiscordBot(discord.AutoShardedClient):
         """Offer the commands."""
         if await self._tree.offer():
             emit(Step.BOT_OFFERED, commands=len(self._tree.get_commands()))
+
+    async def attend(self) -> None:
+        """Be there until the session ends. Raises SettingsInvalid for a token of nobody's."""
+        try:
+            await self.start(self._services.settings.discord_bot_token.get_secret_value())
+        except discord.LoginFailure:
+            problem = "GRADEBELL_DISCORD_BOT_TOKEN is not one that Discord takes"
+            raise SettingsInvalid(problem) from None
 
     async def close(self) -> None:
         """End the session; what is being answered may end, for it works with our services."""
@@ -158,67 +166,11 @@ async def run_bot(services: Services, stop: asyncio.Event) -> None:
 
     Raises SettingsInvalid where there is no token, or Discord does not take it.
     """
-    token = services.settings.discord_bot_token.get_secret_value()
-    if not token:
+    if not services.settings.discord_bot_token.get_secret_value():
         raise SettingsInvalid("GRADEBELL_DISCORD_BOT_TOKEN is not set; Discord gives one to a bot")
     # The library has no other way to be told where Discord is.
     discord.http.Route.BASE = services.settings.discord_api_url
     # It warns that it lacks what speaking aloud takes, which is not for us.
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-    lease = services.rules.lease
-    leader = Pools({LEADER: 1.0}, store=services.store, clock=services.clock, lease=lease)
-    pause = FIRST_PAUSE_SECONDS
-    try:
-        while not stop.is_set():
-            was_ready = await _lead(services, leader, token=token, stop=stop)
-            pause = FIRST_PAUSE_SECONDS if was_ready else min(2 * pause, LONGEST_PAUSE_SECONDS)
-            await _wait(stop, pause)
-    finally:
-        await leader.free()
-
-
-async def _lead(services: Services, leader: Pools, *, token: str, stop: asyncio.Event) -> bool:
-    """One session, as long as the lease is ours; whether it came to be ready."""
-    try:
-        await leader.keep()
-    except StorageFailed as error:
-        fail(Step.JOB_FAILED, error, job="bot")
-        return False
-    if LEADER not in leader.held:
-        return True
-    bot = DiscordBot(services)
-    session = asyncio.create_task(bot.start(token))
-    keeping = asyncio.create_task(_keep(leader, services.rules.lease.total_seconds() / 3))
-    stopping = asyncio.create_task(stop.wait())
-    tasks = (session, keeping, stopping)
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await bot.close()
-        # One that was about to connect would try for ever, with a client that is closed.
-        for task in tasks:
-            task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-    for each in ended:
-        _say(each)
-    return bot.was_ready
-
-
-async def _keep(leader: Pools, every_seconds: float) -> None:
-    """Hold on to the lease; ends when it is lost."""
-    while LEADER in leader.held:
-        await asyncio.sleep(every_seconds)
-        await leader.keep()
-
-
-def _say(ended: object) -> None:
-    if isinstance(ended, discord.LoginFailure):
-        raise SettingsInvalid("GRADEBELL_DISCORD_BOT_TOKEN is not one that Discord takes")
-    if isinstance(ended, Exception):
-        fail(Step.JOB_FAILED, ended, job="bot")
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    waiting = asyncio.create_task(stop.wait())
-    await asyncio.wait({waiting}, timeout=seconds)
-    waiting.cancel()
+    pauses = (FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+    await lead(LEADER, lambda: DiscordBot(services), services=services, stop=stop, pauses=pauses)

@@ -6,14 +6,11 @@ from typing import Any, Final
 import discord
 from discord import app_commands
 
+from alerts.bots.refusals import BROKEN, LONGEST_PROBLEM, nearest_of, problem_of
 from alerts.channels.discord_text import literal, shown
-from alerts.errors import GradebellError, InvalidInput, StorageFailed
-from alerts.telemetry import Step, fail
 
 # https://docs.discord.com/developers/resources/message#create-message
 LONGEST_ANSWER: Final = 2000
-# What is said of a problem repeats what was typed, which may be 6,000 characters.
-LONGEST_PROBLEM: Final = 1000
 NOBODY: Final = discord.AllowedMentions.none()
 
 
@@ -46,20 +43,17 @@ async def answer(
 
 def refusal(cause: Exception) -> str:
     """What was wrong, for whoever typed it; what is ours to mend is in the log alone."""
-    if isinstance(cause, InvalidInput):
-        nearest = ", ".join(literal(each) for each in cause.candidates[:3])
-        asked = f" Do you mean {nearest}?" if nearest else ""
-        return f"{cause.field}: {shown(cause.problem, most=LONGEST_PROBLEM)}.{asked}"
-    if isinstance(cause, GradebellError) and not isinstance(cause, StorageFailed):
-        problem = shown(str(cause), most=LONGEST_PROBLEM)
-        return f"{problem[:1].upper()}{problem[1:]}."
     if isinstance(cause, app_commands.TransformerError):
         return (
             "I do not see what you chose. If it is a channel: open Edit Channel, Permissions, add "
             "me there, and allow View Channel; then try again."
         )
-    fail(Step.JOB_FAILED, cause, job="bot")
-    return "Something broke on our side; it is in our log. Trying again may help."
+    problem = problem_of(cause)
+    if problem is None:
+        return BROKEN
+    nearest = ", ".join(literal(each) for each in nearest_of(cause))
+    asked = f" Do you mean {nearest}?" if nearest else ""
+    return f"{shown(problem, most=LONGEST_PROBLEM)}.{asked}"
 
 
 def whole_lines(lines: Sequence[str], *, most: int = LONGEST_ANSWER) -> str:

@@ -23,10 +23,12 @@ COMMANDS = {
     "endpoint pause", "endpoint enable", "endpoint delete", "endpoint explain",
     "delivery list", "delivery show", "delivery export", "delivery expunge", "delivery resend",
     "replay", "app create", "app list", "app delete", "key create", "key list", "key revoke",
-    "sandbox", "listen", "check", "bot discord",
+    "sandbox", "listen", "check", "bot discord", "bot telegram",
 }  # fmt: skip
 # An export is JSON in any case.
-TAKE_NO_JSON = {"up", "api", "worker", "sandbox", "listen", "delivery export", "bot discord"}
+TAKE_NO_JSON = {
+    "up", "api", "worker", "sandbox", "listen", "delivery export", "bot discord", "bot telegram",
+}  # fmt: skip
 
 
 def commands() -> Iterator[str]:

@@ -29,6 +29,8 @@ class Commands:
             "deletemycommands": self._delete,
             "setmydescription": self._describe("description"),
             "setmyshortdescription": self._describe("short_description"),
+            "getmydescription": self._described("description"),
+            "getmyshortdescription": self._described("short_description"),
             "setchatmenubutton": self._describe("menu_button"),
             "sendchataction": self._describe("action"),
         }
@@ -63,6 +65,12 @@ class Commands:
             return True
 
         return describe
+
+    def _described(self, what: str) -> Callable[[Parameters], Awaitable[object]]:
+        async def described(_given: Parameters) -> object:
+            return {what: self.described.get(what, "")}
+
+        return described
 
 
 def _whose(given: Parameters) -> tuple[str, str]:

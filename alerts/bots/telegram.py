@@ -1,0 +1,256 @@
+"""Our bot on Telegram: one process that asks for updates, handles them, and only then confirms.
+
+It answers what is typed and pressed; what is due is sent by the workers. Two processes that ask
+would take each other's updates, so a lease says which one does.
+"""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from telegram import Bot, Update
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.request import HTTPXRequest
+
+from alerts.bootstrap import Services
+from alerts.bots.leader import lead, wait_for
+from alerts.bots.telegram_commands import Registry, offer
+from alerts.bots.telegram_door import Door
+from alerts.bots.telegram_voice import seconds_asked
+from alerts.errors import SettingsInvalid
+from alerts.settings import Settings
+from alerts.telemetry import Step, emit, fail
+
+# The lease that the one bot holds; no lane is in a pool of this name.
+LEADER: Final = "telegram-bot"
+# How long Telegram waits for something to tell us of; it takes 50 at most.
+POLL_SECONDS: Final = 30
+# Said each time, for Telegram keeps what was said last: https://core.telegram.org/bots/api#update
+ALLOWED: Final = ("message", "callback_query", "my_chat_member")
+# Waits after a refusal or none at all, doubling, until Telegram answers again.
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 60.0
+# A session ends by itself only where something broke that should not.
+PAUSES: Final = (5.0, 300.0)
+# How long what is being answered may go on once the bot is asked to end.
+CLOSING_SECONDS: Final = 3.0
+# Telegram holds an answer back for up to 8 s where a bot says too much, and then takes it:
+# https://github.com/tdlib/td, NetQueryCreator.cpp
+ANSWER_SECONDS: Final = 20.0
+CONNECT_SECONDS: Final = 5.0
+# Chats that are answered at a time.
+SIDE_BY_SIDE: Final = 32
+# Updates that are remembered as handled: Telegram hands out 100 at a time.
+REMEMBERED: Final = 1000
+
+
+@dataclass(slots=True)
+class Handled:
+    """Updates that this process has handled; some may not be confirmed, and come again."""
+
+    ids: dict[int, None] = field(default_factory=dict)
+
+    def note(self, update_id: int) -> None:
+        """One more; the oldest are forgotten."""
+        self.ids[update_id] = None
+        while len(self.ids) > REMEMBERED:
+            del self.ids[next(iter(self.ids))]
+
+
+class TelegramBot:
+    """A session: from who we are to the last update."""
+
+    def __init__(self, services: Services, handled: Handled) -> None:
+        self._services = services
+        self._handled = handled
+        self._closing = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._offset: int | None = None
+        self.was_ready = False
+
+    async def attend(self) -> None:
+        """Handle what comes, until `close`; no refusal of Telegram's ends it."""
+        try:
+            async with _connected(self._services.settings) as (bot, polls):
+                door: Door | None = None
+                pause = FIRST_PAUSE_SECONDS
+                while not self._closing.is_set():
+                    try:
+                        door = door or await self._begin(bot)
+                        updates = await self._poll(polls, seconds=POLL_SECONDS)
+                    except TelegramError as error:
+                        wait = max(pause, _troubled(error))
+                        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                        await wait_for(self._closing, wait)
+                        continue
+                    pause = FIRST_PAUSE_SECONDS
+                    await self._handle(updates, door, bot)
+                with suppress(TelegramError):
+                    await self._confirm(polls)
+        finally:
+            self._ended.set()
+
+    async def close(self) -> None:
+        """End the session; what is being answered may end, and is confirmed."""
+        self._closing.set()
+        await wait_for(self._ended, CLOSING_SECONDS)
+
+    async def _begin(self, bot: Bot) -> Door:
+        """Learn who we are, and have a menu. Raises TelegramError."""
+        us = await bot.get_me()
+        # A webhook that somebody forgot would have all of it; what waits is kept.
+        await bot.delete_webhook()
+        registry = Registry.of(self._services)
+        try:
+            offered = await offer(bot, registry)
+        except TelegramError as error:
+            # People type without a menu, too.
+            fail(Step.JOB_FAILED, error, job="bot")
+            offered = 0
+        if offered:
+            emit(Step.BOT_OFFERED, commands=len(registry.commands), menus=offered)
+        self.was_ready = True
+        emit(Step.BOT_STARTED, username=us.username, link=us.link)
+        return Door(bot, registry, services=self._services)
+
+    async def _poll(self, polls: "_Polls", *, seconds: int) -> Sequence[dict[str, Any]]:
+        """Confirm what was handled, and wait for more; none where we are to end meanwhile."""
+        polling = asyncio.create_task(polls.ask(self._offset, seconds=seconds))
+        closing = asyncio.create_task(self._closing.wait())
+        try:
+            await asyncio.wait({polling, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if not polling.done():
+                return []
+            updates = polling.result()
+        finally:
+            polling.cancel()
+            closing.cancel()
+            await asyncio.gather(polling, closing, return_exceptions=True)
+        # It is confirmed now. After a week of silence numbers begin anew, perhaps below it.
+        self._offset = None
+        return updates
+
+    async def _confirm(self, polls: "_Polls") -> None:
+        if self._offset is not None:
+            await polls.ask(self._offset, seconds=0, limit=1)
+
+    async def _handle(self, updates: Sequence[dict[str, Any]], door: Door, bot: Bot) -> None:
+        """All of them: those of a chat in their order, and chats side by side."""
+        by_chat: dict[int | None, list[Update]] = {}
+        for raw in updates:
+            if raw["update_id"] in self._handled.ids:
+                continue
+            update = _read(raw, bot)
+            if update is not None:
+                chat = update.effective_chat
+                by_chat.setdefault(None if chat is None else chat.id, []).append(update)
+        room = asyncio.Semaphore(SIDE_BY_SIDE)
+
+        async def handle(those: Sequence[Update]) -> None:
+            async with room:
+                for each in those:
+                    await _take(door, each)
+                    self._handled.note(each.update_id)
+
+        await asyncio.gather(*map(handle, by_chat.values()))
+        if updates:
+            self._offset = updates[-1]["update_id"] + 1
+
+
+class _Polls:
+    """Asks for updates, as JSON: one that the library cannot read must be confirmed, too."""
+
+    def __init__(self, request: HTTPXRequest, url: str) -> None:
+        self._request = request
+        self._url = url
+
+    async def ask(
+        self, offset: int | None, *, seconds: int, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """Raises TelegramError. https://core.telegram.org/bots/api#getupdates"""
+        given: dict[str, Any] = {
+            "timeout": seconds,
+            "limit": limit,
+            "allowed_updates": json.dumps(ALLOWED),
+        }
+        if offset is not None:
+            given["offset"] = offset
+        found = await self._request.post(
+            f"{self._url}/getUpdates?{urlencode(given)}", read_timeout=seconds + ANSWER_SECONDS
+        )
+        return found if isinstance(found, list) else []
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[tuple[Bot, _Polls]]:
+    """The library's bot, with connections that end with the block."""
+    token = settings.telegram_bot_token.get_secret_value()
+    base = f"{settings.telegram_api_url}/bot"
+    more: dict[str, Any] = {"trust_env": False, "verify": ssl.create_default_context()}
+    polls, answers = (
+        HTTPXRequest(
+            connection_pool_size=connections,
+            read_timeout=ANSWER_SECONDS,
+            connect_timeout=CONNECT_SECONDS,
+            pool_timeout=ANSWER_SECONDS,
+            httpx_kwargs=more,
+        )
+        for connections in (1, SIDE_BY_SIDE)
+    )
+    async with polls, answers:
+        bot = Bot(token, base_url=base, request=answers, get_updates_request=polls)
+        yield bot, _Polls(polls, f"{base}{token}")
+
+
+async def run_bot(services: Services, stop: asyncio.Event) -> None:
+    """Be the bot until `stop`. Raises SettingsInvalid where there is no token."""
+    if not services.settings.telegram_bot_token.get_secret_value():
+        problem = (
+            "GRADEBELL_TELEGRAM_BOT_TOKEN is not set; write /newbot to @BotFather on Telegram, "
+            "who gives one"
+        )
+        raise SettingsInvalid(problem)
+    handled = Handled()
+    await lead(
+        LEADER,
+        lambda: TelegramBot(services, handled),
+        services=services,
+        stop=stop,
+        pauses=PAUSES,
+    )
+
+
+async def _take(door: Door, update: Update) -> None:
+    try:
+        await door.take(update)
+    except Exception as error:  # noqa: BLE001 - the edge of a process: logged, and it lives on.
+        fail(Step.JOB_FAILED, error, job="bot", update=update.update_id)
+
+
+def _read(raw: dict[str, Any], bot: Bot) -> Update | None:
+    try:
+        return Update.de_json(raw, bot)
+    except Exception as error:  # noqa: BLE001 - whatever the library makes of what it does not know.
+        fail(Step.JOB_FAILED, error, job="bot", update=raw["update_id"])
+        return None
+
+
+def _troubled(error: TelegramError) -> float:
+    """Say what keeps us from updates; seconds that Telegram asked us to wait."""
+    problem = error.message
+    if isinstance(error, Conflict):
+        is_webhook = "webhook" in problem.lower()
+        problem = (
+            f"a webhook has what we ask for; it is deleted at the next start ({problem})"
+            if is_webhook
+            else f"another program asks with our token ({problem})"
+        )
+    if isinstance(error, InvalidToken):
+        problem = f"Telegram does not take GRADEBELL_TELEGRAM_BOT_TOKEN ({problem})"
+    emit(Step.BOT_REFUSED, channel="telegram", problem=problem)
+    return seconds_asked(error) if isinstance(error, RetryAfter) else 0.0
