@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from alerts.bootstrap import Services
 from alerts.domain.grades import Kind, TokenId, is_token_identity
 from alerts.domain.ratings import Rating
 from alerts.pipeline.naming import known_token
 from alerts.store.engine import Transaction
-from alerts.store.ratings import load_token_ratings
-from alerts.store.tokens import TokenRecord, bearers_of, find_token, fold, suggest_tokens
+from alerts.store.ratings import highest_rated, ratings_of
+from alerts.store.tokens import TokenRecord, bearers_of, find_tokens, fold, suggest_tokens
+
+# Offered where somebody has named none, as far as they are graded.
+WELL_KNOWN: Final = ("BTC", "ETH", "SOL", "BNB", "XRP", "ADA", "DOGE", "LTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,28 @@ async def tokens_of(ids: Sequence[TokenId], *, services: Services) -> list[Token
 
 async def grade_of(token: TokenRecord, *, services: Services) -> Graded:
     """What is held of a token."""
+    (graded,) = await grades_of([token], services=services)
+    return graded
+
+
+async def grades_of(tokens: Sequence[TokenRecord], *, services: Services) -> list[Graded]:
+    """What is held of tokens, in their order."""
     async with services.store.read() as tx:
-        held = await load_token_ratings(tx, token.id)
-    return Graded(token, held, services.ladder.token_page(token.id, token.symbol, token.name))
+        held = await ratings_of(tx, [token.id for token in tokens])
+    page = services.ladder.token_page
+    return [
+        Graded(each, held.get(each.id, {}), page(each.id, each.symbol, each.name))
+        for each in tokens
+    ]
+
+
+async def big_tokens(*, most: int, services: Services) -> list[TokenRecord]:
+    """Tokens that many people know, of those there are; and where they are few, the best graded."""
+    async with services.store.read() as tx:
+        bearers = await bearers_of(tx, [fold(symbol) for symbol in WELL_KNOWN])
+        known = [bearers[fold(symbol)][0].id for symbol in WELL_KNOWN if fold(symbol) in bearers]
+        best = await highest_rated(tx, Kind.FUNDAMENTAL, limit=most)
+        return await _records(tx, list(dict.fromkeys([*known, *best]))[:most])
 
 
 async def tokens_like(text: str, *, limit: int, services: Services) -> list[TokenRecord]:
@@ -50,5 +73,5 @@ async def tokens_like(text: str, *, limit: int, services: Services) -> list[Toke
 
 
 async def _records(tx: Transaction, ids: Sequence[TokenId]) -> list[TokenRecord]:
-    found = [await find_token(tx, token) for token in ids]
-    return [token for token in found if token is not None]
+    found = await find_tokens(tx, ids)
+    return [found[token] for token in ids if token in found]

@@ -16,12 +16,23 @@ _DATA: Final = re.compile(rf"{VERSION}:(?P<verb>[a-z]+)(?::(?P<subject>[\x21-\x7
 
 
 class Verb(StrEnum):
-    """What a button is for; what stands behind it is an event's id, or of ALL a cycle's."""
+    """What a button is for, and what stands behind it.
+
+    Under messages an event's id, or of ALL a cycle's; of tokens what `bots/telegram_subjects.py`
+    makes; of LIST a page.
+    """
 
     MUTE = "mute"
     EDIT = "edit"
     STOP = "stop"
     ALL = "all"
+    LIST = "list"
+    CARD = "card"
+    GRADE = "grade"
+    FOLLOW = "follow"
+    UNFOLLOW = "unfollow"
+    HUSH = "hush"
+    ADD = "add"
 
 
 @dataclass(frozen=True, slots=True)

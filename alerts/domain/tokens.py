@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from hashlib import blake2b
 from urllib.parse import quote
 
 from alerts.domain.grades import TokenId
@@ -11,6 +12,18 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 NEAREST_SHOWN = 5
 # What a page's template may name, each in braces.
 PAGE_WORDS = ("symbol", "slug", "id")
+LONGEST_SHORT_ID = 40
+# No id has it.
+SHORTENED = "~"
+_HASH_BYTES = 7
+
+
+def short_id(token: TokenId) -> str:
+    """A token's id in at most 40 characters: as it is, or how it begins and a hash of all of it."""
+    if len(token) <= LONGEST_SHORT_ID:
+        return token
+    hashed = blake2b(token.encode(), digest_size=_HASH_BYTES).hexdigest()
+    return f"{token[: LONGEST_SHORT_ID - len(hashed) - 1]}{SHORTENED}{hashed}"
 
 
 def token_page(template: str | None, token: TokenId, *, symbol: str, name: str) -> str | None:

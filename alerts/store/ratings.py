@@ -1,7 +1,7 @@
 """Tokens, the ratings held, and the history of grades."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -59,10 +59,22 @@ async def load_ratings(
     return held
 
 
-async def load_token_ratings(tx: Transaction, token: TokenId) -> dict[Kind, Rating]:
-    """The ratings held of one token."""
-    query = select(ratings).where(ratings.c.token == token)
-    return {Kind(row.kind): _rating(row) for row in await tx.connection.execute(query)}
+async def ratings_of(
+    tx: Transaction, wanted: Collection[TokenId]
+) -> dict[TokenId, dict[Kind, Rating]]:
+    """The ratings held of these tokens, by kind; of one without any nothing."""
+    query = select(ratings).where(among(ratings.c.token, ids_called("tokens")))
+    held: dict[TokenId, dict[Kind, Rating]] = {}
+    for row in await tx.connection.execute(query, {"tokens": wanted}):
+        held.setdefault(row.token, {})[Kind(row.kind)] = _rating(row)
+    return held
+
+
+async def highest_rated(tx: Transaction, kind: Kind, *, limit: int) -> list[TokenId]:
+    """The tokens with the highest scores of a kind, the highest first."""
+    query = select(ratings.c.token).where(ratings.c.kind == kind, ~ratings.c.withdrawn)
+    query = query.order_by(ratings.c.score.desc(), ratings.c.token).limit(limit)
+    return list((await tx.connection.execute(query)).scalars())
 
 
 async def save_ratings(

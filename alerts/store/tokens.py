@@ -1,6 +1,6 @@
 """Tokens: by the symbol and name they bear now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import Insert, Select, case, func, or_, select
 
 from alerts.domain.grades import Grade, SourceName, TokenId
+from alerts.domain.tokens import SHORTENED, short_id
+from alerts.store.among import among, ids_called
 from alerts.store.engine import Transaction, execute_many, in_chunks, insert_on
 from alerts.store.ratings import NAMED_TOKENS
 from alerts.store.rows import record_of
@@ -88,6 +90,32 @@ async def find_token(tx: Transaction, token: str) -> TokenRecord | None:
     """A token by its identity."""
     row = (await tx.connection.execute(_tokens().where(tokens.c.id == token))).one_or_none()
     return None if row is None else record_of(row, TokenRecord)
+
+
+async def find_tokens(tx: Transaction, wanted: Collection[TokenId]) -> dict[TokenId, TokenRecord]:
+    """Tokens by their identities; those never seen are left out."""
+    query = _tokens().where(among(tokens.c.id, ids_called("ids")))
+    rows = await tx.connection.execute(query, {"ids": wanted})
+    return {row.id: record_of(row, TokenRecord) for row in rows}
+
+
+async def find_short(tx: Transaction, short: str) -> TokenRecord | None:
+    """A token by what `short_id` made of its identity."""
+    begins, is_shortened, _ = short.partition(SHORTENED)
+    if not is_shortened:
+        return await find_token(tx, short)
+    query = _tokens().where(tokens.c.id.startswith(begins, autoescape=True))
+    alike = [record_of(row, TokenRecord) for row in await tx.connection.execute(query)]
+    return next((token for token in alike if short_id(token.id) == short), None)
+
+
+async def tokens_called(tx: Transaction, name: str, *, limit: int) -> list[TokenRecord]:
+    """Tokens that bear this name, not as their symbol, in order of identity; any case."""
+    # The name is the last line of what is searched.
+    ends = f"\n{name.strip().casefold()}"
+    query = _tokens().where(tokens.c.search_text.endswith(ends, autoescape=True))
+    rows = await tx.connection.execute(query.order_by(tokens.c.id).limit(limit))
+    return [record_of(row, TokenRecord) for row in rows]
 
 
 async def bearers_of(tx: Transaction, symbols: Iterable[str]) -> dict[str, list[Bearer]]:

@@ -17,7 +17,7 @@ from alerts.errors import NotFound
 from alerts.pipeline.diff import THREAD_ROWS, Ladder, diff_cycle
 from alerts.pipeline.receive import receive
 from alerts.store.cycles import CycleState, Origin
-from alerts.store.ratings import Observation, list_history, load_token_ratings
+from alerts.store.ratings import Observation, list_history, ratings_of
 from alerts.store.tables import cycle_rows, deliveries
 from alerts.store.watermarks import Watermark, read_watermark
 from tests.pipeline.conftest import (
@@ -67,7 +67,7 @@ async def test_a_first_cycle_is_a_baseline_and_tells_nothing(services: Services)
     mark = await watermark(services)
     assert (mark.as_of, mark.first_as_of, mark.reference) == (day(0), day(0), 2)
     async with services.store.read() as tx:
-        rating = (await load_token_ratings(tx, token("b")))[Kind.TRADER]
+        rating = (await ratings_of(tx, [token("b")]))[token("b")][Kind.TRADER]
     assert (rating.rank, rating.score, rating.since) == (5, 9500, day(0))
 
 
@@ -238,7 +238,7 @@ async def test_a_late_cycle_is_history_and_moves_nothing(
     assert (late.state, late.events) == (CycleState.DONE, 0)
     assert (await watermark(services)).as_of == mark.as_of
     async with services.store.read() as tx:
-        rating = (await load_token_ratings(tx, token("a")))[Kind.TRADER]
+        rating = (await ratings_of(tx, [token("a")]))[token("a")][Kind.TRADER]
         owed = await tx.connection.execute(select(func.count()).select_from(deliveries))
     assert (rating.score, rating.as_of) == (5000, day(3))
     assert owed.scalar_one() == 0
@@ -262,7 +262,8 @@ async def test_a_new_ladder_rebases_ratings_and_is_announced_once(services: Serv
     assert (data["from_band_version"], data["to_band_version"], data["ratings"]) == (1, 2, 2)
     async with services.store.read() as tx:
         ranks = [
-            (await load_token_ratings(tx, token(name)))[Kind.TRADER].rank for name in ("a", "b")
+            (await ratings_of(tx, [token(name)]))[token(name)][Kind.TRADER].rank
+            for name in ("a", "b")
         ]
     assert ranks == [4, 2]
 

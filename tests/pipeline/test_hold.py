@@ -14,7 +14,7 @@ from alerts.errors import Conflict
 from alerts.pipeline.access import create_app
 from alerts.pipeline.diff import diff_cycle, discard, release
 from alerts.store.cycles import CycleState, move_cycle
-from alerts.store.ratings import list_history, load_token_ratings
+from alerts.store.ratings import list_history, ratings_of
 from alerts.store.tables import cycle_rows
 from alerts.store.watermarks import read_watermark
 from tests.pipeline.conftest import (
@@ -53,7 +53,7 @@ async def test_a_cycle_that_cannot_be_believed_is_held_and_moves_nothing(
     assert [event.type for event in await feed(services)] == [EventType.CYCLE_HELD]
     async with services.store.read() as tx:
         assert (await read_watermark(tx, SOURCE, Kind.TRADER)).as_of == day(0)
-        assert (await load_token_ratings(tx, token("a")))[Kind.TRADER].score == 5000
+        assert (await ratings_of(tx, [token("a")]))[token("a")][Kind.TRADER].score == 5000
 
 
 async def test_eighty_percent_are_enough(services: Services) -> None:
@@ -140,7 +140,7 @@ async def test_a_cycle_released_too_late_is_history(services: Services) -> None:
     assert (record.state, record.events) == (CycleState.DONE, 0)
     async with services.store.read() as tx:
         mark = await read_watermark(tx, SOURCE, Kind.TRADER)
-        rating = (await load_token_ratings(tx, token("a")))[Kind.TRADER]
+        rating = (await ratings_of(tx, [token("a")]))[token("a")][Kind.TRADER]
         found = await list_history(tx, token("a"), Kind.TRADER, before=None, limit=10)
     assert (mark.as_of, mark.reference) == (day(2), 1)
     assert (rating.score, rating.as_of) == (5000, day(2))

@@ -12,7 +12,7 @@ from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
 from alerts.domain.ratings import default_policies
 from alerts.pipeline.diff import Ladder, diff_cycle
-from alerts.store.ratings import load_token_ratings
+from alerts.store.ratings import ratings_of
 from alerts.store.tables import grades
 from tests.pipeline.conftest import (
     START,
@@ -76,7 +76,7 @@ async def test_a_correction_moves_no_rating(services: Services, receiver: Receiv
     await push(services, day(1), {"a": 5})
 
     async with services.store.read() as tx:
-        rating = (await load_token_ratings(tx, token("a")))[Kind.TRADER]
+        rating = (await ratings_of(tx, [token("a")]))[token("a")][Kind.TRADER]
     assert (rating.score, rating.rank, rating.as_of) == (7000, 4, day(2))
 
 

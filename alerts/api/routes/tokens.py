@@ -13,11 +13,11 @@ from alerts.api.schemas.base import KindName
 from alerts.api.schemas.tokens import HeldRating, History, PastGrade, Token, Tokens
 from alerts.bootstrap import Services
 from alerts.domain.events import rfc3339
-from alerts.domain.grades import Kind, SourceName, TokenId
+from alerts.domain.grades import Kind
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline.naming import known_token
 from alerts.store.engine import Transaction
-from alerts.store.ratings import Observation, list_history, load_ratings
+from alerts.store.ratings import Observation, list_history, ratings_of
 from alerts.store.tokens import TokenRecord, find_token, list_tokens
 
 router = APIRouter(prefix="/v1/tokens", tags=["Tokens"])
@@ -103,21 +103,16 @@ def _last_line(query: HistoryQuery) -> tuple[datetime, int, Kind] | None:
 async def _tokens(
     tx: Transaction, records: Sequence[TokenRecord], services: Services
 ) -> list[Token]:
-    """Tokens with their ratings: a query for each source and kind on the page, not each token."""
+    """Tokens with their ratings."""
     ladder = services.ladder
-    held: dict[TokenId, dict[Kind, HeldRating]] = {}
-    by_source: dict[SourceName, list[TokenId]] = {}
-    for record in records:
-        by_source.setdefault(record.source, []).append(record.id)
-    for source, tokens in by_source.items():
-        for kind in Kind:
-            for token, rating in (await load_ratings(tx, source, kind, wanted=tokens)).items():
-                view = HeldRating.of(rating, ladder.policies[kind])
-                held.setdefault(token, {})[kind] = view
+    held = await ratings_of(tx, [record.id for record in records])
     return [
         Token.of(
             record,
-            held.get(record.id, {}),
+            {
+                kind: HeldRating.of(rating, ladder.policies[kind])
+                for kind, rating in held.get(record.id, {}).items()
+            },
             ladder.token_page(record.id, record.symbol, record.name),
         )
         for record in records
