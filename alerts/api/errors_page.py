@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from alerts.api.problem_kinds import PAGE, ProblemKind
-from alerts.domain.deliveries import DisableReason, EndReason, Reason, SkipReason
+from alerts.domain.deliveries import DeferredReason, DisableReason, EndReason, Reason, SkipReason
 from alerts.domain.meanings import MEANINGS
 
 # The page is one file: it loads nothing, and runs nothing.
@@ -51,6 +51,11 @@ _HEADINGS: Final[dict[type[StrEnum], tuple[str, str, str]]] = {
         "attempt",
         "Why an attempt did not deliver",
         "In an attempt's `reason`; in a delivery's too, where its last attempt says why.",
+    ),
+    DeferredReason: (
+        "pending",
+        "Why a delivery waits",
+        "In the `deferred_reason` of a delivery that could go, and is put off.",
     ),
     EndReason: (
         "dead",

@@ -16,7 +16,8 @@ class ChannelTerms:
 
     order, time_to_live: unless the owner chose. most_rate: sends a second to one endpoint at most,
     None for as many as it takes. pool: of the lanes whose platform limits their sum.
-    takes_headers: whether an owner's own headers go along.
+    takes_headers: whether an owner's own headers go along. takes_summaries: whether several
+    deliveries may go in one send.
     """
 
     order: Order
@@ -24,6 +25,7 @@ class ChannelTerms:
     most_rate: float | None = None
     pool: str | None = None
     takes_headers: bool = False
+    takes_summaries: bool = False
 
     def rate(self, asked: float | None) -> float | None:
         """An endpoint's rate limit. Raises InvalidInput for more than the platform takes."""
@@ -58,6 +60,7 @@ TERMS: Final[Mapping[Channel, ChannelTerms]] = MappingProxyType(
             # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
             most_rate=1.0,
             pool=TELEGRAM_POOL,
+            takes_summaries=True,
         ),
     }
 )

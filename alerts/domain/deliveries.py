@@ -174,6 +174,12 @@ class SkipReason(StrEnum):
     UNTOLD = "untold"
 
 
+class DeferredReason(StrEnum):
+    """Why a delivery waits that could go, because whoever is told wanted that."""
+
+    QUIET_HOURS = "quiet_hours"
+
+
 class EndReason(StrEnum):
     """Why a delivery ended `dead`, where it was not for its last attempt's own reason."""
 

@@ -9,7 +9,14 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from alerts.domain.deliveries import DisableReason, EndReason, Reason, SkipReason, State
+from alerts.domain.deliveries import (
+    DeferredReason,
+    DisableReason,
+    EndReason,
+    Reason,
+    SkipReason,
+    State,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +164,14 @@ _SKIPS: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
     }
 )
+_WAITS: Final[Mapping[str, Meaning]] = MappingProxyType(
+    {
+        DeferredReason.QUIET_HOURS: Meaning(
+            "It came within the chat's quiet hours, and is told when they end.",
+            "Nothing: it is told with all else that came meanwhile.",
+        ),
+    }
+)
 _DISABLED: Final[Mapping[str, Meaning]] = MappingProxyType(
     {
         DisableReason.GONE: Meaning(
@@ -198,7 +213,13 @@ _DISABLED: Final[Mapping[str, Meaning]] = MappingProxyType(
 )
 # Every reason there is, in the order of the page that lists them.
 MEANINGS: Final[Mapping[type[StrEnum], Mapping[str, Meaning]]] = MappingProxyType(
-    {Reason: _REASONS, EndReason: _ENDS, SkipReason: _SKIPS, DisableReason: _DISABLED}
+    {
+        Reason: _REASONS,
+        DeferredReason: _WAITS,
+        EndReason: _ENDS,
+        SkipReason: _SKIPS,
+        DisableReason: _DISABLED,
+    }
 )
 
 
@@ -207,4 +228,4 @@ def meaning_of(state: State, reason: str) -> Meaning | None:
     "ours."""
     if state is State.SKIPPED:
         return _SKIPS.get(reason)
-    return _REASONS.get(reason) or _ENDS.get(reason)
+    return _REASONS.get(reason) or _WAITS.get(reason) or _ENDS.get(reason)

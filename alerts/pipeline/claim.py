@@ -1,10 +1,11 @@
 """Claim: lanes are leased, their due deliveries reserved, consent read, attempts begun."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from alerts.domain.channels import TERMS
 from alerts.domain.deliveries import (
     SKIPPED_WHILE,
     Channel,
@@ -14,6 +15,7 @@ from alerts.domain.ids import LEASE
 from alerts.domain.retries import RetrySchedule
 from alerts.errors import Undecryptable
 from alerts.pipeline.consent import consent
+from alerts.pipeline.parcels import Group, gather
 from alerts.pipeline.recover import recover
 from alerts.pipeline.vault import Vault
 from alerts.ports import Destination, Letter
@@ -29,22 +31,31 @@ from alerts.telemetry import Step, fail
 # Rounds of reserving in one transaction when all that was reserved turned out not to be wanted.
 ROUNDS: Final = 20
 ROUND_SIZE: Final = 100
+# Of what waits in a chat so much is looked at, to tell together what belongs together.
+LOOK_AHEAD: Final = 1000
 # An endpoint sealed with a key that we were not given waits this long for somebody to give it.
 UNREADABLE_WAIT: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One delivery ready to go. number: of the attempt, 1 the first."""
+    """One send ready to go, of one delivery or of several that are told together.
 
-    waiting: Waiting
-    letter: Letter
-    number: int
+    letters: one for each delivery, in the same order.
+    """
+
+    waiting: tuple[Waiting, ...]
+    letters: tuple[Letter, ...]
+
+    @property
+    def ids(self) -> list[str]:
+        """Of its deliveries."""
+        return [one.id for one in self.waiting]
 
     @property
     def is_suspect(self) -> bool:
-        """Whether the worker that sent it last was lost: it is tried alone, begun by itself."""
-        return self.waiting.interruptions > 0
+        """Whether a worker that sent any of it was lost: it is tried alone, begun by itself."""
+        return any(one.interruptions > 0 for one in self.waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +169,7 @@ async def _read_destinations(
 
 
 def quota_of(order: Order, rate_limit: float | None, width: int) -> int:
-    """How many deliveries of a lane may be begun at once."""
+    """How many sends of a lane may be begun at once."""
     if order is Order.STRICT:
         return 1
     # What is begun and waits for its slot waits a second at most.
@@ -173,7 +184,7 @@ async def take(
     endpoints: Mapping[str, Recipient],
     rules: Rules,
 ) -> dict[str, list[Parcel]]:
-    """Reserve and begin up to `quotas` deliveries of lanes we hold, by endpoint.
+    """Reserve and begin up to `quotas` parcels of lanes we hold, by endpoint.
 
     leases: ours, by endpoint, and on the lanes already.
     What is expired or no longer wanted ends here, and the next is looked at instead.
@@ -185,16 +196,15 @@ async def take(
     wanted = dict(quotas)
     taken: dict[str, list[Parcel]] = {}
     for _ in range(ROUNDS):
-        found = await find_next(tx, wanted, strict=strict)
+        found = await _look(tx, wanted, endpoints=endpoints, strict=strict)
         kept, ended = await consent(tx, found, now, leases=leases)
         if ended:
             await reserve(tx, [decision.delivery_id for decision in ended])
             await apply_decisions(tx, ended)
-        for waiting in kept:
-            parcels = taken.setdefault(waiting.endpoint_id, [])
-            if len(parcels) < quotas[waiting.endpoint_id]:
-                letter = Letter(waiting.id, waiting.news.id, waiting.news.body)
-                parcels.append(Parcel(waiting, letter, waiting.attempts + 1))
+        for endpoint_id, group in _groups(kept, endpoints=endpoints):
+            parcels = taken.setdefault(endpoint_id, [])
+            if len(parcels) < quotas[endpoint_id]:
+                parcels.append(_parcel(group))
         short = {decision.delivery_id for decision in ended}
         # Where all that was looked at had ended, much more may have.
         wanted = {
@@ -206,6 +216,45 @@ async def take(
             break
     await _begin(tx, taken, endpoints=endpoints, rules=rules)
     return taken
+
+
+async def _look(
+    tx: Transaction,
+    wanted: Mapping[str, int],
+    *,
+    endpoints: Mapping[str, Recipient],
+    strict: Collection[str],
+) -> list[Waiting]:
+    """What is due next in each lane; of those that take summaries, far ahead."""
+    ahead = {key: LOOK_AHEAD for key in wanted if takes_summaries(endpoints[key])}
+    single = {key: most for key, most in wanted.items() if key not in ahead} if ahead else wanted
+    found = await find_next(tx, single, strict=strict)
+    return found + await find_next(tx, ahead, strict=strict, newest_first=True)
+
+
+def _groups(
+    kept: Sequence[Waiting], *, endpoints: Mapping[str, Recipient]
+) -> Iterator[tuple[str, Group]]:
+    """What goes together, with whose it is, in the order in which it goes."""
+    ahead: dict[str, list[Waiting]] = {}
+    for one in kept:
+        if takes_summaries(endpoints[one.endpoint_id]):
+            ahead.setdefault(one.endpoint_id, []).append(one)
+        else:
+            yield one.endpoint_id, (one,)
+    for endpoint_id, waiting in ahead.items():
+        is_latest = endpoints[endpoint_id].order is Order.LATEST
+        for group in gather(waiting, newest_first=is_latest):
+            yield endpoint_id, group
+
+
+def takes_summaries(endpoint: Recipient) -> bool:
+    """Whether several deliveries may go to it in one send."""
+    return TERMS[endpoint.channel].takes_summaries
+
+
+def _parcel(group: Group) -> Parcel:
+    return Parcel(group, tuple([Letter(one.id, one.news.id, one.news.body) for one in group]))
 
 
 async def _begin(
@@ -220,7 +269,7 @@ async def _begin(
     for endpoint_id, parcels in taken.items():
         is_repeatable = endpoints[endpoint_id].channel in rules.repeatable
         for parcel in parcels:
-            ids[is_repeatable and not parcel.is_suspect].append(parcel.waiting.id)
+            ids[is_repeatable and not parcel.is_suspect] += parcel.ids
     for is_begun, of_these in ids.items():
         if of_these:
             await reserve(tx, of_these, is_begun=is_begun)

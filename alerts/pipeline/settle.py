@@ -1,6 +1,6 @@
 """Settle: outcomes become attempts, states and due times, in batches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -17,6 +17,7 @@ from alerts.domain.deliveries import (
     Outcome,
     Rejected,
     Unknown,
+    Verdict,
     next_state,
 )
 from alerts.domain.retries import RetrySchedule
@@ -31,6 +32,7 @@ from alerts.store.engine import Transaction
 from alerts.store.fan_out import make_due
 from alerts.store.health import HeldLane, forget_health, lock_held
 from alerts.store.lanes import hold
+from alerts.store.outbox import Waiting
 from alerts.telemetry import Step, emit
 
 
@@ -38,14 +40,15 @@ from alerts.telemetry import Step, emit
 class Sent:
     """A parcel with what came of it. schedule: the endpoint's own, None for the service's.
 
-    attempt_id: fixed before it is written, for what becomes of a commit is not always learned.
+    attempt_ids: of each of its deliveries in their order; fixed before they are written, for what
+    becomes of a commit is not always learned.
     started_at, ended_at: by this worker's clock; the log has them by the database's.
     """
 
     endpoint_id: str
     lease_id: str
     send_id: str
-    attempt_id: str
+    attempt_ids: tuple[str, ...]
     schedule: RetrySchedule | None
     parcel: Parcel
     answer: Answer
@@ -79,12 +82,13 @@ async def settle(
     # An endpoint deleted meanwhile has taken its lane and its log along.
     sent = [one for one in sent if one.endpoint_id in holders]
     ahead = await tx.ahead()
-    await insert_attempts(tx, [_attempt(one, terms.worker, ahead) for one in sent])
+    await insert_attempts(tx, [row for one in sent for row in _attempts(one, terms.worker, ahead)])
     ours = [one for one in sent if holders.get(one.endpoint_id) == one.lease_id]
     await _deliver_late(tx, [one for one in sent if holders.get(one.endpoint_id) != one.lease_id])
     learned = await watch(
         tx,
-        [Tried(one.parcel.waiting, one.answer.outcome) for one in ours],
+        # However many it told of, a send is one try at its endpoint.
+        [Tried(one.parcel.waiting[0], one.answer.outcome) for one in ours],
         held,
         jitter=terms.jitter,
     )
@@ -99,7 +103,9 @@ async def _deliver_late(tx: Transaction, others: Sequence[Sent]) -> None:
     late = [one for one in others if isinstance(one.answer.outcome, Delivered)]
     if not late:
         return
-    await deliver_late(tx, {one.parcel.waiting.id: one.answer.trace.status_code for one in late})
+    await deliver_late(
+        tx, {key: one.answer.trace.status_code for one in late for key in one.parcel.ids}
+    )
     # What waited for one of them need not wait any longer.
     await make_due(tx, sorted({one.endpoint_id for one in late}), await tx.now())
 
@@ -109,32 +115,37 @@ async def _decide(tx: Transaction, ours: Sequence[Sent], terms: Terms) -> None:
     decisions: list[Decision] = []
     holds: dict[str, datetime] = {}
     for one in ours:
-        waiting = one.parcel.waiting
-        verdict = next_state(
-            one.answer.outcome,
-            position=waiting.position,
-            now=now,
-            expires_at=waiting.expires_at,
-            schedule=one.schedule or terms.schedule,
-            jitter=terms.jitter(),
-        )
-        decision = Decision(
-            waiting.id,
-            one.lease_id,
-            verdict.state,
-            verdict.reason,
-            verdict.position,
-            0,
-            verdict.due_at,
-            one.answer.trace.status_code,
-        )
-        decisions.append(decision)
-        if verdict.hold_until is not None:
-            known = holds.get(one.endpoint_id, verdict.hold_until)
-            holds[one.endpoint_id] = max(known, verdict.hold_until)
+        # One for all of it: what went together comes back together.
+        jitter = terms.jitter()
+        for waiting in one.parcel.waiting:
+            verdict = next_state(
+                one.answer.outcome,
+                position=waiting.position,
+                now=now,
+                expires_at=waiting.expires_at,
+                schedule=one.schedule or terms.schedule,
+                jitter=jitter,
+            )
+            decisions.append(_decision(one, waiting, verdict))
+            if verdict.hold_until is not None:
+                known = holds.get(one.endpoint_id, verdict.hold_until)
+                holds[one.endpoint_id] = max(known, verdict.hold_until)
     await apply_decisions(tx, decisions)
     for endpoint_id, until in holds.items():
         await hold(tx, endpoint_id, until)
+
+
+def _decision(one: Sent, waiting: Waiting, verdict: Verdict) -> Decision:
+    return Decision(
+        waiting.id,
+        one.lease_id,
+        verdict.state,
+        verdict.reason,
+        verdict.position,
+        0,
+        verdict.due_at,
+        one.answer.trace.status_code,
+    )
 
 
 def _effects(sent: Sequence[Sent]) -> Mapping[str, Effect]:
@@ -161,19 +172,26 @@ async def _apply(tx: Transaction, endpoint_id: str, effect: Effect, *, terms: Te
             assert_never(effect)
 
 
-def _attempt(one: Sent, worker: str, ahead: timedelta) -> dict[str, object]:
-    """ahead: of the database's clock, by which it was scheduled and is logged."""
-    waiting, answer, trace = one.parcel.waiting, one.answer, one.answer.trace
+def _attempts(one: Sent, worker: str, ahead: timedelta) -> Iterator[dict[str, object]]:
+    """A row for each delivery. ahead: of the database's clock, by which it is logged."""
+    sent = _of_send(one, worker, ahead)
+    for attempt_id, waiting in zip(one.attempt_ids, one.parcel.waiting, strict=True):
+        yield sent | {
+            "id": attempt_id,
+            "delivery_id": waiting.id,
+            "number": waiting.attempts + 1,
+            "trigger": waiting.trigger,
+            "position": waiting.position,
+            "scheduled_for": waiting.due_at,
+        }
+
+
+def _of_send(one: Sent, worker: str, ahead: timedelta) -> dict[str, object]:
+    answer, trace = one.answer, one.answer.trace
     outcome, reason, provider_id = _words(answer.outcome)
     detail = None if trace.detail is None else trace.detail.replace("\0", "")
     return {
-        "id": one.attempt_id,
-        "delivery_id": waiting.id,
         "send_id": one.send_id,
-        "number": one.parcel.number,
-        "trigger": waiting.trigger,
-        "position": waiting.position,
-        "scheduled_for": waiting.due_at,
         "started_at": one.started_at + ahead,
         "ended_at": one.ended_at + ahead,
         "outcome": outcome,
@@ -207,19 +225,19 @@ def _words(outcome: Outcome) -> tuple[str, str | None, str | None]:
 
 
 def log_sent(one: Sent) -> None:
-    """The wide event of one attempt."""
-    waiting, trace = one.parcel.waiting, one.answer.trace
+    """The wide event of each attempt."""
     outcome, reason, _ = _words(one.answer.outcome)
-    emit(
-        Step.DELIVERY_ATTEMPTED,
-        delivery=waiting.id,
-        event_id=waiting.news.id,
-        type=waiting.news.facts.type.value,
-        endpoint=one.endpoint_id,
-        attempt=one.parcel.number,
-        outcome=outcome,
-        reason=reason,
-        status=trace.status_code,
-        late_ms=round((one.started_at - waiting.due_at).total_seconds() * 1000),
-        duration_ms=round((one.ended_at - one.started_at).total_seconds() * 1000),
-    )
+    for waiting in one.parcel.waiting:
+        emit(
+            Step.DELIVERY_ATTEMPTED,
+            delivery=waiting.id,
+            event_id=waiting.news.id,
+            type=waiting.news.facts.type.value,
+            endpoint=one.endpoint_id,
+            attempt=waiting.attempts + 1,
+            outcome=outcome,
+            reason=reason,
+            status=one.answer.trace.status_code,
+            late_ms=round((one.started_at - waiting.due_at).total_seconds() * 1000),
+            duration_ms=round((one.ended_at - one.started_at).total_seconds() * 1000),
+        )

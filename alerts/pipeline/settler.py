@@ -149,8 +149,7 @@ class Settler:
             ended = [
                 turn
                 for turn in turns
-                if turn.open == len(unsent.get(turn.endpoint_id, ()))
-                and turn.endpoint_id not in fresh
+                if turn.open == unsent.get(turn.endpoint_id, 0) and turn.endpoint_id not in fresh
             ]
             await release(tx, ended, asked=asked)
         # Only now: whatever breaks before the commit, the drain still has every answer.
@@ -169,11 +168,11 @@ class Settler:
         self,
         turns: Sequence[Turn],
         *,
-        unsent: Mapping[str, Sequence[str]],
+        unsent: Mapping[str, int],
         fresh: Mapping[str, Sequence[Parcel]],
     ) -> None:
         for turn in turns:
-            for _ in unsent.get(turn.endpoint_id, ()):
+            for _ in range(unsent.get(turn.endpoint_id, 0)):
                 turn.waiting.popleft()
             parcels = fresh.get(turn.endpoint_id, ())
             turn.waiting.extend(parcels)

@@ -188,14 +188,13 @@ def heed(turns: Sequence[Turn], held: Mapping[str, HeldLane]) -> list[Turn]:
     return [turn for turn in turns if turn.is_stopped]
 
 
-async def give_back(tx: Transaction, turns: Sequence[Turn]) -> dict[str, list[str]]:
-    """What was begun and is not to be sent now, by endpoint: free again, attempt and all."""
+async def give_back(tx: Transaction, turns: Sequence[Turn]) -> dict[str, int]:
+    """Free what was begun and is not to be sent now, attempt and all; parcels, by endpoint."""
     giving = [turn for turn in turns if turn.waiting]
-    given = {turn.endpoint_id: [parcel.waiting.id for parcel in turn.waiting] for turn in giving}
-    if given:
-        ids = [one for of_lane in given.values() for one in of_lane]
+    if giving:
+        ids = [one for turn in giving for parcel in turn.waiting for one in parcel.ids]
         await unstart(tx, ids, lease_ids={turn.lease_id for turn in giving})
-    return given
+    return {turn.endpoint_id: len(turn.waiting) for turn in giving}
 
 
 async def release(tx: Transaction, turns: Sequence[Turn], *, asked: float) -> None:
@@ -223,16 +222,21 @@ def lose(turns: Iterable[Turn]) -> None:
 async def begin(turn: Turn, parcel: Parcel, *, store: Store, clock: Clock, deadline: float) -> bool:
     """Spend an attempt just before sending what must not be sent twice; False: do not send.
 
-    Then the lane is not ours any more, nothing can be written, or writing took so long that less
-    than a deadline (seconds) of lease is left; the turn is stopped, and gives back what was begun.
+    Then the lane or some of the parcel is not ours any more, nothing can be written, or writing
+    took so long that less than a deadline (seconds) of lease is left; the turn is stopped, and
+    gives back what was begun.
     """
-    begun = 0
+    is_begun = False
     try:
         async with store.write() as tx:
-            begun = await start(tx, [parcel.waiting.id], lease_id=turn.lease_id)
+            begun = await start(tx, parcel.ids, lease_id=turn.lease_id)
+            is_begun = begun == len(parcel.waiting)
+            if begun and not is_begun:
+                await unstart(tx, parcel.ids, lease_ids=[turn.lease_id])
     except StorageFailed as error:
         fail(Step.JOB_FAILED, error, job="start")
-    if begun and turn.lasts(clock.monotonic() + deadline):
+        is_begun = False
+    if is_begun and turn.lasts(clock.monotonic() + deadline):
         return True
     keep_back(turn, parcel)
     return False

@@ -181,16 +181,16 @@ class Wire:
             return
         started = self._clock.now()
         self._started(turn)
-        answer = await sender.send(turn.destination, (parcel.letter,))
+        answer = await sender.send(turn.destination, parcel.letters)
         turn.in_flight -= 1
         turn.answered += 1
         turn.is_stopped = turn.is_stopped or stops(answer)
-        attempt_id = self._new_id(ATTEMPT)
+        attempt_ids = tuple([self._new_id(ATTEMPT) for _ in parcel.waiting])
         sent = Sent(
             endpoint_id=turn.endpoint_id,
             lease_id=turn.lease_id,
-            send_id=SEND + attempt_id.removeprefix(ATTEMPT),
-            attempt_id=attempt_id,
+            send_id=SEND + attempt_ids[0].removeprefix(ATTEMPT),
+            attempt_ids=attempt_ids,
             schedule=turn.schedule,
             parcel=parcel,
             answer=answer,

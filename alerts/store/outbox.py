@@ -17,7 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from alerts.domain.deliveries import State, Trigger
+from alerts.domain.deliveries import DeferredReason, State, Trigger
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.subscriptions import EventFacts
@@ -31,7 +31,7 @@ class News(msgspec.Struct, frozen=True):
     """An event, with what deciding and sending need of it: one for all that it is owed to.
 
     is_matched: what it is owed by is a subscription, and needs one still.
-    corrects: the event that it corrects.
+    corrects: the event that it corrects. cycle_id: of the cycle that brought it, if one did.
     """
 
     id: str
@@ -39,6 +39,7 @@ class News(msgspec.Struct, frozen=True):
     is_matched: bool
     body: bytes
     corrects: str | None
+    cycle_id: str | None
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -46,6 +47,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
     attempts: before this one; status_code: what the last of them was answered with.
     corrected: what became of what it corrects, None without a delivery.
+    deferred_reason: why it waited until it was due, where that was wanted.
     """
 
     id: str
@@ -58,16 +60,22 @@ class Waiting(msgspec.Struct, frozen=True):
     attempts: int
     interruptions: int
     status_code: int | None
+    deferred_reason: DeferredReason | None
     corrected: State | None
 
 
 async def find_next(
-    tx: Transaction, quotas: Mapping[str, int], *, strict: Collection[str]
+    tx: Transaction,
+    quotas: Mapping[str, int],
+    *,
+    strict: Collection[str],
+    newest_first: bool = False,
 ) -> list[Waiting]:
     """The next due deliveries of lanes that are locked.
 
     quotas: how many, by endpoint. First attempts come before retries, older events before newer.
     strict: endpoints where a newer event about a token and kind waits until the older has ended.
+    newest_first: where more waits than that, of first attempts the newest events are read.
     """
     if not quotas:
         return []
@@ -76,7 +84,9 @@ async def find_next(
     for is_strict in (False, True):
         ids = [one for one in quotas if (one in strict) is is_strict]
         if ids:
-            query = _heads(is_postgresql=tx.is_postgresql, is_strict=is_strict)
+            query = _heads(
+                is_postgresql=tx.is_postgresql, is_strict=is_strict, newest_first=newest_first
+            )
             for head in map(
                 _Head._make, await tx.connection.execute(query, given | {"lanes": ids})
             ):
@@ -151,6 +161,7 @@ _NEWS: Final = select(
     events.c.size,
     events.c.body,
     events.c.corrects,
+    events.c.cycle_id,
 ).where(among(events.c.id, ids_called("ids")))
 
 
@@ -171,7 +182,7 @@ def _news(row: Row[Any]) -> News:
         notches=row.notches,
         size=row.size,
     )
-    return News(row.id, facts, bool(row.is_matched), row.body, row.corrects)
+    return News(row.id, facts, bool(row.is_matched), row.body, row.corrects, row.cycle_id)
 
 
 class _Head(NamedTuple):
@@ -188,6 +199,7 @@ class _Head(NamedTuple):
     attempts: int
     interruptions: int
     status_code: int | None
+    deferred_reason: str | None
     corrected: str | None
 
 
@@ -196,10 +208,11 @@ _COLUMNS: Final = (*(deliveries.c[name] for name in _Head._fields[:-1]), _CORREC
 
 
 @cache
-def _heads(*, is_postgresql: bool, is_strict: bool) -> Select[Any]:
+def _heads(*, is_postgresql: bool, is_strict: bool, newest_first: bool) -> Select[Any]:
     """The heads of each lane's two lines, at most `most` of either. lanes: whose."""
     now = bindparam("now", type_=deliveries.c.due_at.type)
-    first = next_in_lane(most=bindparam("most", type_=Integer), now=now, is_strict=is_strict)
+    most = bindparam("most", type_=Integer)
+    first = next_in_lane(most=most, now=now, is_strict=is_strict, newest_first=newest_first)
     # PostgreSQL plans LATERAL well and a correlated IN badly; SQLite has only the latter.
     if is_postgresql:
         lateral = first.lateral("first")
@@ -230,6 +243,7 @@ def _waiting(head: _Head, news: News) -> Waiting:
         head.attempts,
         head.interruptions,
         head.status_code,
+        None if head.deferred_reason is None else DeferredReason(head.deferred_reason),
         None if head.corrected is None else State(head.corrected),
     )
 

@@ -63,16 +63,22 @@ def is_logged(delivery: FromClause) -> tuple[ColumnElement[bool], ...]:
 
 
 def next_in_lane(
-    *, most: ColumnElement[int], now: ColumnElement[datetime], is_strict: bool
+    *,
+    most: ColumnElement[int],
+    now: ColumnElement[datetime],
+    is_strict: bool,
+    newest_first: bool = False,
 ) -> Select[tuple[str]]:
     """Ids of what is due next in a lane, for use in a query of lanes: at most `most` of each line.
 
     is_strict: what has an older open delivery about its token and kind does not go yet. What
-    corrects another never goes before that one has ended.
+    corrects another never goes before that one has ended. newest_first: of first attempts, those
+    of the newest events.
     """
     lines = []
     for line, order in ((is_fresh, "sequence"), (is_later, "due_at")):
         head = deliveries.alias("head")
+        place = head.c[order]
         first = (
             select(head.c.id)
             .where(
@@ -81,7 +87,7 @@ def next_in_lane(
                 head.c.lease_id.is_(None),
                 head.c.due_at <= now,
             )
-            .order_by(head.c[order])
+            .order_by(place.desc() if newest_first and line is is_fresh else place)
             .limit(most)
         )
         first = first.where(~_must_wait(head, is_strict=is_strict))

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import exists, select, true, update
+from sqlalchemy import exists, or_, select, true, update
 
-from alerts.domain.deliveries import SkipReason, State, Trigger
+from alerts.domain.deliveries import DeferredReason, SkipReason, State, Trigger
 from alerts.store.engine import Transaction
 from alerts.store.queue import is_fresh, is_later
 from alerts.store.tables import deliveries, events
@@ -13,7 +13,8 @@ from alerts.store.tables import deliveries, events
 async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
     """End what waits behind something newer about the same token and kind, by the schedule.
 
-    A correction is newer than another of the same event, and than nothing else.
+    A correction is newer than another of the same event, and than nothing else. What quiet hours
+    put off is told along with what is newer, unless that went out already.
     """
     if not endpoint_ids:
         return 0
@@ -27,6 +28,10 @@ async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
         newer.c.endpoint_id == deliveries.c.endpoint_id,
         newer.c.corrects.is_not_distinct_from(deliveries.c.corrects),
         newer.c.state.in_((State.PENDING, State.SENDING, State.DELIVERED)),
+        or_(
+            newer.c.state != State.PENDING,
+            deliveries.c.deferred_reason.is_distinct_from(DeferredReason.QUIET_HOURS),
+        ),
     )
     ended = 0
     for line in (is_fresh, is_later):

@@ -11,7 +11,14 @@ from alerts.api.errors_page import anchor_of
 from alerts.api.problem_kinds import ProblemKind
 from alerts.api.problems import PROBLEMS
 from alerts.domain import deliveries
-from alerts.domain.deliveries import DisableReason, EndReason, Reason, SkipReason, State
+from alerts.domain.deliveries import (
+    DeferredReason,
+    DisableReason,
+    EndReason,
+    Reason,
+    SkipReason,
+    State,
+)
 from alerts.domain.meanings import MEANINGS, meaning_of
 from tests.api.conftest import Api
 
@@ -47,7 +54,7 @@ async def page(lone_api: Api) -> Page:
 
 
 def reasons() -> Iterator[StrEnum]:
-    for kind in (Reason, EndReason, SkipReason, DisableReason):
+    for kind in (Reason, DeferredReason, EndReason, SkipReason, DisableReason):
         yield from kind
 
 

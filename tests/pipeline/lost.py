@@ -61,7 +61,7 @@ async def abandon(services: Services) -> list[ClaimedLane]:
     async with services.store.write() as tx:
         claimed = await claim(tx, services.rules, limit=10)
         for lane in claimed if services.rules.repeatable else ():
-            suspects = [parcel.waiting.id for parcel in lane.parcels if parcel.is_suspect]
+            suspects = [one for parcel in lane.parcels if parcel.is_suspect for one in parcel.ids]
             await start(tx, suspects, lease_id=lane.lease_id)
     return claimed
 

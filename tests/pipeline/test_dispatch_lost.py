@@ -132,7 +132,7 @@ async def test_what_cannot_be_repeated_waits_for_a_person(
     once = over(services, OnceOnly())
     (lane,) = await abandon(once)
     async with services.store.write() as tx:
-        await start(tx, [lane.parcels[0].waiting.id], lease_id=lane.lease_id)
+        await start(tx, lane.parcels[0].ids, lease_id=lane.lease_id)
     await pass_time(services, LEASE_OVER)
 
     assert await repairs(once) == 0
