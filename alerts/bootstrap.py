@@ -48,7 +48,8 @@ from alerts.settings import Settings
 from alerts.sources.download import open_client
 from alerts.sources.sandbox.app import SANDBOX_KEY
 from alerts.sources.sandbox.server import DEFAULT_PORT
-from alerts.sources.token_metrics import Profile, TokenMetrics
+from alerts.sources.token_metrics import TokenMetrics
+from alerts.sources.token_metrics_rows import Profile
 from alerts.store.cipher import Cipher
 from alerts.store.endpoints import ensure_lookup_key
 from alerts.store.engine import Store, open_store
@@ -277,11 +278,10 @@ async def _plan(
     if name == "none":
         return None
     is_sandbox = name == "sandbox"
-    key = settings.token_metrics_api_key.get_secret_value()
     source = TokenMetrics(
         name=SourceName(name),
         client=await stack.enter_async_context(open_client()),
-        api_key=SANDBOX_KEY if is_sandbox else key,
+        api_key=SANDBOX_KEY if is_sandbox else settings.token_metrics_api_key.get_secret_value(),
         clock=clock,
         base_url=sandbox_url if is_sandbox else settings.token_metrics_url,
         profile=Profile(settings.token_metrics_profile),

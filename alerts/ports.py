@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from alerts.domain.deliveries import Answer, Channel
 from alerts.domain.grades import Kind, SourceName
@@ -25,12 +25,28 @@ class SourceState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """What an answer says beside its rows, for the operator; nothing is decided by it.
+
+    request_id: the source's own name for the request, to be quoted to it; one printable line.
+    clock_skew: how far the source's clock is ahead of ours; None where it says no time.
+    """
+
+    request_id: str | None = None
+    clock_skew: timedelta | None = None
+
+
+NOTHING_SAID: Final = Aside()
+
+
+@dataclass(frozen=True, slots=True)
 class FetchedPage:
     """One page as it came. rows: how many it holds; is_last: no page follows it."""
 
     body: bytes
     rows: int
     is_last: bool
+    aside: Aside = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,7 @@ class Trouble:
     state: SourceState
     detail: str
     retry_after: timedelta | None = None
+    aside: Aside = NOTHING_SAID
 
 
 class GradeSource(Protocol):

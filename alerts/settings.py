@@ -30,7 +30,7 @@ PREFIX: Final = "GRADEBELL_"
 ENV_FILE: Final = Path(".env")
 MOST_TOKENS: Final = 100
 _SOURCES: Final = ("sandbox", "token_metrics", "none")
-_PROFILES: Final = ("v2-2025-08", "v2-2025-04")
+_PROFILES: Final = ("v3", "v2-2025-08", "v2-2025-04")
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _SECONDS: Final = re.compile(r"[0-9]{1,8}(\.[0-9]{1,6})?")

@@ -18,7 +18,7 @@ from alerts.store.endpoints import count_endpoints
 from alerts.store.events import current_sequence
 from alerts.store.gauges import Backlog, read_backlog
 from alerts.store.health import count_troubled
-from alerts.store.sweeps import list_states
+from alerts.store.sweeps import SourceRecord, list_states
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -87,17 +87,10 @@ async def _read_store(services: Services) -> list[Metric]:
     by_state = GaugeMetricFamily("gradebell_endpoints", "Endpoints.", labels=("state",))
     for state, count in endpoints.items():
         by_state.add_metric((state,), count)
-    standing = GaugeMetricFamily(
-        "gradebell_source_state",
-        "1 for the state that each kind of the source polled is in.",
-        labels=("source", "kind", "state"),
-    )
-    for row in sources:
-        standing.add_metric((row.source, row.kind.value, row.state.value), 1)
     return [
         build,
         by_state,
-        standing,
+        *_standing(sources),
         *_backlog(backlog, now),
         GaugeMetricFamily(
             "gradebell_breakers_open", "Endpoints that are sent a probe at most.", value=is_open
@@ -110,6 +103,24 @@ async def _read_store(services: Services) -> list[Metric]:
             "gradebell_lanes_repaired", "Lanes that had fallen asleep; a bug each.", value=repaired
         ),
     ]
+
+
+def _standing(sources: Iterable[SourceRecord]) -> list[Metric]:
+    state = GaugeMetricFamily(
+        "gradebell_source_state",
+        "1 for the state that each kind of the source polled is in.",
+        labels=("source", "kind", "state"),
+    )
+    skew = GaugeMetricFamily(
+        "gradebell_source_clock_skew_seconds",
+        "How far the clock of the source polled is ahead of ours.",
+        labels=("source", "kind"),
+    )
+    for row in sources:
+        state.add_metric((row.source, row.kind.value, row.state.value), 1)
+        if row.clock_skew_seconds is not None:
+            skew.add_metric((row.source, row.kind.value), row.clock_skew_seconds)
+    return [state, skew]
 
 
 def _backlog(backlog: Backlog, now: datetime) -> list[Metric]:

@@ -10,7 +10,7 @@ from alerts.cli.frame import Failed
 from alerts.domain.events import rfc3339
 from alerts.domain.grades import Kind
 from alerts.errors import SettingsInvalid
-from alerts.pipeline.poll import PAGE_LEASE, Plan, poll, slot_of
+from alerts.pipeline.poll import PAGE_LEASE, Plan, ask_anew, poll, slot_of
 from alerts.store.sweeps import SweepRecord, find_state, open_sweep
 
 # How often a sweep that somebody else is at is looked at.
@@ -33,8 +33,10 @@ class Sweeping:
     async def sweep(self, kind: Kind) -> list[str]:
         """The cycles of the sweep that is due, for `diff_cycle`; none if none is due.
 
+        Whoever sweeps by hand may have mended what the source was left alone for: it is asked anew.
         Raises Failed where the source, its budget or another process does not let it end.
         """
+        await ask_anew(kind, store=self._store, plan=self._plan)
         page, patience = 0, 0.0
         while True:
             cycle_ids = await poll(kind, store=self._store, plan=self._plan)

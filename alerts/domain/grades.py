@@ -68,7 +68,8 @@ class Cycle:
 
     complete: whether a token's absence means anything.
     Each token stands in `grades` once (see `unique`). unread: tokens it lists in rows that could
-    not be read: neither graded nor absent.
+    not be read: neither graded nor absent. asked: the tokens that were asked for, None: all there
+    are; the absence of others means nothing. lacks: as of a `Reading`.
     """
 
     source: SourceName
@@ -77,6 +78,8 @@ class Cycle:
     complete: bool
     grades: tuple[Grade, ...]
     unread: frozenset[TokenId] = frozenset()
+    asked: frozenset[TokenId] | None = None
+    lacks: str | None = None
 
 
 def source_name(value: str) -> SourceName:

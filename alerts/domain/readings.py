@@ -26,11 +26,15 @@ class Reading:
     """What rows came to: grades by their date (one cycle each), and the rows left out.
 
     unread: tokens of rows left out, where their ids could be read (see `unread_tokens`).
+    asked: the tokens that were asked for, None: all there are. lacks: the source's name for the
+    grade, where no row has that field at all.
     """
 
     grades: Mapping[datetime, tuple[Grade, ...]]
     rejected: tuple[RejectedRow, ...] = ()
     unread: frozenset[TokenId] = frozenset()
+    asked: frozenset[TokenId] | None = None
+    lacks: str | None = None
 
 
 def unique(grades: list[tuple[int, Grade]]) -> tuple[tuple[Grade, ...], tuple[RejectedRow, ...]]:

@@ -27,16 +27,23 @@ def read_retry_after(value: str | None, now: datetime) -> timedelta | None:
     text = (value or "").strip()
     if _SECONDS.fullmatch(text):
         return timedelta(seconds=min(float(text), LONGEST_WAIT.total_seconds()))
+    moment = read_http_date(text)
+    return None if moment is None else min(max(moment - now, timedelta(0)), LONGEST_WAIT)
+
+
+def read_http_date(value: str | None) -> datetime | None:
+    """The time that a header says, aware UTC; None where it says none.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#field.date
+    """
+    text = (value or "").strip()
     if not text or len(text) > _LONGEST_DATE:
         return None
     try:
         moment = parsedate_to_datetime(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        wait = moment - now
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return min(max(wait, timedelta(0)), LONGEST_WAIT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,16 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
-from alerts.domain.ids import HOUSE_APP, SWEEP
-from alerts.domain.notices import source_event
+from alerts.domain.ids import SWEEP
 from alerts.domain.readings import Reading
 from alerts.pipeline.receive import receive
-from alerts.pipeline.tell import tell_app, to_app
-from alerts.ports import FetchedPage, GradeSource, SourceState, Trouble
-from alerts.store.budgets import Period, spend
+from alerts.pipeline.standing import out_of_budget, recovered, skew_seconds, troubled
+from alerts.ports import FetchedPage, GradeSource, Trouble
+from alerts.store.budgets import Period, go_on, spend
 from alerts.store.cycles import Origin
 from alerts.store.engine import Store, Transaction
 from alerts.store.sweeps import (
-    SourceRecord,
     SweepRecord,
     SweepState,
     begin_sweep,
@@ -31,25 +28,17 @@ from alerts.store.sweeps import (
     load_pages,
     open_sweep,
     postpone_sweep,
-    set_announced,
-    set_state,
 )
 from alerts.telemetry import Step, emit
 
 # A page whose fetcher was lost is fetched again after this long.
 PAGE_LEASE: Final = timedelta(minutes=2)
-# Waits after failures in a row: doubling from the first to the last.
-FIRST_BACKOFF: Final = timedelta(seconds=5)
-LAST_BACKOFF: Final = timedelta(minutes=30)
-# Failures in a row before the operator is told; other troubles are told at once.
-TOLD_AFTER: Final = 3
 # A sweep that outlasts its slot goes on while its pages come no further apart than this, for so
 # long: 500 pages of each kind, the most there are, at one request a minute.
 LONGEST_PAUSE: Final = timedelta(minutes=10)
 LONGEST_SWEEP: Final = timedelta(days=1)
 MINUTE: Final = timedelta(minutes=1)
 MONTH: Final = timedelta(days=30)
-_ENDURING: Final = frozenset({SourceState.GONE, SourceState.FORBIDDEN, SourceState.QUOTA})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +72,26 @@ async def poll(kind: Kind, *, store: Store, plan: Plan) -> list[str]:
         sweep = await _due_sweep(tx, kind, plan)
         if sweep is None or not await lease_sweep(tx, sweep.id, PAGE_LEASE):
             return parts
-        again_at = await spend(tx, plan.source.name, plan.limits)
-        if again_at is not None:
-            await _out_of_budget(tx, sweep, again_at)
+        wait = await spend(tx, plan.source.name, plan.limits)
+        if wait is not None:
+            await out_of_budget(tx, sweep, wait)
             return parts
     fetched = await plan.source.fetch(kind, sweep.next_page)
     if isinstance(fetched, Trouble):
         async with store.write() as tx:
-            await _troubled(tx, sweep, fetched, plan=plan)
+            await troubled(tx, sweep, fetched, jitter=plan.jitter())
         return parts
     return parts + await _kept(sweep, fetched, store=store, plan=plan)
+
+
+async def ask_anew(kind: Kind, *, store: Store, plan: Plan) -> None:
+    """Wait no longer for a source in trouble: whoever mended it says so. Budgets still hold."""
+    async with store.write() as tx:
+        sweep = await open_sweep(tx, plan.source.name, kind)
+        if sweep is not None and sweep.failures:
+            failures, now = sweep.failures, await tx.now()
+            await postpone_sweep(tx, sweep.id, failures=failures, not_before=now)
+        await go_on(tx, plan.source.name)
 
 
 async def _give_way(kind: Kind, *, store: Store, plan: Plan) -> list[str]:
@@ -168,7 +167,7 @@ async def _kept(sweep: SweepRecord, page: FetchedPage, *, store: Store, plan: Pl
     async with store.write() as tx:
         if not await keep_page(tx, sweep, page.body):
             return []
-        await _recovered(tx, sweep)
+        await recovered(tx, sweep, page.aside)
         cycles: list[str] = []
         if reading is not None and await end_sweep(tx, sweep.id, SweepState.DONE):
             cycles = await _receive(tx, sweep, reading, complete=True)
@@ -176,9 +175,12 @@ async def _kept(sweep: SweepRecord, page: FetchedPage, *, store: Store, plan: Pl
         Step.SOURCE_POLLED,
         source=sweep.source,
         kind=sweep.kind.value,
+        sweep=sweep.id,
         page=sweep.next_page,
         rows=page.rows,
         last=page.is_last,
+        request_id=page.aside.request_id,
+        clock_skew_seconds=skew_seconds(page.aside),
     )
     return cycles
 
@@ -196,62 +198,4 @@ async def _receive(
         kind=sweep.kind,
         complete=complete,
         origin=Origin.POLL,
-    )
-
-
-async def _out_of_budget(tx: Transaction, sweep: SweepRecord, again_at: datetime) -> None:
-    await postpone_sweep(tx, sweep.id, failures=sweep.failures, not_before=again_at)
-    if again_at - await tx.now() > MINUTE:
-        detail = f"this month's requests are spent; the next one is at {again_at:%Y-%m-%d %H:%M}Z"
-        record = await set_state(
-            tx, sweep.source, sweep.kind, state=SourceState.QUOTA, detail=detail
-        )
-        await _announce(tx, record, EventType.SOURCE_FAILING)
-
-
-async def _troubled(tx: Transaction, sweep: SweepRecord, trouble: Trouble, *, plan: Plan) -> None:
-    failures = sweep.failures + 1
-    now = await tx.now()
-    wait = min(FIRST_BACKOFF * 2 ** min(failures - 1, 12), LAST_BACKOFF) * (1 + plan.jitter() / 2)
-    if trouble.state in _ENDURING:
-        wait = max(wait, LAST_BACKOFF)
-    wait = max(wait, trouble.retry_after or wait)
-    await postpone_sweep(tx, sweep.id, failures=failures, not_before=now + wait)
-    record = await set_state(
-        tx, sweep.source, sweep.kind, state=trouble.state, detail=trouble.detail
-    )
-    if trouble.state in _ENDURING or failures >= TOLD_AFTER:
-        await _announce(tx, record, EventType.SOURCE_FAILING)
-    emit(
-        Step.SOURCE_TROUBLED,
-        source=sweep.source,
-        kind=sweep.kind.value,
-        page=sweep.next_page,
-        state=trouble.state.value,
-        detail=trouble.detail,
-        wait_seconds=round(wait.total_seconds()),
-    )
-
-
-async def _recovered(tx: Transaction, sweep: SweepRecord) -> None:
-    record = await set_state(tx, sweep.source, sweep.kind, state=SourceState.OK, detail=None)
-    await _announce(tx, record, EventType.SOURCE_RECOVERED)
-
-
-async def _announce(tx: Transaction, record: SourceRecord, event_type: EventType) -> None:
-    """Tell the operator of a trouble once, and of its end once."""
-    is_failing = event_type is EventType.SOURCE_FAILING
-    if not await set_announced(tx, record.source, record.kind, announced=is_failing):
-        return
-    await tell_app(
-        tx,
-        source_event(
-            event_type,
-            source=record.source,
-            kind=record.kind,
-            at=record.since,
-            audience=to_app(HOUSE_APP),
-            state=record.state.value,
-            detail=record.detail,
-        ),
     )

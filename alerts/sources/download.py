@@ -5,12 +5,13 @@ import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
 from alerts.errors import InvalidInput
+from alerts.ports import Clock
 
 # Enough of an error's body to read its message.
 REFUSAL_CAP_BYTES = 4096
@@ -18,13 +19,29 @@ CONNECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
-    """An answer as it came. body: unpacked; its beginning only where `is_cut`."""
+class Head:
+    """The beginning of an answer. at: when it had come, by our clock."""
 
     status: int
     headers: httpx.Headers
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An answer as it came. body: unpacked; its beginning only where `is_cut`."""
+
+    head: Head
     body: bytes
     is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """No answer, or not all of it: why, in a few words; and its head, as far as that came."""
+
+    words: str
+    head: Head | None
 
 
 def checked_base_url(value: str) -> httpx.URL:
@@ -55,53 +72,65 @@ async def download(
     headers: Mapping[str, str],
     deadline: timedelta,
     cap_bytes: int,
-) -> Download | str:
-    """The answer to a GET, or in a few words why there is none. Raises only cancellation.
+    clock: Clock,
+) -> Download | Broken:
+    """The answer to a GET, or why there is none. Raises only cancellation.
 
     deadline: for everything, from name look-up to the last byte of the body.
     cap_bytes: of the unpacked body of a 200; of other answers REFUSAL_CAP_BYTES are kept.
-    The words hold no header: a key sent in one cannot come out in them.
+    The words of a Broken hold no header: a key sent in one cannot come out in them.
     """
     seconds = deadline.total_seconds()
+    begun: list[Head] = []
     try:
-        async with asyncio.timeout(seconds):
-            return await _stream(client, url, headers=headers, cap_bytes=cap_bytes)
+        async with asyncio.timeout(seconds), _answer(client, url, headers) as response:
+            begun.append(Head(response.status_code, response.headers, clock.now()))
+            read = await _read(response, cap_bytes=cap_bytes)
     except (TimeoutError, httpx.TimeoutException):
-        return f"no whole answer within {seconds:g} s"
+        words = f"no whole answer within {seconds:g} s"
     except httpx.LocalProtocolError:
         # Its text may quote the header that cannot be sent.
-        return "the request cannot be sent as HTTP"
+        words = "the request cannot be sent as HTTP"
     except httpx.RemoteProtocolError as error:
-        return f"the answer was cut short or is no HTTP ({error})"
+        words = f"the answer was cut short or is no HTTP ({error})"
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError) as error:
-        return f"the connection failed ({str(error) or type(error).__name__})"
+        words = f"the connection failed ({str(error) or type(error).__name__})"
     except zlib.error as error:
-        return f"the gzip body is broken ({error})"
+        words = f"the gzip body is broken ({error})"
+    else:
+        return Broken(read, begun[0]) if isinstance(read, str) else Download(begun[0], *read)
+    return Broken(words, begun[0] if begun else None)
 
 
-async def _stream(
-    client: httpx.AsyncClient, url: httpx.URL, *, headers: Mapping[str, str], cap_bytes: int
-) -> Download | str:
+@asynccontextmanager
+async def _answer(
+    client: httpx.AsyncClient, url: httpx.URL, headers: Mapping[str, str]
+) -> AsyncIterator[httpx.Response]:
     timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
     asked = {**headers, "accept-encoding": "gzip"}
     request = client.build_request("GET", url, headers=asked, timeout=timeout)
     response = await client.send(request, stream=True, follow_redirects=False)
     try:
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in {"identity", "", "gzip"}:
-            return f"HTTP {response.status_code} in an encoding nobody asked for ({encoding[:40]})"
-        unpacking = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
-        cap = cap_bytes if response.status_code == httpx.codes.OK else REFUSAL_CAP_BYTES
-        body = bytearray()
-        async for chunk in response.aiter_raw():
-            # One byte past the cap is enough to know, and all a packed bomb can unpack to.
-            room = cap - len(body) + 1
-            body += unpacking.decompress(chunk, room) if unpacking else chunk[:room]
-            if len(body) > cap:
-                break
-        is_cut = len(body) > cap
-        if unpacking and not unpacking.eof and not is_cut:
-            return "the gzip body was cut short"
-        return Download(response.status_code, response.headers, bytes(body[:cap]), is_cut)
+        yield response
     finally:
         await response.aclose()
+
+
+async def _read(response: httpx.Response, *, cap_bytes: int) -> tuple[bytes, bool] | str:
+    """The body, unpacked, and whether it was cut at the cap; or what is wrong with it."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "", "gzip"}:
+        return f"HTTP {response.status_code} in an encoding nobody asked for ({encoding[:40]})"
+    unpacking = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
+    cap = cap_bytes if response.status_code == httpx.codes.OK else REFUSAL_CAP_BYTES
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        # One byte past the cap is enough to know, and all a packed bomb can unpack to.
+        room = cap - len(body) + 1
+        body += unpacking.decompress(chunk, room) if unpacking else chunk[:room]
+        if len(body) > cap:
+            break
+    is_cut = len(body) > cap
+    if unpacking and not unpacking.eof and not is_cut:
+        return "the gzip body was cut short"
+    return bytes(body[:cap]), is_cut

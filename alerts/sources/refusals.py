@@ -1,18 +1,19 @@
 """What an upstream's refusal means: its status, its words, the wait it asks for."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import httpx
 import msgspec
 
-from alerts.domain.retries import read_retry_after
-from alerts.ports import SourceState, Trouble
-from alerts.sources.download import Download
+from alerts.domain.retries import read_http_date, read_retry_after
+from alerts.ports import NOTHING_SAID, Aside, SourceState, Trouble
+from alerts.sources.download import Broken, Download, Head
 
 # An asked wait this long is a spent allowance, not a pace.
 QUOTA_WAIT = timedelta(hours=1)
 SHOWN_CHARACTERS = 300
+SHOWN_ID_CHARACTERS = 80
 
 _GONE = frozenset({404, 410})
 _FORBIDDEN = frozenset({401, 402, 403})
@@ -28,34 +29,56 @@ class Words(msgspec.Struct):
     error: object = None
 
 
-def read_refusal(answer: Download, *, wanted: str, secret: str, now: datetime) -> Trouble:
+def read_refusal(answer: Download, *, wanted: str, secret: str) -> Trouble:
     """Any answer but a 200 as a Trouble.
 
     404 and 410 are `gone`; 401, 402 and 403 `forbidden`. 429 is `quota` where upstream speaks of
     a month, credits or a quota without naming seconds or minutes, or asks for QUOTA_WAIT or more;
     else `waiting`. Everything else is `failing`: 3xx, 400 and 5xx alike.
     """
-    wait = read_retry_after(answer.headers.get("retry-after"), now)
+    head = answer.head
+    # A time to wait until is by upstream's clock, and so must be the time that it is now.
+    now = read_http_date(head.headers.get("date")) or head.at
+    wait = read_retry_after(head.headers.get("retry-after"), now)
     words = first_words(answer.body)
-    location = answer.headers.get("location")
+    location = head.headers.get("location")
     if location is not None:
         words = f"a redirect to {_host(location)}, not followed"
     state = SourceState.FAILING
-    if answer.status in _GONE:
+    if head.status in _GONE:
         state = SourceState.GONE
-    elif answer.status in _FORBIDDEN:
+    elif head.status in _FORBIDDEN:
         state = SourceState.FORBIDDEN
-    elif answer.status == httpx.codes.TOO_MANY_REQUESTS:
+    elif head.status == httpx.codes.TOO_MANY_REQUESTS:
         state = SourceState.QUOTA if _is_quota(words, wait) else SourceState.WAITING
-    return Trouble(state, describe(answer, words, wanted=wanted, secret=secret), wait)
+    aside = read_aside(head, secret)
+    detail = describe(answer, words, wanted=wanted, secret=secret)
+    return Trouble(state, detail, wait, aside)
+
+
+def read_break(broken: Broken, *, wanted: str, secret: str) -> Trouble:
+    """An answer that did not come, or not whole, as a Trouble."""
+    aside = NOTHING_SAID if broken.head is None else read_aside(broken.head, secret)
+    named = f", request id {aside.request_id}" if aside.request_id else ""
+    detail = one_line(f"{wanted}{named}: {broken.words}", secret)
+    return Trouble(SourceState.FAILING, detail, aside=aside)
 
 
 def describe(answer: Download, words: str, *, wanted: str, secret: str) -> str:
     """Status, what was wanted, request id and words, on one line without the secret."""
-    headers = answer.headers
-    request_id = next((headers[h] for h in _REQUEST_ID_HEADERS if headers.get(h)), None)
-    named = f", request id {request_id[:80]}" if request_id else ""
-    return one_line(f"HTTP {answer.status} for {wanted}{named}: {words or 'no words'}", secret)
+    request_id = read_aside(answer.head, secret).request_id
+    named = f", request id {request_id}" if request_id else ""
+    said = f"HTTP {answer.head.status} for {wanted}{named}: {words or 'no words'}"
+    return one_line(said, secret)
+
+
+def read_aside(head: Head, secret: str) -> Aside:
+    """What an answer says beside its rows."""
+    headers = head.headers
+    request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+    shown = None if request_id is None else one_line(request_id, secret)[:SHOWN_ID_CHARACTERS]
+    said = read_http_date(headers.get("date"))
+    return Aside(shown or None, None if said is None else said - head.at)
 
 
 def one_line(text: str, secret: str) -> str:

@@ -1,10 +1,12 @@
 """Budgets: how many requests a source may still be asked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from alerts.domain.grades import SourceName
 from alerts.store.engine import Transaction, insert_into
@@ -18,10 +20,22 @@ class Period(StrEnum):
     MONTH = "month"
 
 
+# A period of nothing: until it starts, the source asked to be left alone.
+_PAUSE: Final = "pause"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """When there is a request again. is_asked: it is the source that said so."""
+
+    until: datetime
+    is_asked: bool
+
+
 async def spend(
     tx: Transaction, source: SourceName, limits: Sequence[tuple[Period, timedelta, int]]
-) -> datetime | None:
-    """Take one request out of every budget, or none: then the time at which there is one again.
+) -> Wait | None:
+    """Take one request out of every budget, or none: then when there is one again.
 
     limits: (period, its length, requests). A restart does not fill a budget up.
     """
@@ -31,14 +45,16 @@ async def spend(
     )
     query = query.with_for_update()
     rows = {row.period: row for row in await tx.connection.execute(query)}
-    waits = []
+    paused = rows.get(_PAUSE)
+    waits = (
+        [] if paused is None or paused.starts_at <= now else [Wait(paused.starts_at, is_asked=True)]
+    )
     for period, length, limit in limits:
         row = rows.get(period)
         if row is not None and now < row.starts_at + length and row.spent >= limit:
-            waits.append(row.starts_at + length)
+            waits.append(Wait(row.starts_at + length, is_asked=False))
     if waits:
-        latest: datetime = max(waits)
-        return latest
+        return max(waits, key=lambda wait: wait.until)
     for period, length, _ in limits:
         row = rows.get(period)
         is_over = row is None or now >= row.starts_at + length
@@ -50,6 +66,27 @@ async def spend(
             statement.on_conflict_do_update(index_elements=["source", "period"], set_=values)
         )
     return None
+
+
+async def pause(tx: Transaction, source: SourceName, until: datetime) -> None:
+    """Make no request of a source before then; a longer pause that it is in stays."""
+    statement = insert_into(tx, budgets).values(
+        source=source, period=_PAUSE, starts_at=until, spent=0
+    )
+    await tx.connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["source", "period"],
+            set_={"starts_at": statement.excluded.starts_at},
+            where=budgets.c.starts_at < statement.excluded.starts_at,
+        )
+    )
+
+
+async def go_on(tx: Transaction, source: SourceName) -> None:
+    """End a pause before its time."""
+    await tx.connection.execute(
+        delete(budgets).where(budgets.c.source == source, budgets.c.period == _PAUSE)
+    )
 
 
 async def spent(

@@ -36,7 +36,10 @@ class SweepRecord:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """How one kind of a source stands, and since when."""
+    """How one kind of a source stands, and since when.
+
+    clock_skew_seconds: how far its clock was ahead of ours, when it last said what time it is.
+    """
 
     source: SourceName
     kind: Kind
@@ -45,6 +48,7 @@ class SourceRecord:
     detail: str | None
     checked_at: datetime
     announced: bool
+    clock_skew_seconds: int | None = None
 
 
 async def open_sweep(tx: Transaction, source: SourceName, kind: Kind) -> SweepRecord | None:
@@ -191,9 +195,18 @@ async def last_page_at(tx: Transaction, sweep_id: str) -> datetime | None:
 
 
 async def set_state(
-    tx: Transaction, source: SourceName, kind: Kind, *, state: SourceState, detail: str | None
+    tx: Transaction,
+    source: SourceName,
+    kind: Kind,
+    *,
+    state: SourceState,
+    detail: str | None,
+    clock_skew_seconds: int | None = None,
 ) -> SourceRecord:
-    """Record how a source's kind stands; `since` and `announced` stay while the state does."""
+    """Record how a source's kind stands; `since` and `announced` stay while the state does.
+
+    clock_skew_seconds: None leaves what was known.
+    """
     known = await find_state(tx, source, kind)
     now = await tx.now()
     same = known is not None and known.state is state
@@ -205,12 +218,14 @@ async def set_state(
         detail=detail,
         checked_at=now,
         announced=known.announced if known is not None else False,
+        clock_skew_seconds=_either(clock_skew_seconds, known),
     )
     values = {
         "state": record.state,
         "since": record.since,
         "detail": record.detail,
         "checked_at": record.checked_at,
+        "clock_skew_seconds": record.clock_skew_seconds,
     }
     statement = insert_into(tx, source_states).values(
         source=source, kind=kind, announced=False, **values
@@ -251,8 +266,15 @@ async def list_states(tx: Transaction) -> list[SourceRecord]:
         columns.detail,
         columns.checked_at,
         columns.announced,
+        columns.clock_skew_seconds,
     ).order_by(columns.source, columns.kind)
     return [
         SourceRecord(row[0], Kind(row[1]), SourceState(row[2]), *row[3:])
         for row in await tx.connection.execute(query)
     ]
+
+
+def _either(skew_seconds: int | None, known: SourceRecord | None) -> int | None:
+    if skew_seconds is not None or known is None:
+        return skew_seconds
+    return known.clock_skew_seconds

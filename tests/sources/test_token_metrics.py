@@ -9,7 +9,8 @@ from alerts.domain.grades import Kind, SourceName
 from alerts.errors import InvalidInput
 from alerts.ports import FetchedPage, SourceState, Trouble
 from alerts.sources.download import checked_base_url
-from alerts.sources.token_metrics import Profile, TokenMetrics
+from alerts.sources.token_metrics import TokenMetrics
+from alerts.sources.token_metrics_rows import Profile
 from tests.sources.conftest import API_KEY, MachineClock, ReadFrom, RunUpstream
 from tests.sources.wire import answer, page, tm_row
 
@@ -29,6 +30,8 @@ class TestAsking:
     @pytest.mark.parametrize(
         ("profile", "kind", "path"),
         [
+            (Profile.V3, Kind.TRADER, "/v3/tm-grade"),
+            (Profile.V3, Kind.FUNDAMENTAL, "/v3/fundamental-grade"),
             (Profile.V2_2025_08, Kind.TRADER, "/v2/tm-grade"),
             (Profile.V2_2025_04, Kind.TRADER, "/v2/trader-grades"),
             (Profile.V2_2025_08, Kind.FUNDAMENTAL, "/v2/fundamental-grade"),
@@ -71,7 +74,7 @@ class TestAsking:
 
         fetched = await read_from(server.url).fetch(Kind.TRADER, 1)
 
-        assert fetched == FetchedPage(body, rows, is_last)
+        assert fetched == FetchedPage(body, rows, is_last=is_last)
 
     async def test_a_gzipped_page_is_unpacked(
         self, upstream: RunUpstream, read_from: ReadFrom

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from alerts.domain.grades import Kind, SourceName
 from alerts.errors import InvalidInput
-from alerts.sources.token_metrics import Profile, TokenMetrics
+from alerts.sources.token_metrics import TokenMetrics
+from alerts.sources.token_metrics_rows import Profile
 from tests.sources.conftest import API_KEY, MachineClock, ReadFrom
 from tests.sources.wire import page, tm_row
 
@@ -64,6 +65,53 @@ class TestReading:
         (grade,) = reading.grades[datetime(2025, 4, 16, tzinfo=UTC)]
         assert (grade.score, grade.label) == (6400, None)
         assert grade.components == (("ta_grade", 7000),)
+
+    async def test_v3_is_read_by_its_small_letters_alone(self, read_from: ReadFrom) -> None:
+        source = read_from("http://127.0.0.1:9", profile=Profile.V3)
+        head = {"token_id": 3375, "token_name": "Bitcoin", "token_symbol": "BTC", "slug": "bitcoin"}
+        trader = head | {"tm_grade": "64.03", "tm_grade_signal": "Buy", "quant_grade": 40.11}
+        trader |= {"TM_GRADE": 2, "date": "2026-01-05"}
+        fundamental = head | {"fundamental_grade": 91.4, "fundamental_grade_class": "blueChip"}
+        fundamental |= {"vc_score": None, "community_score": "9.6"}
+
+        of_trader = source.read(Kind.TRADER, [page(trader)], undated=UNDATED)
+        of_fundamental = source.read(Kind.FUNDAMENTAL, [page(fundamental)], undated=UNDATED)
+
+        (grade,) = of_trader.grades[datetime(2026, 1, 5, tzinfo=UTC)]
+        assert (grade.token, grade.symbol, grade.name) == ("token_metrics:3375", "BTC", "Bitcoin")
+        assert (grade.score, grade.label) == (6403, "Buy")
+        assert grade.components == (("quant_grade", 4011),)
+        (grade,) = of_fundamental.grades[UNDATED]
+        assert (grade.score, grade.label) == (9140, "blueChip")
+        assert grade.components == (("community", 960), ("vc", None))
+
+    @pytest.mark.parametrize(
+        ("rows", "lacks"),
+        [
+            ([], None),
+            ([tm_row(1, None), tm_row(2, "")], None),
+            ([{"TOKEN_ID": 1}, tm_row(2)], None),
+            ([{"TOKEN_ID": 1, "tm_grade": 50}, {"TOKEN_ID": 2, "tm_grade": 60}], "TM_GRADE"),
+            (["no row", {"TOKEN_ID": 1}], "TM_GRADE"),
+        ],
+        ids=["nothing", "null", "on one row", "renamed", "gone"],
+    )
+    async def test_a_grade_that_no_row_has_a_field_for_is_named(
+        self, source: TokenMetrics, rows: list[object], lacks: str | None
+    ) -> None:
+        assert source.read(Kind.TRADER, [page(*rows)], undated=UNDATED).lacks == lacks
+
+    async def test_a_reading_says_which_tokens_were_asked_for(self, read_from: ReadFrom) -> None:
+        listed = read_from("http://127.0.0.1:9", tokens=("1", "2"))
+        everything = read_from("http://127.0.0.1:9")
+
+        readings = [
+            source.read(Kind.TRADER, [page(tm_row(1))], undated=UNDATED)
+            for source in (listed, everything)
+        ]
+
+        asked = [reading.asked for reading in readings]
+        assert asked == [{"token_metrics:1", "token_metrics:2"}, None]
 
     async def test_a_fundamental_grade_carries_its_class_and_components(
         self, source: TokenMetrics

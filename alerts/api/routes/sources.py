@@ -83,6 +83,7 @@ def standing(
         since=since,
         detail=None if record is None else record.detail,
         last_cycle=_last_cycle(last),
+        clock_skew_seconds=None if record is None else record.clock_skew_seconds,
     )
 
 

@@ -202,6 +202,10 @@ class SourceKind(Answer):
     since: Time | None
     detail: str | None = Field(description="What the source last refused with.")
     last_cycle: LastCycle | None
+    clock_skew_seconds: int | None = Field(
+        default=None,
+        description="How far the source's clock is ahead of ours. Nothing is decided by it.",
+    )
 
 
 class Budget(Answer):
@@ -232,6 +236,7 @@ class Source(Answer):
                                 "as_of": "2026-11-20T08:00:00Z",
                                 "accepted_at": "2026-11-20T08:00:09Z",
                             },
+                            "clock_skew_seconds": 0,
                         }
                     ],
                     "budget": {"month": {"limit": 5000, "spent": 1212, "left": 3788}},

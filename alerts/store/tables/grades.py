@@ -26,6 +26,8 @@ watermarks = Table(
     Column("cycle_id", String(40)),
     Column("accepted_at", Instant),
     Column("band_version", Integer),
+    Column("asked", LargeBinary),
+    Column("news_at", Instant),
 )
 
 
@@ -79,6 +81,7 @@ source_states = Table(
     Column("detail", Text),
     Column("checked_at", Instant, nullable=False),
     Column("announced", Boolean, nullable=False),
+    Column("clock_skew_seconds", Integer),
 )
 
 
@@ -132,6 +135,8 @@ cycle_rows = Table(
     Column("cycle_id", String(40), primary_key=True),
     Column("rows", LargeBinary, nullable=False),
     Column("unread", LargeBinary),
+    Column("asked", LargeBinary),
+    Column("lacks", String(64)),
 )
 
 

@@ -1,4 +1,4 @@
-"""Chats: when they are not to be told, and what of."""
+"""Chats: when they are not to be told, and what of. Sources: what was asked of them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ def upgrade() -> None:
     _quiet_hours()
     _mutes()
     _addresses()
+    _sources()
 
 
 def _quiet_hours() -> None:
@@ -37,3 +38,15 @@ def _mutes() -> None:
 def _addresses() -> None:
     """A chat may be an endpoint of several apps."""
     op.create_index("ix_endpoints_address_hash", "endpoints", ["address_hash"])
+
+
+def _sources() -> None:
+    """How far a source's clock is off; what it was asked for, what its rows lacked, its last news.
+
+    asked: MessagePack, a list of tokens; null: all there are.
+    """
+    op.add_column("source_states", sa.Column("clock_skew_seconds", sa.Integer()))
+    op.add_column("cycle_rows", sa.Column("asked", sa.LargeBinary()))
+    op.add_column("cycle_rows", sa.Column("lacks", sa.String(length=64)))
+    op.add_column("watermarks", sa.Column("asked", sa.LargeBinary()))
+    op.add_column("watermarks", sa.Column("news_at", sa.BigInteger()))

@@ -1,0 +1,86 @@
+"""What a source says of our key holds for all its kinds, over restarts, until it is over."""
+
+from datetime import timedelta
+
+import pytest
+
+from alerts.bootstrap import Services
+from alerts.domain.events import EventType
+from alerts.domain.grades import Kind
+from alerts.pipeline.poll import ask_anew
+from alerts.ports import SourceState
+from tests.pipeline.conftest import TurnedClock
+from tests.pipeline.polling.conftest import OpenPolling, told
+from tests.pipeline.upstream import TM_GRADE, Upstream, plan_of, poll_once, stands
+
+HOUR = timedelta(hours=1)
+HALF_HOUR = timedelta(minutes=30)
+
+
+async def poll_both(services: Services) -> None:
+    for kind in (Kind.TRADER, Kind.FUNDAMENTAL):
+        await poll_once(services, kind)
+
+
+async def test_a_wait_that_was_asked_of_one_kind_is_every_kinds_and_a_restart_keeps_it(
+    open_polling: OpenPolling,
+    timed: Services,
+    sqlite_url: str,
+    upstream: Upstream,
+    clock: TurnedClock,
+) -> None:
+    await upstream.switch_on("429-ra-seconds", retry_after_seconds=600, endpoint=TM_GRADE, count=1)
+    await poll_both(timed)
+    again = await open_polling(sqlite_url, clock)
+    clock.turn(timedelta(seconds=599))
+    await poll_both(again)
+    assert await upstream.requests() == 1
+    assert await stands(again, Kind.FUNDAMENTAL) is SourceState.WAITING
+
+    clock.turn(timedelta(seconds=1))
+    await poll_both(again)
+
+    assert await upstream.requests() == 3
+    assert await stands(again, Kind.FUNDAMENTAL) is SourceState.OK
+    assert await told(again) == []
+
+
+async def test_a_spent_month_upstream_is_asked_about_ever_more_rarely_and_told_once(
+    timed: Services, upstream: Upstream, clock: TurnedClock
+) -> None:
+    await upstream.switch_on("429-quota")
+    for _ in range(48):
+        await poll_both(timed)
+        clock.turn(HALF_HOUR)
+
+    # 0:00, 0:30, 1:30, 3:30, 7:30, and every six hours, with up to half as much of jitter.
+    assert 5 <= await upstream.requests() <= 8
+    assert await stands(timed, Kind.TRADER) is SourceState.QUOTA
+    assert await stands(timed, Kind.FUNDAMENTAL) is SourceState.QUOTA
+    assert await told(timed) == [EventType.SOURCE_FAILING]
+
+    await upstream.switch_off()
+    clock.turn(timedelta(hours=9))
+    for _ in range(3):
+        await poll_both(timed)
+
+    assert await stands(timed, Kind.FUNDAMENTAL) is SourceState.OK
+    assert await told(timed) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]
+
+
+@pytest.mark.parametrize("effect", ["429-quota", "401", "withdrawn"])
+async def test_whoever_mended_it_need_not_wait(
+    timed: Services, upstream: Upstream, effect: str
+) -> None:
+    await upstream.switch_on(effect)
+    await poll_once(timed)
+    await upstream.switch_off()
+    await poll_once(timed)
+    assert await upstream.requests() == 1
+
+    await ask_anew(Kind.TRADER, store=timed.store, plan=plan_of(timed))
+    await poll_once(timed)
+
+    assert await upstream.requests() == 2
+    assert await stands(timed) is SourceState.OK
+    assert await told(timed) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]
