@@ -18,14 +18,21 @@ _DATA: Final = re.compile(rf"{VERSION}:(?P<verb>[a-z]+)(?::(?P<subject>[\x21-\x7
 class Verb(StrEnum):
     """What a button is for, and what stands behind it.
 
-    Under messages an event's id, or of ALL a cycle's; of tokens what `bots/telegram_subjects.py`
-    makes; of LIST a page.
+    Under messages an event's id, of ALL with the page; of tokens what `bots/telegram_subjects.py`
+    makes; of LIST a page; of SET and MUTES what is chosen, of WHY a token.
     """
 
     MUTE = "mute"
     EDIT = "edit"
     STOP = "stop"
     ALL = "all"
+    UNMUTE = "unmute"
+    KEEP = "keep"
+    SET = "set"
+    MUTES = "mutes"
+    PAUSE = "pause"
+    RESUME = "resume"
+    WHY = "why"
     LIST = "list"
     CARD = "card"
     GRADE = "grade"

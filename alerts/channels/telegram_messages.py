@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
+from alerts.channels.telegram_buttons import Rows
 from alerts.channels.telegram_digests import digest_lines
 from alerts.channels.telegram_markup import (
     DISCLAIMER,
@@ -29,15 +29,19 @@ from alerts.channels.telegram_markup import (
     moment,
     say,
 )
+from alerts.channels.telegram_under import grade_buttons, summary_buttons
 from alerts.channels.wording import counted, points, signed
 from alerts.domain.digests import Rung, read_digest, read_rung
 from alerts.domain.events import EventType
 
+# Changes that a message of several shows; the rest is a button away.
+ROWS_SHOWN: Final = 20
+# And that a page of all of them does.
+ROWS_ON_A_PAGE: Final = 25
 # Component scores that a message names, the largest changes first.
 COMPONENTS_SHOWN: Final = 3
 FACTS_SHOWN: Final = 12
 LONGEST_FACT: Final = 200
-LONGEST_LABEL: Final = 12
 # Sources by the names that people know them by.
 SOURCES: Final = {"token_metrics": "Token Metrics"}
 
@@ -114,6 +118,25 @@ def render(bodies: Sequence[bytes]) -> TelegramMessage:
     return _notice(one)
 
 
+def headline(body: bytes) -> str:
+    """What happened, in one line: the first of its message."""
+    one = _read(body)
+    return f"{one.mark} {_title(one)}"
+
+
+def page_lines(bodies: Sequence[bytes], page: int) -> list[Line]:
+    """A page of all that was told at once, a line each. page: 1 is the first."""
+    first = (page - 1) * ROWS_ON_A_PAGE
+    told = [_read(body) for body in bodies]
+    grades = [one for one in told if one.is_grade]
+    is_mixed = len({one.data["kind"] for one in grades}) > 1
+    shown = told[first : first + ROWS_ON_A_PAGE]
+    rows = [_row(one, is_mixed=is_mixed) for one in shown]
+    title = _counts(told)
+    ending = [_as_of(grades)] if grades else []
+    return [[bold(title)], *rows, *ending, [italic(DISCLAIMER)]]
+
+
 def _read(body: bytes) -> _Told:
     event = msgspec.json.decode(body)
     event_type, data = EventType(event["type"]), event["data"]
@@ -132,13 +155,8 @@ def _grade(one: _Told) -> TelegramMessage:
         _as_of([one]),
         [italic(f"Told because {_RULES[one.type]}. {DISCLAIMER}")],
     ]
-    symbol = literal(one.data["token"]["symbol"], most=LONGEST_LABEL)
-    row = (
-        Button(f"🔕 Mute {symbol} 24 h", Wanted(Verb.MUTE, one.id)),
-        Button("✏️ Edit", Wanted(Verb.EDIT, one.id)),
-        Button("✖ Stop", Wanted(Verb.STOP, one.id)),
-    )
-    return _message(lines, () if one.is_test else (row,))
+    buttons = () if one.is_test else grade_buttons(one.id, one.data["token"]["symbol"])
+    return _message(lines, buttons)
 
 
 def _title(one: _Told) -> str:
@@ -220,17 +238,13 @@ def _notice(one: _Told) -> TelegramMessage:
 def _summary(told: Sequence[_Told]) -> TelegramMessage:
     """Several at once, a line each; those that there is no room for are counted."""
     grades = [one for one in told if one.is_grade]
-    marks = [one.mark for one in grades]
-    up, down = marks.count(UP), marks.count(DOWN)
-    parts = [f"{UP} {up} up" if up else "", f"{DOWN} {down} down" if down else ""]
-    counts = " · ".join(part for part in parts if part)
-    lines: list[Line] = [[bold(f"{counted(len(told), 'change')}{': ' if counts else ''}{counts}")]]
+    lines: list[Line] = [[bold(_counts(told))]]
     ending: list[Line] = [_as_of(grades)] if grades else []
     ending.append([italic(DISCLAIMER)])
     is_mixed = len({one.data["kind"] for one in grades}) > 1
     room = MOST_TEXT - length([*lines, *ending]) - len(f"\n\nand {len(told):,} more")
     left = len(told)
-    for one in told:
+    for one in told[:ROWS_SHOWN]:
         row = [_row(one, is_mixed=is_mixed)]
         room -= length(row) + 1
         if room < 0:
@@ -239,7 +253,15 @@ def _summary(told: Sequence[_Told]) -> TelegramMessage:
         left -= 1
     if left:
         lines.append([say(f"and {left:,} more")])
-    return _message([*lines, *ending], _under(told))
+    return _message([*lines, *ending], summary_buttons(told[-1].id, len(told), left=left))
+
+
+def _counts(told: Sequence[_Told]) -> str:
+    marks = [one.mark for one in told if one.is_grade]
+    up, down = marks.count(UP), marks.count(DOWN)
+    parts = [f"{UP} {up} up" if up else "", f"{DOWN} {down} down" if down else ""]
+    counts = " · ".join(part for part in parts if part)
+    return f"{counted(len(told), 'change')}{': ' if counts else ''}{counts}"
 
 
 def _row(one: _Told, *, is_mixed: bool) -> Line:
@@ -256,14 +278,6 @@ def _row(one: _Told, *, is_mixed: bool) -> Line:
         bold(one.symbol),
         say(f" {bands}{kind} · {points(after.score)} ({change})"),
     ]
-
-
-def _under(told: Sequence[_Told]) -> Rows:
-    cycles = [one.data["cycle"]["id"] for one in told if "cycle" in one.data]
-    if not cycles:
-        return ()
-    edit = Button("✏️ Edit", Wanted(Verb.EDIT))
-    return ((Button(f"Show all {len(told):,}", Wanted(Verb.ALL, cycles[-1])), edit),)
 
 
 def _message(lines: Sequence[Line], buttons: Rows = ()) -> TelegramMessage:

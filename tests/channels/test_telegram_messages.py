@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.channels.telegram_buttons import Verb, Wanted, keyboard, read_data
-from alerts.channels.telegram_markup import literal
-from alerts.channels.telegram_messages import TelegramMessage, render
+from alerts.channels.telegram_markup import as_plain, literal
+from alerts.channels.telegram_messages import (
+    ROWS_ON_A_PAGE,
+    ROWS_SHOWN,
+    TelegramMessage,
+    page_lines,
+    render,
+)
 from alerts.domain.events import Draft, without_data
 from alerts.domain.notices import test_event as notice
 from alerts.domain.payloads import TokenView
@@ -108,13 +114,24 @@ def test_what_was_expunged_is_not_shown() -> None:
 
 def test_several_changes_are_a_line_each_and_those_without_room_are_counted() -> None:
     few = assert_taken(render([golden("grade.upgraded"), golden("grade.downgraded")]))
-    many = assert_taken(render([golden("grade.upgraded")] * 500))
+    summary = render([golden("grade.upgraded")] * 500)
+    many = assert_taken(summary)
 
     assert few.splitlines()[0] == "2 changes: 🟢 1 up · 🔴 1 down"
     assert len(few.splitlines()) == 5
-    shown = sum(line.startswith("🟢 BTC") for line in many.splitlines())
-    assert f"and {500 - shown} more" in many.splitlines()
-    assert len(many) > 4000
+    assert sum(line.startswith("🟢 BTC") for line in many.splitlines()) == ROWS_SHOWN
+    assert f"and {500 - ROWS_SHOWN} more" in many.splitlines()
+    assert [button.label for button in summary.buttons[0]] == ["Show all 500", "✏️ Edit"]
+
+
+def test_all_that_was_told_at_once_is_shown_in_pages() -> None:
+    bodies = [golden("grade.upgraded")] * ROWS_ON_A_PAGE + [golden("grade.downgraded")]
+
+    first, second = (as_plain(page_lines(bodies, page)).splitlines() for page in (1, 2))
+
+    assert first[0] == second[0] == "26 changes: 🟢 25 up · 🔴 1 down"
+    assert sum(line.startswith("🟢") for line in first) == ROWS_ON_A_PAGE
+    assert [line.startswith("🔴 T1") for line in second] == [False, True, False, False]
 
 
 @pytest.mark.parametrize("changes", [0, 1, 500])
