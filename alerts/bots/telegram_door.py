@@ -114,7 +114,8 @@ class Door:
             doing.cancel()
         if not is_late:
             await self._voice.hint(query.id, said.hint)
-        if said.lines and not said.is_new and isinstance(message, Message):
+        is_there = isinstance(message, Message)
+        if (said.lines or said.buttons) and not said.is_new and is_there:
             await self._voice.rewrite(chat, message.message_id, said)
         elif said.lines or is_late:
             await self._voice.say(chat, said)

@@ -35,7 +35,8 @@ class Asked:
 class Said:
     """What is answered: a message, or in place of the one whose button was pressed; or a hint.
 
-    lines: of the message; none for no message. buttons: under it.
+    lines: of the message; none for no message. buttons: under it; without lines, they take the
+    place of those under the message whose button was pressed, which stays as it is.
     is_new: a message of its own, though a button was pressed.
     hint: shown for a moment to whoever pressed, at most 200 characters.
     """

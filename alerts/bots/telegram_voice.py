@@ -38,8 +38,9 @@ class Voice:
             await self._heard(chat, lambda: self._send(chat, _fitting(lines), said.buttons))
 
     async def rewrite(self, chat: TelegramChat, message_id: int, said: Said) -> None:
-        """In place of a message of ours; a new one where that one is gone."""
-        await self._heard(chat, lambda: self._edit(chat, message_id, said))
+        """In place of a message of ours, a new one where that one is gone; or of its buttons."""
+        edit = self._edit if said.lines else self._edit_buttons
+        await self._heard(chat, lambda: edit(chat, message_id, said))
 
     async def hint(self, query_id: str, text: str = "") -> None:
         """End the waiting of whoever pressed a button; a text is shown for a moment."""
@@ -57,7 +58,9 @@ class Voice:
     async def _send(self, chat: TelegramChat, lines: Sequence[Line], buttons: Rows) -> None:
         async def send(chat: TelegramChat, *, is_plain: bool = False) -> None:
             await self._bot.send_message(
-                chat.id, message_thread_id=chat.thread_id, **_composed(lines, buttons, is_plain)
+                chat.id,
+                message_thread_id=chat.thread_id,
+                **_composed(lines, buttons, is_plain=is_plain),
             )
 
         try:
@@ -81,6 +84,17 @@ class Voice:
         except BadRequest as error:
             if _SAME not in error.message.lower():
                 await self._send(chat, lines, said.buttons)
+
+    async def _edit_buttons(self, chat: TelegramChat, message_id: int, said: Said) -> None:
+        try:
+            await _taken(
+                lambda: self._bot.edit_message_reply_markup(
+                    chat_id=chat.id, message_id=message_id, reply_markup=_keyboard(said.buttons)
+                )
+            )
+        except BadRequest as error:
+            if _SAME not in error.message.lower():
+                raise
 
     async def _heard(self, chat: TelegramChat | None, tell: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -122,14 +136,18 @@ def _fitting(lines: Sequence[Line]) -> Sequence[Line]:
     return kept
 
 
-def _composed(lines: Sequence[Line], buttons: Rows, is_plain: bool) -> dict[str, Any]:  # noqa: FBT001
-    rows = [
-        [InlineKeyboardButton(each.label, callback_data=each.wanted.data) for each in row]
-        for row in buttons
-    ]
+def _composed(lines: Sequence[Line], buttons: Rows, *, is_plain: bool) -> dict[str, Any]:
     return {
         "text": as_plain(lines) if is_plain else as_html(lines),
         "parse_mode": None if is_plain else "HTML",
         "link_preview_options": LinkPreviewOptions(is_disabled=True),
-        "reply_markup": InlineKeyboardMarkup(rows) if rows else None,
+        "reply_markup": _keyboard(buttons),
     }
+
+
+def _keyboard(buttons: Rows) -> InlineKeyboardMarkup | None:
+    rows = [
+        [InlineKeyboardButton(each.label, callback_data=each.wanted.data) for each in row]
+        for row in buttons
+    ]
+    return InlineKeyboardMarkup(rows) if rows else None
