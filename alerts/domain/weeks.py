@@ -72,22 +72,28 @@ def count_occasions(schedule: Schedule, first: datetime, last: datetime) -> int:
     return count
 
 
+def instant_of(wall: datetime, time_zone: str, *, is_second: bool = False) -> datetime:
+    """When the clocks of a zone show a wall time (naive), in UTC.
+
+    What they jump over is at the first minute after; what they show twice, at the first or, where
+    `is_second`, at the second.
+    """
+    zone = ZoneInfo(time_zone)
+    while (at := wall.replace(tzinfo=zone, fold=int(is_second)).astimezone(UTC)).astimezone(
+        zone
+    ).replace(tzinfo=None) != wall:
+        wall += MINUTE
+    return at
+
+
 def _monday(schedule: Schedule, moment: datetime) -> date:
     local = moment.astimezone(ZoneInfo(schedule.time_zone)).date()
     return local - timedelta(days=local.weekday())
 
 
 def _occasion(schedule: Schedule, monday: date) -> Occasion:
-    """The occasion of the week that begins with a Monday.
-
-    What the clocks jump over is at the first minute after; what they show twice, at the first.
-    """
+    """The occasion of the week that begins with a Monday."""
     day = monday + timedelta(days=schedule.weekday - 1)
-    zone = ZoneInfo(schedule.time_zone)
-    wall = datetime.combine(day, time(schedule.hour))
-    while (at := wall.replace(tzinfo=zone).astimezone(UTC)).astimezone(zone).replace(
-        tzinfo=None
-    ) != wall:
-        wall += MINUTE
+    at = instant_of(datetime.combine(day, time(schedule.hour)), schedule.time_zone)
     year, week, _ = monday.isocalendar()
     return Occasion(at, f"{year}-W{week:02}")

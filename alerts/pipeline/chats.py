@@ -18,8 +18,17 @@ from alerts.pipeline.endpoints import Desk, Wish, add_endpoint, token_ids
 from alerts.store.answers import Keep, keep_nothing
 from alerts.store.apps import find_app
 from alerts.store.cipher import keyed_hash
-from alerts.store.endpoints import EndpointRecord
+from alerts.store.endpoints import (
+    EndpointRecord,
+    address_hash,
+    find_recipients,
+    ids_at_address,
+    update_endpoint,
+)
+from alerts.store.engine import Transaction
+from alerts.store.events import current_sequence
 from alerts.store.links import add_link, take_link
+from alerts.store.mutes import find_mutes, set_mute
 
 LINK_LIFE: Final = timedelta(minutes=10)
 # What a code begins with, so that the bot tells it from what else comes behind `/start`. Telegram
@@ -47,7 +56,8 @@ async def create_chat(address: str, wish: Wish, *, most_rate: float, desk: Desk)
     tokens = await token_ids(wish.tokens, desk) if wish.tokens != () else ()
     async with desk.store.write() as tx:
         place, paced = (Channel.TELEGRAM, address), _paced(wish, most_rate)
-        return await add_endpoint(tx, HOUSE_APP, paced, place=place, tokens=tokens, desk=desk)
+        made = await add_endpoint(tx, HOUSE_APP, paced, place=place, tokens=tokens, desk=desk)
+        return await _as_others(tx, made, address, desk=desk)
 
 
 async def ask_for_chat(
@@ -96,9 +106,26 @@ async def open_link(
             return None
         wish = _paced(_wishes.decode(opened.wish), most_rate)
         tokens = wish.wanted.tokens
-        return await add_endpoint(
+        made = await add_endpoint(
             tx, opened.app_id, wish, place=(opened.channel, address), tokens=tokens, desk=desk
         )
+        return await _as_others(tx, made, address, desk=desk)
+
+
+async def _as_others(
+    tx: Transaction, made: EndpointRecord, address: str, *, desk: Desk
+) -> EndpointRecord:
+    """A chat's new endpoint with what its others have: its zone, its quiet hours, its mutes."""
+    hashed = address_hash(desk.lookup_key, address)
+    ids = [one for one in await ids_at_address(tx, hashed) if one != made.id]
+    for muted in await find_mutes(tx, ids):
+        await set_mute(tx, made.id, muted)
+    for other in (await find_recipients(tx, ids)).values():
+        made = replace(made, time_zone=other.time_zone, quiet_hours=other.quiet_hours)
+    if made.time_zone is not None:
+        since = await current_sequence(tx)
+        await update_endpoint(tx, made, old=made.filter, since=since, is_resumed=False)
+    return made
 
 
 def _paced(wish: Wish, most_rate: float) -> Wish:

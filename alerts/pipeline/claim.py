@@ -14,7 +14,7 @@ from alerts.domain.deliveries import (
 from alerts.domain.ids import LEASE
 from alerts.domain.retries import RetrySchedule
 from alerts.errors import Undecryptable
-from alerts.pipeline.consent import consent
+from alerts.pipeline.consent import consent, spare
 from alerts.pipeline.parcels import Group, gather
 from alerts.pipeline.recover import recover
 from alerts.pipeline.vault import Vault
@@ -189,10 +189,11 @@ async def take(
     leases: ours, by endpoint, and on the lanes already.
     What is expired or no longer wanted ends here, and the next is looked at instead.
     """
-    latest = [e.id for e in endpoints.values() if e.order is Order.LATEST and e.id in quotas]
-    await supersede(tx, latest)
-    strict = {e.id for e in endpoints.values() if e.order is Order.STRICT}
     now = await tx.now()
+    ours = [endpoint for endpoint in endpoints.values() if endpoint.id in quotas]
+    await spare(tx, ours, now)
+    await supersede(tx, [endpoint.id for endpoint in ours if endpoint.order is Order.LATEST])
+    strict = {e.id for e in endpoints.values() if e.order is Order.STRICT}
     wanted = dict(quotas)
     taken: dict[str, list[Parcel]] = {}
     for _ in range(ROUNDS):

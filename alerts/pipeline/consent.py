@@ -1,13 +1,17 @@
 """Consent: whether what is about to be sent is still wanted, read at the last moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from alerts.domain.deliveries import TOLD, EndReason, SkipReason, State, Trigger
+from alerts.domain.deliveries import TOLD, Channel, EndReason, SkipReason, State, Trigger
+from alerts.domain.quiet import quiet_until
 from alerts.domain.subscriptions import Miss, Subscription, match
 from alerts.store.decisions import Decision
+from alerts.store.endpoints import Recipient
 from alerts.store.engine import Transaction
+from alerts.store.mutes import skip_muted
 from alerts.store.outbox import Waiting
+from alerts.store.quiet import hold_back
 from alerts.store.subscriptions import subscriptions_for
 
 
@@ -37,6 +41,26 @@ async def consent(
         else:
             ended.append(_ended(waiting, refused, lease_id=leases[waiting.endpoint_id]))
     return kept, ended
+
+
+async def spare(tx: Transaction, recipients: Iterable[Recipient], now: datetime) -> None:
+    """Keep from people what they asked to be spared: what they muted ends, and at night all waits.
+
+    Of what is due at lanes that are ours. A mute comes first: what is muted in the night is not
+    told in the morning.
+    """
+    people = [each for each in recipients if each.channel is Channel.TELEGRAM]
+    if not people:
+        return
+    await skip_muted(tx, [each.id for each in people])
+    quiet: dict[datetime, list[str]] = {}
+    for each in people:
+        if each.quiet_hours is not None and each.time_zone is not None:
+            until = quiet_until(each.quiet_hours, each.time_zone, now)
+            if until is not None:
+                quiet.setdefault(until, []).append(each.id)
+    for until, ids in quiet.items():
+        await hold_back(tx, ids, until)
 
 
 Refusal = tuple[State, SkipReason | EndReason]

@@ -14,6 +14,7 @@ from alerts.domain.grades import TokenId
 from alerts.domain.ids import ENDPOINT
 from alerts.domain.subscriptions import Filter
 from alerts.errors import Conflict, InvalidInput, NotFound
+from alerts.pipeline.change import apply_change
 from alerts.pipeline.naming import resolve_tokens
 from alerts.pipeline.retain import clear_away
 from alerts.store.answers import Keep, keep_nothing
@@ -24,12 +25,9 @@ from alerts.store.endpoints import (
     find_endpoint,
     insert_endpoint,
     move_endpoint,
-    update_endpoint,
 )
 from alerts.store.engine import Store, Transaction
-from alerts.store.events import current_sequence
-from alerts.store.fan_out import lock_lanes, owe_in_advance
-from alerts.store.health import forget_health
+from alerts.store.fan_out import lock_lanes
 from alerts.store.lanes import hasten
 from alerts.store.removal import remove_endpoints
 from alerts.store.secrets import add_secret
@@ -153,18 +151,7 @@ async def change_endpoint(
             new = replace(new, address=address[0])
         if not keeps_tokens:
             new = replace(new, filter=replace(new.filter, tokens=resolved))
-        if new.state is not old.state:
-            new = replace(new, state_since=await tx.now())
-        is_resumed = new.state is EndpointState.ACTIVE and old.state is not EndpointState.ACTIVE
-        # Events up to here are the old filter's to judge, fanned out or not; then the new one's.
-        present = await current_sequence(tx)
-        if (new.filter, new.state) != (old.filter, old.state):
-            await owe_in_advance(tx, endpoint_id, through=present)
-        await update_endpoint(tx, new, old=old.filter, since=present, is_resumed=is_resumed)
-        if is_resumed or address is not None:
-            # What it asked for, and what it failed at, was then and there.
-            await forget_health(tx, endpoint_id)
-    return new
+        return await apply_change(tx, old, new, is_moved=address is not None)
 
 
 async def pause(endpoint_id: str, *, app_id: str | None, desk: Desk) -> EndpointRecord:

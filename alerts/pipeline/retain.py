@@ -10,6 +10,7 @@ from typing import Final
 from alerts.store.answers import drop_answers
 from alerts.store.digests import drop_digests
 from alerts.store.engine import Store, Transaction
+from alerts.store.mutes import drop_mutes
 from alerts.store.removal import clear_removed, drop_deserted
 from alerts.store.retention import (
     drop_cycles,
@@ -56,6 +57,7 @@ class Kept:
         yield drop_grades, self.grades
         yield drop_cycles, self.grades
         yield drop_answers, ANSWERS_KEPT
+        yield drop_mutes, timedelta(0)
         yield drop_deserted, DESERTED_KEPT
 
 

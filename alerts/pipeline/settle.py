@@ -10,7 +10,6 @@ from alerts.domain.deliveries import (
     Deferred,
     Delivered,
     Disable,
-    DisableReason,
     Effect,
     Keep,
     MoveTo,
@@ -23,14 +22,12 @@ from alerts.domain.deliveries import (
 from alerts.domain.retries import RetrySchedule
 from alerts.pipeline.claim import Parcel
 from alerts.pipeline.health import Tried, close_endpoint, watch
+from alerts.pipeline.move import move
 from alerts.store.attempts import insert_attempts
 from alerts.store.decisions import Decision, apply_decisions, deliver_late
-from alerts.store.endpoints import (
-    move_endpoint,
-)
 from alerts.store.engine import Transaction
 from alerts.store.fan_out import make_due
-from alerts.store.health import HeldLane, forget_health, lock_held
+from alerts.store.health import HeldLane, lock_held
 from alerts.store.lanes import hold
 from alerts.store.outbox import Waiting
 from alerts.telemetry import Step, emit
@@ -164,10 +161,8 @@ async def _apply(tx: Transaction, endpoint_id: str, effect: Effect, *, terms: Te
             await close_endpoint(tx, endpoint_id, reason)
         case MoveTo(address):
             ciphertext, address_hash = terms.seal_address(address)
-            if await move_endpoint(tx, endpoint_id, ciphertext, hashed=address_hash):
-                await forget_health(tx, endpoint_id)
-            else:
-                await close_endpoint(tx, endpoint_id, DisableReason.GONE)
+            # Where that cannot be now, the next send is answered alike.
+            await move(tx, endpoint_id, ciphertext, hashed=address_hash)
         case _:
             assert_never(effect)
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
+from alerts.domain.quiet import QuietHours
 from alerts.domain.subscriptions import Filter
 from alerts.store.among import among, ids_called
 from alerts.store.cipher import Cipher, keyed_hash
@@ -28,6 +29,7 @@ from alerts.store.digests import find_schedule, plan_digest
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import current_sequence
 from alerts.store.lanes import bring_slot_nearer
+from alerts.store.quiet import bring_forward, find_quiet
 from alerts.store.rows import record_of
 from alerts.store.subscriptions import (
     add_subscriptions,
@@ -51,6 +53,7 @@ class Recipient:
     rate_limit: sends per second, None is unlimited.
     retry_schedule_seconds: the wait before each attempt, None is the service's own.
     role: of a Discord server, that its digest mentioned when this was read.
+    time_zone: IANA, None where none was chosen; there are no quiet_hours without one.
     """
 
     id: str
@@ -65,6 +68,8 @@ class Recipient:
     retry_schedule_seconds: tuple[float, ...] | None
     headers: bytes | None
     role: str | None = None
+    time_zone: str | None = None
+    quiet_hours: QuietHours | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +145,15 @@ async def update_endpoint(
     old: its filter until now. since: the number of the event after which starts what a filter
     newly asks for, and everything when `is_resumed`.
     """
-    schedule = await find_schedule(tx, record.id)
+    schedule, quiet = await find_schedule(tx, record.id), await find_quiet(tx, record.id)
     await tx.connection.execute(
         update(endpoints).where(endpoints.c.id == record.id).values(_values(record))
     )
     await bring_slot_nearer(tx, record.id, record.rate_limit)
     if schedule != await find_schedule(tx, record.id):
         await plan_digest(tx, record.id, record.digest)
+    if quiet != await find_quiet(tx, record.id):
+        await bring_forward(tx, record.id)
     if is_resumed:
         await restart_subscriptions(tx, record.id, record.filter, since=since)
     else:
@@ -227,6 +234,12 @@ async def list_at_address(
     return await _records(tx, query.order_by(endpoints.c.id))
 
 
+async def ids_at_address(tx: Transaction, address_hash: str) -> list[str]:
+    """Every app's endpoint at an address, by id."""
+    query = select(endpoints.c.id).where(endpoints.c.address_hash == address_hash)
+    return list((await tx.connection.execute(query.order_by(endpoints.c.id))).scalars())
+
+
 async def list_endpoints(
     tx: Transaction, *, app_id: str | None, before: str | None, limit: int
 ) -> list[EndpointRecord]:
@@ -265,6 +278,8 @@ def _values(record: EndpointRecord) -> dict[str, object]:
         "time_to_live_seconds": record.time_to_live_seconds,
         "retry_schedule_seconds": record.retry_schedule_seconds,
         "headers": record.headers,
+        "time_zone": record.time_zone,
+        "quiet_hours": msgspec.to_builtins(record.quiet_hours),
     }
 
 

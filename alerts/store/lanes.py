@@ -112,6 +112,13 @@ _LEASE: Final = (
 )
 
 
+async def try_lock(tx: Transaction, endpoint_id: str) -> bool:
+    """Hold a lane to the end of the transaction; False if somebody else does, or it is gone."""
+    own = select(lanes.c.endpoint_id).where(lanes.c.endpoint_id == endpoint_id)
+    found = await tx.connection.execute(own.with_for_update(skip_locked=True))
+    return found.first() is not None
+
+
 async def extend_leases(tx: Transaction, leases: Mapping[str, str], lease: timedelta) -> set[str]:
     """Hold on to lanes; returns the endpoints whose lanes are still ours.
 

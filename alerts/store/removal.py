@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, delete, exists, insert, select, update
 
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState
 from alerts.domain.events import AudienceKind
 from alerts.store.engine import Transaction, in_chunks
 from alerts.store.fan_out import lock_lanes
-from alerts.store.queue import is_fresh, is_logged
+from alerts.store.queue import is_fresh, is_later, is_logged
 from alerts.store.tables import (
     attempts,
     deliveries,
@@ -44,6 +44,30 @@ async def remove_endpoints(tx: Transaction, endpoint_ids: Sequence[str]) -> None
             await tx.connection.execute(delete(table).where(table.c.endpoint_id.in_(chunk)))
         await tx.connection.execute(delete(endpoints).where(endpoints.c.id.in_(chunk)))
         await tx.connection.execute(insert(removed_endpoints), [{"id": one} for one in chunk])
+
+
+async def hand_over(tx: Transaction, endpoint_id: str, *, to: str) -> None:
+    """Owe an endpoint what another of its app was owed and nobody has begun to tell.
+
+    Each event once. Both lanes are locked.
+    """
+    own = deliveries.alias("own")
+    is_owed = exists(
+        select(own.c.id)
+        .where(own.c.endpoint_id == to, own.c.event_id == deliveries.c.event_id)
+        .correlate(deliveries)
+    )
+    for line in (is_fresh, is_later):
+        await tx.connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.endpoint_id == endpoint_id,
+                *line(deliveries),
+                deliveries.c.lease_id.is_(None),
+                ~is_owed,
+            )
+            .values(endpoint_id=to)
+        )
 
 
 async def drop_deserted(tx: Transaction, before: datetime, batch: int) -> int:
