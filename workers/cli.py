@@ -23,7 +23,7 @@ def up(
 ) -> None:
     """Run the whole service here: API, worker, sandbox grades and a sample receiver.
 
-    The bot on Discord, too, where there is a token for it. Makes what is missing: the keys in
+    The bots on Discord and Telegram, too, where there is a token for them. Makes what is missing: the keys in
     .env, the database's tables. Ctrl-C ends it.
     """
     _speak_any_encoding()

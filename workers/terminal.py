@@ -14,6 +14,7 @@ from rich.text import Text
 
 from alerts.cli.receiver import Receipt
 from alerts.cli.wording import day, headline, plural, printable
+from alerts.domain.deliveries import Channel
 from alerts.domain.events import BAND_CHANGES, rfc3339
 from alerts.domain.grades import Kind
 from alerts.store.cycles import list_cycles
@@ -120,6 +121,8 @@ class View:
                 for story in self._stories.values():
                     if facts["event_id"] in story.events:
                         story.outcomes[facts["outcome"]] += 1
+            case Step.BOT_STARTED if facts["channel"] == Channel.TELEGRAM:
+                self.say(f"The bot is on Telegram: {facts['link']}")
             case Step.BOT_STARTED:
                 self.say(
                     f"The bot is on Discord, in {plural(facts['guilds'], 'server')}. Invite it:"
@@ -217,10 +220,8 @@ def _trouble(facts: Mapping[str, Any]) -> str | None:
             return f"{told}: one delivery now and then probes it"
         case Step.ENDPOINT_DISABLED:
             return f"{facts['endpoint']} is disabled: {facts['reason']}"
-        case Step.JOB_FAILED if facts.get("job") == "bot":
-            return (
-                "The bot on Discord broke off, and is begun again; `gradebell bot discord` logs why"
-            )
+        case Step.BOT_REFUSED:
+            return f"The bot on {facts['channel'].title()} is refused: {facts['problem']}"
     return None
 
 

@@ -1,16 +1,18 @@
 """`gradebell up`: the whole service in one process, ready to be looked at."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Final
 
+from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
 from alerts import telemetry
 from alerts.bootstrap import Services, SystemClock
-from alerts.cli.bots import be_on_discord
+from alerts.cli.bots import be_on_discord, be_on_telegram
 from alerts.cli.frame import opened, stopped_by_signals
 from alerts.cli.receiver import Receiver, open_receiver
 from alerts.cli.serve import open_api
@@ -38,6 +40,8 @@ from workers.inline import run_clock
 from workers.terminal import View
 from workers.worker import Clock, work
 
+Bot = Callable[[Services, asyncio.Event], Awaitable[None]]
+
 DAY_SECONDS: Final = 60.0
 SEED: Final = 1
 DEMO: Final = "demo"
@@ -45,6 +49,10 @@ DEMO_KEY: Final = "demo key of `gradebell up`"
 SAMPLE: Final = "sample receiver of `gradebell up`"
 SCOPES: Final = (Scope.READ, Scope.WRITE, Scope.INGEST)
 PAGE: Final = 200
+TELEGRAM_TOKEN: Final = (
+    "For a bot on Telegram: write /newbot to @BotFather there, and put the token that it gives you "
+    f"in {ENV_FILE}, as GRADEBELL_TELEGRAM_BOT_TOKEN"
+)
 # How long a send that hangs may hold up the end; it is sent again at the next start.
 END_SECONDS: Final = 4.0
 
@@ -88,7 +96,8 @@ async def _run_alone(
         url = await stack.enter_async_context(open_api(services))
         endpoint = await _adopt(services, receiver)
         key = await _demo_key(services)
-        _welcome(view, url=url, key=key, endpoint=endpoint, made=made)
+        has_telegram = bool(settings.telegram_bot_token.get_secret_value())
+        _welcome(view, url=url, key=key, endpoint=endpoint, made=made, has_telegram=has_telegram)
         ticking: Clock = run_clock
         if days is not None:
             await days.begin(services.store)
@@ -179,7 +188,13 @@ async def _demo_key(services: Services) -> str:
 
 
 def _welcome(
-    view: View, *, url: str, key: str, endpoint: EndpointRecord, made: tuple[str, ...]
+    view: View,
+    *,
+    url: str,
+    key: str,
+    endpoint: EndpointRecord,
+    made: tuple[str, ...],
+    has_telegram: bool,
 ) -> None:
     bold = partial(Text, style="bold")
     lines = [
@@ -190,6 +205,8 @@ def _welcome(
         Text(f"  curl -H 'Authorization: Bearer {key}' '{url}/v1/events?after=0&limit=3'"),
         Text("Ctrl-C ends it.", "dim"),
     ]
+    if not has_telegram:
+        lines.insert(-1, Text(TELEGRAM_TOKEN))
     if made:
         lines.insert(1, Text(f"Made for you, in {ENV_FILE}: {' and '.join(made)}"))
     if endpoint.state is not EndpointState.ACTIVE:
@@ -220,9 +237,16 @@ async def _run(services: Services, view: View, *, stop: asyncio.Event, ticking: 
 
 
 async def _chat(services: Services, view: View, stop: asyncio.Event) -> None:
-    """Be the bot on Discord, where there is a token for one; all else goes on without it."""
-    if services.settings.discord_bot_token.get_secret_value():
-        try:
-            await be_on_discord(services, stop)
-        except SettingsInvalid as error:
-            view.say(Text.assemble(("! ", "yellow"), f"No bot on Discord: {error}"))
+    """Be the bots for which there is a token; all else goes on without them."""
+
+    async def be(bot: Bot, token: SecretStr, where: str) -> None:
+        if token.get_secret_value():
+            try:
+                await bot(services, stop)
+            except SettingsInvalid as error:
+                view.say(Text.assemble(("! ", "yellow"), f"No bot on {where}: {error}"))
+
+    settings = services.settings
+    async with asyncio.TaskGroup() as group:
+        group.create_task(be(be_on_discord, settings.discord_bot_token, "Discord"))
+        group.create_task(be(be_on_telegram, settings.telegram_bot_token, "Telegram"))

@@ -72,7 +72,7 @@ class DiscordBot(discord.AutoShardedClient):
         """Of what happened while nobody listened, what can be seen."""
         self._note()
         self.was_ready = True
-        emit(Step.BOT_STARTED, guilds=len(self.guilds), invite=self._invite())
+        emit(Step.BOT_STARTED, channel="discord", guilds=len(self.guilds), invite=self._invite())
         await self._reopen(self.guilds)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:

@@ -115,7 +115,7 @@ class TelegramBot:
         if offered:
             emit(Step.BOT_OFFERED, commands=len(registry.commands), menus=offered)
         self.was_ready = True
-        emit(Step.BOT_STARTED, username=us.username, link=us.link)
+        emit(Step.BOT_STARTED, channel="telegram", link=us.link)
         return Door(bot, registry, services=self._services)
 
     async def _poll(self, polls: "_Polls", *, seconds: int) -> Sequence[dict[str, Any]]:
