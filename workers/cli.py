@@ -23,8 +23,8 @@ def up(
 ) -> None:
     """Run the whole service here: API, worker, sandbox grades and a sample receiver.
 
-    The bots on Discord and Telegram, too, where there is a token for them. Makes what is missing: the keys in
-    .env, the database's tables. Ctrl-C ends it.
+    The bots on Discord and Telegram, too, where there is a token for them. Makes what is missing:
+    the keys in .env, the database's tables. Ctrl-C ends it.
     """
     _speak_any_encoding()
     run_loop(run_up(Paper(), day_seconds=day_seconds))

@@ -121,15 +121,18 @@ class View:
                 for story in self._stories.values():
                     if facts["event_id"] in story.events:
                         story.outcomes[facts["outcome"]] += 1
-            case Step.BOT_STARTED if facts["channel"] == Channel.TELEGRAM:
-                self.say(f"The bot is on Telegram: {facts['link']}")
             case Step.BOT_STARTED:
-                self.say(
-                    f"The bot is on Discord, in {plural(facts['guilds'], 'server')}. Invite it:"
-                )
-                self.say(f"  {facts['invite']}")
+                self._introduce(facts)
             case _ if told := _trouble(facts):
                 self.say(Text.assemble(("! ", "yellow"), told))
+
+    def _introduce(self, facts: Mapping[str, Any]) -> None:
+        """Where a bot is, and the link that leads to it."""
+        if facts["channel"] == Channel.TELEGRAM:
+            self.say(f"The bot is on Telegram: {facts['link']}")
+            return
+        self.say(f"The bot is on Discord, in {plural(facts['guilds'], 'server')}. Invite it:")
+        self.say(f"  {facts['invite']}")
 
     async def _diffed(self, facts: Mapping[str, Any], store: Store, now: float) -> None:
         title = f"{day(datetime.fromisoformat(facts['as_of']))} {facts['kind']}"

@@ -14,12 +14,13 @@ from telegram import (
 )
 
 from alerts.bootstrap import Services
-from alerts.bots import telegram_start
+from alerts.bots import telegram_about, telegram_start
+from alerts.bots.telegram_about import help_command
 from alerts.bots.telegram_says import Command, Press
 from alerts.channels.telegram_buttons import Verb
 
 # Each offers `commands` and `presses`; menus show them in this order.
-_ROOMS: Final = (telegram_start,)
+_ROOMS: Final = (telegram_start, telegram_about)
 # https://core.telegram.org/bots/api#setmydescription: shown before a chat is begun, 512 at most,
 DESCRIPTION: Final = (
     "I tell you when the grade of a crypto token changes: its fundamental grade, its trader grade, "
@@ -45,6 +46,7 @@ class Registry:
         for room in _ROOMS:
             commands |= {each.name: each for each in room.commands(services)}
             presses |= room.presses(services)
+        commands["help"] = help_command(commands.values())
         return cls(commands, presses)
 
 

@@ -40,6 +40,8 @@ class Verb(StrEnum):
     UNFOLLOW = "unfollow"
     HUSH = "hush"
     ADD = "add"
+    ERASE = "erase"
+    KEEP = "keep"
 
 
 @dataclass(frozen=True, slots=True)

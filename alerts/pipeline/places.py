@@ -80,7 +80,9 @@ async def reopen_places(
         return replace(old, state=EndpointState.ACTIVE, disabled_reason=None)
 
     closed = [place.endpoint for place in places if place.endpoint.disabled_reason in reasons]
-    return [await change_endpoint(each.id, change, app_id=HOUSE_APP, desk=desk) for each in closed]
+    return [
+        await change_endpoint(each.id, change, app_id=each.app_id, desk=desk) for each in closed
+    ]
 
 
 def _place(endpoint: EndpointRecord, channel: Channel, desk: Desk) -> Place | None:
