@@ -50,6 +50,7 @@ class Step(StrEnum):
     BREAKER_CLOSED = "breaker.closed"
     ENDPOINT_FAILING = "endpoint.failing"
     ENDPOINT_DISABLED = "endpoint.disabled"
+    ENDPOINT_MOVED = "endpoint.moved"
     SENDS_BOUNDED = "sends.bounded"
     ENDPOINT_SPARED = "endpoint.spared"
     LANES_RECOVERED = "lanes.recovered"

@@ -37,7 +37,7 @@ def commands(services: Services) -> list[Command]:
             buttons=(
                 (
                     Button("Delete all", Wanted(Verb.ERASE)),
-                    Button("Keep it", Wanted(Verb.KEEP)),
+                    Button("Keep it", Wanted(Verb.SPARE)),
                 ),
             ),
         )
@@ -66,10 +66,10 @@ def presses(services: Services) -> Mapping[Verb, Press]:
             )
         )
 
-    async def keep(_asked: Asked) -> Said:
+    async def spare(_asked: Asked) -> Said:
         return Said(lines=([say(_KEPT)],))
 
-    return {Verb.ERASE: Press(erase, changes=True), Verb.KEEP: Press(keep, changes=True)}
+    return {Verb.ERASE: Press(erase, changes=True), Verb.SPARE: Press(spare, changes=True)}
 
 
 def help_command(others: Iterable[Command]) -> Command:
@@ -92,8 +92,8 @@ def _privacy(days: int) -> list[Line]:
         [say("• What you set up: tokens, settings, hours and time zone.")],
         [say(f"• The log: what you were told, and how that went, for {counted(days, 'day')}.")],
         [],
-        [say("What you write to me is not stored. Nothing goes to anybody else, but for apps:")],
-        [say("one whose link you opened sees what it told you, and not who you are.")],
+        [say("What you write to me is not stored, and nothing goes to anybody else: but an app")],
+        [say("whose link you opened sees this chat's number and name, and what it told you.")],
         [],
         [say("/stop deletes all of it at once.")],
     ]

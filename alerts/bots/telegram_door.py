@@ -21,6 +21,7 @@ from alerts.bootstrap import Services
 from alerts.bots.refusals import BROKEN, LONGEST_PROBLEM, nearest_of, problem_of
 from alerts.bots.telegram_admins import Admins
 from alerts.bots.telegram_commands import Registry
+from alerts.bots.telegram_members import Members
 from alerts.bots.telegram_says import Asked, Command, Press, Said
 from alerts.bots.telegram_voice import Voice
 from alerts.channels.telegram_address import TelegramChat
@@ -56,15 +57,23 @@ class Door:
         self._voice = Voice(bot)
         self._registry = registry
         self._admins = Admins(bot, services.clock)
+        self._members = Members(services, self._voice)
 
     async def take(self, update: Update) -> None:
         """One update, of any kind that we ask for."""
         if update.callback_query is not None:
             await self._pressed(update.callback_query)
+        elif update.my_chat_member is not None:
+            await self._members.changed(update.my_chat_member)
         elif update.message is not None:
             await self._written(update.message)
 
     async def _written(self, message: Message) -> None:
+        # Both chats say so, and either may come first.
+        if message.migrate_to_chat_id is not None:
+            await self._members.moved(message.chat.id, message.migrate_to_chat_id)
+        if message.migrate_from_chat_id is not None:
+            await self._members.moved(message.migrate_from_chat_id, message.chat.id)
         typed = self._read(message)
         if typed is None:
             if message.chat.type == ChatType.PRIVATE and message.text:

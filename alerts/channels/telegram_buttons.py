@@ -41,7 +41,7 @@ class Verb(StrEnum):
     HUSH = "hush"
     ADD = "add"
     ERASE = "erase"
-    KEEP = "keep"
+    SPARE = "spare"
 
 
 @dataclass(frozen=True, slots=True)
