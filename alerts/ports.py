@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
-from alerts.domain.deliveries import Answer, Channel
+from alerts.domain.deliveries import Answer, Channel, DeferredReason
 from alerts.domain.grades import Kind, SourceName
 from alerts.domain.quotas import Quota, Standing
 from alerts.domain.readings import Reading
+from alerts.domain.subscriptions import Subscription
 
 
 class SourceState(StrEnum):
@@ -108,11 +109,17 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One delivery to be sent. body: the event's bytes, made once and the same every time."""
+    """One delivery to be sent. body: the event's bytes, made once and the same every time.
+
+    rule: the subscription that it is sent by, where there is one and it was asked.
+    deferred_reason: why it waited, where somebody wanted that.
+    """
 
     delivery_id: str
     event_id: str
     body: bytes
+    rule: Subscription | None = None
+    deferred_reason: DeferredReason | None = None
 
 
 class Sender(Protocol):

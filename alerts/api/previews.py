@@ -13,6 +13,7 @@ from alerts.domain.deliveries import Channel, EndpointState
 from alerts.domain.quotas import Quota
 from alerts.errors import NotFound, RateLimited
 from alerts.pipeline.digest import Week
+from alerts.ports import Letter
 from alerts.store.endpoints import find_endpoint
 
 # Of one app: each reads the events of a week, and how all tokens stand.
@@ -83,6 +84,6 @@ async def preview(endpoint_id: str, *, app_id: str | None, services: Services) -
     if endpoint.channel is Channel.DISCORD:
         message = dict((await services.discord.compose(body, role=endpoint.role)).payload)
     elif endpoint.channel is Channel.TELEGRAM:
-        message = compose(render([body]))
+        message = compose(render([Letter("", "", body)]))
     is_active = endpoint.state is EndpointState.ACTIVE
     return Preview.of(week, body, message, is_active=is_active)

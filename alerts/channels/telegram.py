@@ -62,7 +62,7 @@ class TelegramSender:
             detail = "this chat is told more than Telegram takes"
             return _held(Reason.RATE_LIMITED, timedelta(seconds=wait), detail)
         await asyncio.sleep(wait)
-        return await self._send(chat, render([letter.body for letter in parcel]), parcel)
+        return await self._send(chat, render(parcel), parcel)
 
     async def _send(
         self, chat: TelegramChat, message: TelegramMessage, parcel: Sequence[Letter]

@@ -29,10 +29,13 @@ from alerts.channels.telegram_markup import (
     moment,
     say,
 )
+from alerts.channels.telegram_rules import because, because_of_all
 from alerts.channels.telegram_under import grade_buttons, summary_buttons
 from alerts.channels.wording import counted, points, signed
 from alerts.domain.digests import Rung, read_digest, read_rung
 from alerts.domain.events import EventType
+from alerts.domain.subscriptions import Subscription
+from alerts.ports import Letter
 
 # Changes that a message of several shows; the rest is a button away.
 ROWS_SHOWN: Final = 20
@@ -54,15 +57,6 @@ _TITLES: Final = {
     EventType.REINSTATED: "{symbol} is graded again: {after}",
     EventType.RESTATED: "Correction: {symbol} is {after}",
 }
-_RULES: Final = {
-    EventType.UPGRADED: "you follow upgrades",
-    EventType.DOWNGRADED: "you follow downgrades",
-    EventType.MOVED: "you follow moves within a band",
-    EventType.INITIATED: "you follow first grades",
-    EventType.WITHDRAWN: "you follow grades that end",
-    EventType.REINSTATED: "you follow grades that come back",
-    EventType.RESTATED: "you were told otherwise before",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +70,16 @@ class TelegramMessage:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """An event as far as it is told. type: of a test, that of the change it shows."""
+    """An event as far as it is told. type: of a test, that of the change it shows.
+
+    rule: the one that matched, as far as that is known.
+    """
 
     id: str
     type: EventType
     data: Mapping[str, Any]
     is_test: bool
+    rule: Subscription | None
 
     @property
     def is_grade(self) -> bool:
@@ -104,9 +102,9 @@ class _Told:
         return {EventType.UPGRADED: UP, EventType.DOWNGRADED: DOWN}.get(self.type, LEVEL)
 
 
-def render(bodies: Sequence[bytes]) -> TelegramMessage:
-    """A parcel's message. bodies: of its events as they are stored, one or more, oldest first."""
-    told = [_read(body) for body in bodies]
+def render(parcel: Sequence[Letter]) -> TelegramMessage:
+    """A parcel's message. parcel: one or more, oldest first."""
+    told = [_read(letter.body, letter.rule) for letter in parcel]
     if len(told) > 1:
         return _summary(told)
     (one,) = told
@@ -137,13 +135,13 @@ def page_lines(bodies: Sequence[bytes], page: int) -> list[Line]:
     return [[bold(title)], *rows, *ending, [italic(DISCLAIMER)]]
 
 
-def _read(body: bytes) -> _Told:
+def _read(body: bytes, rule: Subscription | None = None) -> _Told:
     event = msgspec.json.decode(body)
     event_type, data = EventType(event["type"]), event["data"]
     is_test = event_type is EventType.ENDPOINT_TEST
     if is_test and "token" in data:
         event_type = EventType.UPGRADED if data.get("notches", 0) >= 0 else EventType.DOWNGRADED
-    return _Told(event["id"], event_type, data, is_test)
+    return _Told(event["id"], event_type, data, is_test, rule)
 
 
 def _grade(one: _Told) -> TelegramMessage:
@@ -153,10 +151,14 @@ def _grade(one: _Told) -> TelegramMessage:
         _scores(one),
         *_more(one),
         _as_of([one]),
-        [italic(f"Told because {_RULES[one.type]}. {DISCLAIMER}")],
+        [italic(f"Told because {_because(one)}. {DISCLAIMER}")],
     ]
     buttons = () if one.is_test else grade_buttons(one.id, one.data["token"]["symbol"])
     return _message(lines, buttons)
+
+
+def _because(one: _Told) -> str:
+    return "you asked for a test" if one.is_test else because(one.type, one.rule, one.symbol)
 
 
 def _title(one: _Told) -> str:
@@ -240,7 +242,9 @@ def _summary(told: Sequence[_Told]) -> TelegramMessage:
     grades = [one for one in told if one.is_grade]
     lines: list[Line] = [[bold(_counts(told))]]
     ending: list[Line] = [_as_of(grades)] if grades else []
-    ending.append([italic(DISCLAIMER)])
+    reason = because_of_all((one.type, one.rule, one.symbol) for one in grades)
+    told_because = f"Told because {reason}. " if reason else ""
+    ending.append([italic(f"{told_because}{DISCLAIMER}")])
     is_mixed = len({one.data["kind"] for one in grades}) > 1
     room = MOST_TEXT - length([*lines, *ending]) - len(f"\n\nand {len(told):,} more")
     left = len(told)

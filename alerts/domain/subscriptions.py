@@ -70,11 +70,17 @@ _NEARNESS: Final = tuple(Miss)
 
 def match(event: EventFacts, subscriptions: Iterable[Subscription]) -> Miss | None:
     """None if any subscription wants the event, else what the nearest one failed on."""
+    found = find_rule(event, subscriptions)
+    return found if isinstance(found, Miss) else None
+
+
+def find_rule(event: EventFacts, subscriptions: Iterable[Subscription]) -> Subscription | Miss:
+    """The first subscription that wants the event, else what the nearest one failed on."""
     nearest = Miss.TOKEN
     for subscription in subscriptions:
         miss = _miss(event, subscription)
         if miss is None:
-            return None
+            return subscription
         nearest = max(nearest, miss, key=_NEARNESS.index)
     return nearest
 

@@ -13,6 +13,7 @@ from alerts.domain.deliveries import (
 )
 from alerts.domain.ids import LEASE
 from alerts.domain.retries import RetrySchedule
+from alerts.domain.subscriptions import Subscription
 from alerts.errors import Undecryptable
 from alerts.pipeline.consent import consent, spare
 from alerts.pipeline.parcels import Group, gather
@@ -198,15 +199,15 @@ async def take(
     taken: dict[str, list[Parcel]] = {}
     for _ in range(ROUNDS):
         found = await _look(tx, wanted, endpoints=endpoints, strict=strict)
-        kept, ended = await consent(tx, found, now, leases=leases)
-        if ended:
-            await reserve(tx, [decision.delivery_id for decision in ended])
-            await apply_decisions(tx, ended)
-        for endpoint_id, group in _groups(kept, endpoints=endpoints):
+        given = await consent(tx, found, now, leases=leases)
+        short = {decision.delivery_id for decision in given.ended}
+        if short:
+            await reserve(tx, short)
+            await apply_decisions(tx, given.ended)
+        for endpoint_id, group in _groups(given.kept, endpoints=endpoints):
             parcels = taken.setdefault(endpoint_id, [])
             if len(parcels) < quotas[endpoint_id]:
-                parcels.append(_parcel(group))
-        short = {decision.delivery_id for decision in ended}
+                parcels.append(_parcel(group, given.rules))
         # Where all that was looked at had ended, much more may have.
         wanted = {
             waiting.endpoint_id: ROUND_SIZE
@@ -254,8 +255,12 @@ def takes_summaries(endpoint: Recipient) -> bool:
     return TERMS[endpoint.channel].takes_summaries
 
 
-def _parcel(group: Group) -> Parcel:
-    return Parcel(group, tuple([Letter(one.id, one.news.id, one.news.body) for one in group]))
+def _parcel(group: Group, rules: Mapping[str, Subscription]) -> Parcel:
+    letters = [
+        Letter(one.id, one.news.id, one.news.body, rules.get(one.id), one.deferred_reason)
+        for one in group
+    ]
+    return Parcel(group, tuple(letters))
 
 
 async def _begin(

@@ -1,11 +1,13 @@
 """Consent: whether what is about to be sent is still wanted, read at the last moment."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from alerts.domain.deliveries import TOLD, Channel, EndReason, SkipReason, State, Trigger
+from alerts.domain.grades import TokenId
 from alerts.domain.quiet import quiet_until
-from alerts.domain.subscriptions import Miss, Subscription, match
+from alerts.domain.subscriptions import Miss, Subscription, find_rule
 from alerts.store.decisions import Decision
 from alerts.store.endpoints import Recipient
 from alerts.store.engine import Transaction
@@ -15,17 +17,23 @@ from alerts.store.quiet import hold_back
 from alerts.store.subscriptions import subscriptions_for
 
 
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What may be sent, and what ends instead. rules: what wants it, by delivery, if anything."""
+
+    kept: list[Waiting]
+    rules: dict[str, Subscription]
+    ended: list[Decision]
+
+
 async def consent(
     tx: Transaction,
     found: Sequence[Waiting],
     now: datetime,
     *,
     leases: Mapping[str, str],
-) -> tuple[list[Waiting], list[Decision]]:
-    """What is to be sent of what was found, and what ends instead, and as what.
-
-    leases: ours, by endpoint.
-    """
+) -> Consent:
+    """Whether what was found is to be sent. leases: ours, by endpoint."""
     asked = [w for w in found if w.news.is_matched and w.trigger is Trigger.SCHEDULE]
     subscribed: dict[str, list[Subscription]] = {}
     if asked:
@@ -33,14 +41,18 @@ async def consent(
         subscribed = await subscriptions_for(
             tx, ids, {waiting.news.facts.token for waiting in asked}
         )
-    kept, ended = [], []
+    given = Consent([], {}, [])
+    near = _by_token(subscribed)
     for waiting in found:
-        refused = _refusal(waiting, subscribed.get(waiting.endpoint_id, ()), now)
-        if refused is None:
-            kept.append(waiting)
-        else:
-            ended.append(_ended(waiting, refused, lease_id=leases[waiting.endpoint_id]))
-    return kept, ended
+        rule = _rule(waiting, subscribed, near)
+        refused = _refusal(waiting, rule, now)
+        if refused is not None:
+            given.ended.append(_ended(waiting, refused, lease_id=leases[waiting.endpoint_id]))
+            continue
+        given.kept.append(waiting)
+        if isinstance(rule, Subscription):
+            given.rules[waiting.id] = rule
+    return given
 
 
 async def spare(tx: Transaction, recipients: Iterable[Recipient], now: datetime) -> None:
@@ -63,10 +75,35 @@ async def spare(tx: Transaction, recipients: Iterable[Recipient], now: datetime)
         await hold_back(tx, ids, until)
 
 
+Rows = Mapping[str, Sequence[Subscription]]
 Refusal = tuple[State, SkipReason | EndReason]
 
 
-def _refusal(waiting: Waiting, rows: Sequence[Subscription], now: datetime) -> Refusal | None:
+def _by_token(subscribed: Rows) -> dict[tuple[str, TokenId | None], list[Subscription]]:
+    """By endpoint and token, for much may wait for one that follows many."""
+    near: dict[tuple[str, TokenId | None], list[Subscription]] = {}
+    for endpoint_id, rows in subscribed.items():
+        for row in rows:
+            near.setdefault((endpoint_id, row.token), []).append(row)
+    return near
+
+
+def _rule(
+    waiting: Waiting,
+    subscribed: Rows,
+    near: Mapping[tuple[str, TokenId | None], Sequence[Subscription]],
+) -> Subscription | Miss | None:
+    """What wants it, or why nothing does; None where nothing need want it."""
+    facts, endpoint_id = waiting.news.facts, waiting.endpoint_id
+    if not waiting.news.is_matched or waiting.trigger is not Trigger.SCHEDULE:
+        return None
+    if facts.token is None:
+        return find_rule(facts, subscribed.get(endpoint_id, ()))
+    named, any_token = near.get((endpoint_id, facts.token)), near.get((endpoint_id, None))
+    return find_rule(facts, [*(named or ()), *(any_token or ())])
+
+
+def _refusal(waiting: Waiting, rule: Subscription | Miss | None, now: datetime) -> Refusal | None:
     """What ends a delivery instead of its next attempt, None if nothing does."""
     news = waiting.news
     if waiting.expires_at <= now:
@@ -79,7 +116,7 @@ def _refusal(waiting: Waiting, rows: Sequence[Subscription], now: datetime) -> R
     if news.corrects is not None and waiting.corrected not in TOLD:
         return State.SKIPPED, SkipReason.UNTOLD
     # What was owed stays owed when the filter is widened or the endpoint resumed.
-    if news.is_matched and match(news.facts, rows) not in {None, Miss.BEFORE_SUBSCRIPTION}:
+    if isinstance(rule, Miss) and rule is not Miss.BEFORE_SUBSCRIPTION:
         return State.SKIPPED, SkipReason.UNSUBSCRIBED
     return None
 

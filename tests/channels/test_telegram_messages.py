@@ -1,6 +1,7 @@
 """An event in Telegram: told in words, within the limits, and links to nothing it was not given."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from alerts.channels.telegram_messages import (
     render,
 )
 from alerts.domain.events import Draft, without_data
+from alerts.domain.grades import Kind
 from alerts.domain.notices import test_event as notice
 from alerts.domain.payloads import TokenView
+from alerts.domain.subscriptions import DEFAULT_TYPES, Subscription
+from alerts.ports import Letter
 from tests.builders import day, token
 from tests.channels.made_weeks import body_of, week_of
 from tests.domain.telling import UPGRADED, body, data, draft, fundamental
@@ -33,6 +37,17 @@ OURS = {"bold", "italic", "text_link", "date_time"}
 
 def golden(name: str) -> bytes:
     return (GOLDEN / f"{name}.json").read_bytes()
+
+
+def shown_of(bodies: Sequence[bytes], rule: Subscription | None = None) -> TelegramMessage:
+    """What a parcel of these looks like."""
+    return render([Letter("dlv_1", "evt_1", each, rule) for each in bodies])
+
+
+def rule(**given: Any) -> Subscription:  # noqa: ANN401 - any part of it.
+    """A subscription to one token, and all that it may want, unless said otherwise."""
+    every = {"token": token(1), "kind": Kind.TRADER, "types": DEFAULT_TYPES, "since_sequence": 0}
+    return Subscription(**{**every, "min_notches": 1, "min_delta": 0, **given})
 
 
 def plain(message: TelegramMessage) -> dict[str, Any]:
@@ -60,7 +75,7 @@ def assert_taken(message: TelegramMessage) -> str:
     ids=["upgraded", "withdrawn", "summary"],
 )
 def test_it_looks_as_it_did(name: str, bodies: list[bytes]) -> None:
-    shown = plain(render(bodies))
+    shown = plain(shown_of(bodies))
 
     expected = json.loads((GOLDEN / "telegram" / f"{name}.json").read_text())
     assert shown == expected
@@ -68,8 +83,8 @@ def test_it_looks_as_it_did(name: str, bodies: list[bytes]) -> None:
 
 @pytest.mark.parametrize("name", TELLS)
 def test_every_event_can_be_shown_alone_and_among_others(name: str) -> None:
-    assert_taken(render([golden(name)]))
-    assert_taken(render([golden(name), golden("grade.upgraded")]))
+    assert_taken(shown_of([golden(name)]))
+    assert_taken(shown_of([golden(name), golden("grade.upgraded")]))
 
 
 @pytest.mark.parametrize(
@@ -85,11 +100,11 @@ def test_every_event_can_be_shown_alone_and_among_others(name: str) -> None:
     ],
 )
 def test_the_first_line_alone_tells_it(name: str, first: str) -> None:
-    assert assert_taken(render([golden(name)])).splitlines()[0] == first
+    assert assert_taken(shown_of([golden(name)])).splitlines()[0] == first
 
 
 def test_an_upgrade_says_who_from_where_to_where_since_when_why_and_by_which_rule() -> None:
-    lines = assert_taken(render([body(UPGRADED)])).splitlines()
+    lines = assert_taken(shown_of([body(UPGRADED)])).splitlines()
 
     assert lines == [
         "🟢 BTC upgraded: Emerging → Blue Chip",
@@ -101,20 +116,68 @@ def test_an_upgrade_says_who_from_where_to_where_since_when_why_and_by_which_rul
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "reason"),
+    [
+        ("grade.upgraded", {}, "you follow BTC"),
+        ("grade.upgraded", {"token": None}, "you follow all tokens"),
+        ("grade.upgraded", {"min_notches": 2}, "you follow BTC: changes of 2 bands or more"),
+        (
+            "grade.downgraded",
+            {"min_notches": 2, "min_delta": 750},
+            "you follow T1: changes of 2 bands and 7.5 points or more",
+        ),
+        ("grade.moved", {"min_notches": 2}, "you follow BTC"),
+        ("grade.moved", {"min_delta": 500}, "you follow BTC: moves of 5 points or more"),
+        ("grade.moved", {"min_delta": 100}, "you follow BTC: moves of 1 point or more"),
+        ("grade.initiated", {"min_notches": 2, "min_delta": 500}, "you follow BTC"),
+    ],
+)
+def test_what_matched_is_said(name: str, given: dict[str, Any], reason: str) -> None:
+    last = assert_taken(shown_of([golden(name)], rule(**given))).splitlines()[-1]
+
+    assert last == f"Told because {reason}. Model output, not financial advice."
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "reason"),
+    [
+        (["upgraded", "downgraded"], {}, "Told because you follow these tokens. "),
+        (["upgraded", "reinstated"], {}, "Told because you follow BTC. "),
+        (["upgraded", "downgraded"], {"token": None}, "Told because you follow all tokens. "),
+        (
+            ["upgraded", "downgraded"],
+            {"token": None, "min_notches": 2},
+            "Told because you follow all tokens: changes of 2 bands or more. ",
+        ),
+        (["upgraded", "moved"], {"min_notches": 2}, ""),
+    ],
+)
+def test_what_matched_is_said_of_several_where_it_is_the_same(
+    names: list[str], given: dict[str, Any], reason: str
+) -> None:
+    bodies = [golden(f"grade.{name}") for name in names]
+
+    last = assert_taken(shown_of(bodies, rule(**given))).splitlines()[-1]
+
+    assert last == f"{reason}Model output, not financial advice."
+
+
 def test_a_test_shows_a_real_change_and_has_nothing_to_press() -> None:
-    message = render([body(notice("evt_1", at=day(0), audience=HOUSE, example=data(UPGRADED)))])
+    message = shown_of([body(notice("evt_1", at=day(0), audience=HOUSE, example=data(UPGRADED)))])
 
     assert message.plain.startswith("Test · 🟢 BTC upgraded")
+    assert "Told because you asked for a test." in message.plain
     assert message.buttons == ()
 
 
 def test_what_was_expunged_is_not_shown() -> None:
-    assert "BTC" not in assert_taken(render([without_data(body(UPGRADED))]))
+    assert "BTC" not in assert_taken(shown_of([without_data(body(UPGRADED))]))
 
 
 def test_several_changes_are_a_line_each_and_those_without_room_are_counted() -> None:
-    few = assert_taken(render([golden("grade.upgraded"), golden("grade.downgraded")]))
-    summary = render([golden("grade.upgraded")] * 500)
+    few = assert_taken(shown_of([golden("grade.upgraded"), golden("grade.downgraded")]))
+    summary = shown_of([golden("grade.upgraded")] * 500)
     many = assert_taken(summary)
 
     assert few.splitlines()[0] == "2 changes: 🟢 1 up · 🔴 1 down"
@@ -136,7 +199,7 @@ def test_all_that_was_told_at_once_is_shown_in_pages() -> None:
 
 @pytest.mark.parametrize("changes", [0, 1, 500])
 def test_a_digest_is_told_however_much_is_in_it(changes: int) -> None:
-    text = assert_taken(render([body_of(week_of(changes))]))
+    text = assert_taken(shown_of([body_of(week_of(changes))]))
 
     lines = text.splitlines()
     assert lines[0].startswith("Weekly grades · ")
@@ -146,7 +209,7 @@ def test_a_digest_is_told_however_much_is_in_it(changes: int) -> None:
 
 
 def test_a_digest_that_was_expunged_is_not_shown() -> None:
-    assert "BTC" not in assert_taken(render([without_data(body_of(week_of(1)))]))
+    assert "BTC" not in assert_taken(shown_of([without_data(body_of(week_of(1)))]))
 
 
 def named(symbol: str, name: str, url: str | None) -> Draft:
@@ -159,13 +222,14 @@ def named(symbol: str, name: str, url: str | None) -> Draft:
     name=st.text(),
     url=st.none() | st.text().map("https://a.example/{}".format),
     others=st.integers(0, 60),
+    asked=st.none() | st.builds(rule, token=st.none() | st.just(token(1)), min_notches=st.just(3)),
 )
 def test_whatever_a_token_is_called_it_means_nothing_and_there_is_room(
-    symbol: str, name: str, url: str | None, others: int
+    symbol: str, name: str, url: str | None, others: int, asked: Subscription | None
 ) -> None:
     event = body(named(symbol * 9, name * 9, url))
 
-    assert_taken(render([event] * (others + 1)))
+    assert_taken(shown_of([event] * (others + 1), asked))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +248,7 @@ def test_whatever_a_token_is_called_it_means_nothing_and_there_is_room(
     ],
 )
 def test_a_name_with_ideas_of_its_own_is_shown_as_text(name: str) -> None:
-    shown = assert_taken(render([body(named(name, name, None))]))
+    shown = assert_taken(shown_of([body(named(name, name, None))]))
 
     assert f"🟢 {name} upgraded" in shown.replace("\u2060", "")
 
