@@ -42,6 +42,7 @@ def _climbs(kind: KindDigest) -> KindDigest:
         kind=kind.kind,
         bands=kind.bands,
         tokens=kind.tokens,
+        as_of=kind.as_of,
         upgrades=kind.upgrades,
         downgrades=kind.downgrades,
         rebased=kind.rebased,

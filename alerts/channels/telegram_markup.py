@@ -55,6 +55,11 @@ def italic(text: str) -> Piece:
     return Piece(text, "<i>", "</i>")
 
 
+def block(text: str) -> Piece:
+    """Lines of which each letter is as wide as any other, so that columns stand."""
+    return Piece(text, "<pre>", "</pre>")
+
+
 def linked(text: str, url: str | None) -> Piece:
     """Text that leads to a page, if there is one that it can lead to."""
     if url is None or len(url) > LONGEST_LINK or not _WEB_ADDRESS.fullmatch(url):
@@ -67,6 +72,13 @@ def moment(at: datetime) -> Piece:
     utc = at.astimezone(UTC)
     text = f"{utc.day} {MONTHS[utc.month - 1]} {utc.year} {utc:%H:%M} UTC"
     return Piece(text, f'<tg-time unix="{int(at.timestamp())}" format="Dt">', "</tg-time>")
+
+
+def day_of(at: datetime) -> Piece:
+    """The day of a time, as everybody has it in their own zone."""
+    utc = at.astimezone(UTC)
+    text = f"{utc.day} {MONTHS[utc.month - 1]} {utc.year}"
+    return Piece(text, f'<tg-time unix="{int(at.timestamp())}" format="D">', "</tg-time>")
 
 
 def literal(name: str, *, most: int = LONGEST_NAME) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from alerts.bootstrap import Services
 from alerts.bots.telegram import run_bot
 from tests.api.conftest import Api, open_api
-from tests.telegram.double import TOKEN, Telegram
+from tests.telegram.double import TOKEN, Rates, Telegram
 from tests.telegram.people import Pressed
 from tests.telegram.world import Chat, Person
 
@@ -76,10 +76,15 @@ async def running(services: Services, telegram: Telegram) -> AsyncIterator[None]
 
 
 @asynccontextmanager
-async def open_talk(database_url: str, **knobs: Any) -> AsyncIterator[Talk]:  # noqa: ANN401 - settings.
+async def open_talk(
+    database_url: str,
+    *,
+    rates: Rates | None = None,
+    **knobs: Any,  # noqa: ANN401 - settings.
+) -> AsyncIterator[Talk]:
     """The bot, the API and a Telegram."""
     async with (
-        Telegram() as telegram,
+        Telegram(rates=rates) as telegram,
         open_api(
             database_url,
             **{

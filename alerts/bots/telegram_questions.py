@@ -1,0 +1,94 @@
+"""Which token do you mean? What is asked where a word names several, or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from alerts.bootstrap import Services
+from alerts.bots.grades import Graded, grades_of
+from alerts.bots.meant import Meant
+from alerts.bots.telegram_grades import Policies, in_a_line
+from alerts.bots.telegram_says import Said
+from alerts.bots.telegram_subjects import Shows, in_rows, label, token_button
+from alerts.channels.telegram_buttons import Button, Rows, Verb
+from alerts.channels.telegram_markup import MOST_TEXT, Line, bold, length, literal, say
+from alerts.channels.wording import counted
+
+# Asked at once; of the words after them it is only said that they are not clear.
+MOST_QUESTIONS: Final = 3
+LONGEST_QUESTION: Final = 900
+# Between what is said of one thing and of the next.
+APART: Final[Line] = (say(""),)
+_WIDE: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Lines that ask, and buttons to answer with."""
+
+    lines: list[Line]
+    buttons: Rows
+
+
+async def ask(
+    unclear: Sequence[Meant], verb: Verb, shows: Shows, *, services: Services
+) -> Questions:
+    """Ask what is meant by each word. verb: what is then done with the token that is chosen."""
+    if len(unclear) > 1 and shows is Shows.ANSWER:
+        shows = Shows.MORE
+    lines: list[Line] = []
+    buttons: list[Button] = []
+    for meant in unclear[:MOST_QUESTIONS]:
+        graded = await grades_of(meant.tokens, services=services)
+        if lines:
+            lines.append(APART)
+        lines += _question(meant, graded, services.ladder.policies, number=len(buttons))
+        for number, token in enumerate(meant.tokens, start=len(buttons) + 1):
+            says = f"{number} · {label(token, is_named=True)}"
+            buttons.append(token_button(verb, says, token.id, shows=shows))
+    left = [literal(meant.word) for meant in unclear[MOST_QUESTIONS:]]
+    if left:
+        lines.append([say(f"Not clear either: {listed(left)}. Ask for them again.")])
+    return Questions(lines, in_rows(buttons, wide=_WIDE))
+
+
+async def which(meant: Meant, verb: Verb, *, services: Services) -> Said:
+    """Ask about one word alone."""
+    asked = await ask([meant], verb, Shows.ANSWER, services=services)
+    return Said(lines=asked.lines, buttons=asked.buttons)
+
+
+def listed(names: Sequence[str], *, most: int = 5) -> str:
+    """Names in a sentence: A, B and C; of many the first ones, and how many more."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def fitted(rows: Sequence[Line], *, room: int) -> list[Line]:
+    """As many whole lines as have room, and how many more there are."""
+    taken: list[Line] = []
+    for number, row in enumerate(rows):
+        more: Line = [say(f"and {len(rows) - number:,} more")]
+        if length([*taken, row, more]) > min(room, MOST_TEXT):
+            return [*taken, more]
+        taken.append(row)
+    return taken
+
+
+def _question(
+    meant: Meant, graded: Sequence[Graded], policies: Policies, *, number: int
+) -> list[Line]:
+    word = literal(meant.word)
+    if not graded:
+        return [[say("I know no token "), bold(word), say(".")]]
+    if meant.is_known:
+        asks: Line = [bold(f"{counted(len(graded), 'token')} are called {word}."), say(" Which?")]
+    else:
+        asks = [say("I know no token "), bold(word), say(". Do you mean one of these?")]
+    rows = [
+        [say(f"{place}. "), *in_a_line(each, policies), say(f" · {each.token.id}")]
+        for place, each in enumerate(graded, start=number + 1)
+    ]
+    return [asks, *fitted(rows, room=LONGEST_QUESTION)]
