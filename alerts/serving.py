@@ -21,28 +21,35 @@ CLOSING_SECONDS: Final = 0.002
 
 
 async def serve(
-    app: ASGIApp, *, host: str, port: int, on_ready: Callable[[str], None] | None = None
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    on_ready: Callable[[str], None] | None = None,
+    dates: bool = True,
 ) -> None:
     """Serve until SIGINT or SIGTERM. Raises InvalidInput when the port cannot be had.
 
     port: 0 takes a free one. on_ready: told the base URL once connections are taken.
+    dates: whether the server dates the answers, where the application does not.
     """
     with _listening(host, port) as (listener, url):
         if on_ready is not None:
             on_ready(url)
-        await uvicorn.Server(_config(app)).serve(sockets=[listener])
+        await uvicorn.Server(_config(app, dates=dates)).serve(sockets=[listener])
 
 
 @asynccontextmanager
 async def open_server(
-    app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0
+    app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, dates: bool = True
 ) -> AsyncIterator[str]:
     """Serve `app` beside the caller, on the same loop; the value is its base URL.
 
+    dates: as in `serve`.
     Signals stay the caller's. Raises InvalidInput when the port cannot be had.
     """
     with _listening(host, port) as (listener, url):
-        guest = _Guest(_config(app))
+        guest = _Guest(_config(app, dates=dates))
         serving = asyncio.create_task(guest.serve(sockets=[listener]))
         await guest.is_ready.wait()
         try:
@@ -107,7 +114,7 @@ class _Guest(uvicorn.Server):
         await asyncio.sleep(0)
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, *, dates: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",
@@ -116,6 +123,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,  # nobody's word is taken for where a call comes from
         server_header=False,
+        date_header=dates,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
 

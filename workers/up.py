@@ -21,12 +21,13 @@ from alerts.domain.ids import HOUSE_APP
 from alerts.errors import SettingsInvalid, Undecryptable
 from alerts.pipeline.access import Scope, create_key
 from alerts.pipeline.endpoints import Wish, create_webhook, enable
-from alerts.serving import open_server
 from alerts.settings import ENV_FILE, Settings, load_settings
 from alerts.sources.sandbox.app import create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
+from alerts.sources.sandbox.profiles import ProfileName
 from alerts.sources.sandbox.roster import DEFAULT_SIZE
+from alerts.sources.sandbox.server import open_sandbox
 from alerts.store.apps import list_keys, revoke_key
 from alerts.store.cipher import Cipher
 from alerts.store.databases import file_of
@@ -87,8 +88,12 @@ async def _run_alone(
         days, sandbox_url = None, ""
         if settings.polled_source == "sandbox":
             calendar = VirtualClock(clock=clock)
-            app = create_sandbox(market=Market(seed=SEED, size=DEFAULT_SIZE), clock=calendar)
-            sandbox_url = await stack.enter_async_context(open_server(app))
+            app = create_sandbox(
+                market=Market(seed=SEED, size=DEFAULT_SIZE),
+                clock=calendar,
+                profile=ProfileName(settings.token_metrics_profile),
+            )
+            sandbox_url = await stack.enter_async_context(open_sandbox(app))
             days = Days(calendar)
         services = await stack.enter_async_context(
             opened(settings, clock=clock, sandbox_url=sandbox_url)

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from alerts import __version__
-from alerts.cli import actions, deliveries, log, operate, replays, serve
+from alerts.cli import actions, deliveries, log, operate, replays, sandbox, serve
 from alerts.cli.access import apps, keys
 from alerts.cli.bots import bots
 from alerts.cli.cycles import cycles
@@ -44,6 +44,7 @@ def start(
 
 
 serve.add_to(app)
+sandbox.add_to(app)
 app.add_typer(operate.databases, name="db")
 operate.add_to(app)
 app.add_typer(sources, name="source")

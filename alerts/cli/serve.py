@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import date
 from typing import Annotated, Final
 
 import typer
@@ -19,11 +18,6 @@ from alerts.cli.wording import headline, printable
 from alerts.errors import InvalidInput, SettingsInvalid
 from alerts.serving import open_server
 from alerts.settings import load_settings
-from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
-from alerts.sources.sandbox.clock import VirtualClock
-from alerts.sources.sandbox.generator import Market
-from alerts.sources.sandbox.roster import DEFAULT_SIZE, OPENING
-from alerts.sources.sandbox.server import DEFAULT_PORT
 
 LISTEN_PORT: Final = 9000
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with.
@@ -52,7 +46,6 @@ async def open_api(services: Services) -> AsyncIterator[str]:
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     command(app, "api", example="gradebell api")(api)
-    command(app, "sandbox", example="gradebell sandbox --day-seconds 60")(sandbox)
     command(app, "listen", example="gradebell listen --port 9000 --secret whsec_…")(listen)
 
 
@@ -66,46 +59,6 @@ def api() -> None:
         async with opened(settings) as services, open_api(services) as url:
             forget_startup()
             telemetry.emit(telemetry.Step.API_STARTED, url=url)
-            await stop.wait()
-
-    run_loop(serve())
-
-
-def sandbox(
-    *,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = (
-        DEFAULT_PORT
-    ),
-    seed: Annotated[int, typer.Option(help="The same seed makes the same grades.")] = 1,
-    tokens: Annotated[int, typer.Option(help="How many tokens there are.")] = DEFAULT_SIZE,
-    today: Annotated[
-        str, typer.Option(metavar="DATE", help="The virtual day to begin with.")
-    ] = OPENING.isoformat(),
-    day_seconds: Annotated[
-        float, typer.Option(min=0, help="Real seconds a day lasts; 0: days pass on request only.")
-    ] = 0,
-    undated: Annotated[
-        bool, typer.Option("--undated", help="Date only the rows that upstream dates.")
-    ] = False,
-) -> None:
-    """Stand in for the Token Metrics API on loopback, with invented grades."""
-    try:
-        first_day = date.fromisoformat(today)
-    except ValueError:
-        raise InvalidInput("today", f"must be a date such as {OPENING}, not {today!a}") from None
-
-    async def serve() -> None:
-        stop = stopped_by_signals()
-        clock = VirtualClock(clock=SystemClock(), today=first_day, day_seconds=day_seconds)
-        market = Market(seed=seed, size=tokens)
-        stand_in = create_sandbox(market=market, clock=clock, dated=not undated)
-        async with open_server(stand_in, port=port) as url:
-            typer.echo(f"The sandbox answers on {url} (day {clock.today}); Ctrl-C ends it.")
-            typer.echo(
-                f"It takes the key {SANDBOX_KEY} in the header x-api-key. To have it polled:"
-            )
-            typer.echo(f"GRADEBELL_TOKEN_METRICS_URL={url}")
-            typer.echo(f"GRADEBELL_TOKEN_METRICS_API_KEY={SANDBOX_KEY}")
             await stop.wait()
 
     run_loop(serve())

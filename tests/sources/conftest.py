@@ -16,6 +16,7 @@ from alerts.sources.download import open_client
 from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
+from alerts.sources.sandbox.profiles import ProfileName
 from alerts.sources.sandbox.server import open_sandbox
 from alerts.sources.token_metrics import TokenMetrics
 
@@ -110,11 +111,19 @@ async def upstream(resources: AsyncExitStack) -> RunUpstream:
 @pytest.fixture
 async def sandbox(resources: AsyncExitStack) -> RunSandbox:
     async def run(
-        *, seed: int = 1, size: int = 60, dated: bool = True, day_seconds: float = 0
+        *,
+        seed: int = 1,
+        size: int = 60,
+        dated: bool = True,
+        day_seconds: float = 0,
+        profile: str = ProfileName.V2_2025_08,
+        strict: bool = False,
     ) -> Sandbox:
         market = market_of(seed, size)
         clock = VirtualClock(clock=MachineClock(), day_seconds=day_seconds)
-        app = create_sandbox(market=market, clock=clock, dated=dated)
+        app = create_sandbox(
+            market=market, clock=clock, dated=dated, profile=ProfileName(profile), strict=strict
+        )
         url = await resources.enter_async_context(open_sandbox(app))
         control = httpx.AsyncClient(base_url=url, trust_env=False)
         await resources.enter_async_context(control)

@@ -11,7 +11,6 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from alerts.errors import InvalidInput
-from alerts.sources.sandbox.faults import Effect
 from alerts.sources.sandbox.roster import (
     BITCOIN,
     ETHEREUM,
@@ -178,60 +177,6 @@ class TestContract:
         assert await ids(symbol="BTC", token_name="Bitcoin") == {BITCOIN}
         assert len(await ids(symbol="BTC")) == 2
         assert await ids(token_id=str(ETHEREUM), symbol="BTC") == set()
-
-
-class TestFaults:
-    async def test_every_effect_can_be_switched_on_and_answers(self, sandbox: RunSandbox) -> None:
-        running = await sandbox(size=3)
-        for effect in Effect:
-            await running.switch_on(effect=effect.value, count=1)
-            for path in PATHS:
-                answer = await running.grades(path)
-                assert answer.status_code in {200, 302, 401, 402, 403, 404, 429, 500, 502, 503}
-
-    async def test_they_are_listed_counted_and_switched_off(self, sandbox: RunSandbox) -> None:
-        running = await sandbox(size=1)
-        await running.switch_on(effect="500", endpoint="/v2/*-grade")
-        await running.switch_on(effect="empty", endpoint=TRADER_GRADES, count=2)
-
-        statuses = [(await running.grades(path)).status_code for path in PATHS]
-        listed = (await running.control.get("/_sandbox/faults")).json()["data"]
-        await running.control.delete("/_sandbox/faults/1")
-        await running.control.delete("/_sandbox/faults")
-
-        assert statuses == [500, 200, 500]
-        assert [(fault["id"], fault["spoilt"]) for fault in listed] == [(1, 2), (2, 1)]
-        assert (await running.control.get("/_sandbox/faults")).json() == {"data": []}
-        assert (await running.grades(TM_GRADE)).status_code == 200
-
-    async def test_a_fault_that_is_none_is_refused(self, sandbox: RunSandbox) -> None:
-        running = await sandbox(size=1)
-
-        for body in (b"", b"{}", b'{"effect": "none"}', b'{"effect": "500", "cuont": 1}'):
-            answer = await running.control.post("/_sandbox/faults", content=body)
-
-            assert answer.status_code == 400, body
-
-    async def test_switching_off_what_is_not_on_is_a_404(self, sandbox: RunSandbox) -> None:
-        running = await sandbox(size=1)
-
-        assert (await running.control.delete("/_sandbox/faults/7")).status_code == 404
-
-    async def test_usage_counts_requests_by_endpoint_and_status(self, sandbox: RunSandbox) -> None:
-        running = await sandbox(size=1)
-        await running.grades(TM_GRADE)
-        await running.grades(TM_GRADE)
-        await running.grades(TM_GRADE, limit=0)
-
-        usage = (await running.control.get("/_sandbox/usage")).json()
-
-        assert usage == {
-            "requests": 3,
-            "data": [
-                {"endpoint": TM_GRADE, "status": 200, "requests": 2},
-                {"endpoint": TM_GRADE, "status": 400, "requests": 1},
-            ],
-        }
 
 
 class TestServer:

@@ -35,12 +35,12 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("profile", [Profile.V2_2025_08, Profile.V2_2025_04])
+@pytest.mark.parametrize("profile", list(Profile))
 @pytest.mark.parametrize("kind", list(Kind))
 async def test_a_sweep_of_several_pages_reads_every_token_at_the_virtual_day(
     sandbox: RunSandbox, read_from: ReadFrom, profile: Profile, kind: Kind
 ) -> None:
-    running = await sandbox(size=250)
+    running = await sandbox(size=250, profile=profile.value)
     running.clock.today = date(2027, 2, 3)
     source = read_from(running.url, api_key=SANDBOX_KEY, profile=profile, trusts_dates=True)
 

@@ -89,7 +89,12 @@ class TestClock:
         await control.post("/_sandbox/clock/advance", json={"days": 2})
         answer = await control.post("/_sandbox/clock/advance")
 
-        assert answer.json() == {"today": "2026-02-06", "opening": "2026-01-01", "day_seconds": 0.0}
+        assert answer.json() == {
+            "now": "2026-02-06T00:00:00Z",
+            "today": "2026-02-06",
+            "opening": "2026-01-01",
+            "day_seconds": 0.0,
+        }
         assert (await control.get("/_sandbox/clock")).json() == answer.json()
 
     async def test_a_day_that_cannot_be_is_refused(self, sandbox: RunSandbox) -> None:

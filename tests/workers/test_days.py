@@ -7,12 +7,12 @@ from datetime import date
 import pytest
 
 from alerts.bootstrap import Services, SystemClock, open_services
-from alerts.serving import open_server
 from alerts.settings import Settings
 from alerts.sources.sandbox.app import create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.roster import LAST_DAY
+from alerts.sources.sandbox.server import open_sandbox
 from alerts.store.cycles import list_cycles
 from tests.cli.conftest import KEYS
 from workers.days import Days
@@ -26,7 +26,7 @@ async def sandboxed(url: str, calendar: VirtualClock) -> AsyncIterator[Services]
     given = {name.lower(): value for name, value in KEYS.items()}
     settings = Settings.model_validate({**given, "database_url": url})
     async with (
-        open_server(app) as sandbox_url,
+        open_sandbox(app) as sandbox_url,
         open_services(settings, sandbox_url=sandbox_url) as services,
     ):
         yield services

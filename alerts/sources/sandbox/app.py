@@ -1,246 +1,186 @@
-"""The sandbox over HTTP: the grade endpoints as upstream has them, and its own switches.
-
-The switches live under `/_sandbox/` and ask for no key: clock, faults, usage.
-"""
+"""The sandbox over HTTP: the endpoints as upstream has them, and its own switches."""
 
 import asyncio
-import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from datetime import date
-from typing import TypeVar
+from datetime import date, timedelta
+from email.utils import format_datetime
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from alerts.errors import InvalidInput, NotFound
+from alerts.errors import InvalidInput
 from alerts.sources.sandbox.clock import VirtualClock
-from alerts.sources.sandbox.faults import FaultBoard, refusal_of, spoil_body, spoil_rows
+from alerts.sources.sandbox.faults import Due, Effect, FaultBoard, is_missing, shown_day
 from alerts.sources.sandbox.generator import Market
-from alerts.sources.sandbox.roster import SandboxToken
-from alerts.sources.sandbox.rows import (
-    Row,
-    RowMaker,
-    fundamental_row,
-    rows_of,
-    tm_grade_row,
-    trader_grades_row,
-)
+from alerts.sources.sandbox.plans import PLANS, Allowance, Plan
+from alerts.sources.sandbox.profiles import PROFILES, Endpoint, Profile, ProfileName
+from alerts.sources.sandbox.queries import Query, read_query, unknown_parameters
+from alerts.sources.sandbox.refusals import Refusal, over_allowance, refusal_of
+from alerts.sources.sandbox.rows import rows_of
+from alerts.sources.sandbox.spoiling import Listed, cut_page, spoil_rows
+from alerts.sources.sandbox.switches import Switches, said
+from alerts.sources.sandbox.wire import answer, knowing_its_transport
 
 SANDBOX_KEY = "tm-sandbox"
-DEFAULT_LIMIT = 50
-LARGEST_LIMIT = 100
-LARGEST_PAGE = 1_000_000
-ENDPOINTS: dict[str, RowMaker] = {
-    "/v2/tm-grade": tm_grade_row,
-    "/v2/trader-grades": trader_grades_row,
-    "/v2/fundamental-grade": fundamental_row,
-}
-
-_PARAMETERS = frozenset({"token_id", "symbol", "token_name", "limit", "page"})
-_DIGITS = re.compile(r"[0-9]{1,9}")
-_Shape = TypeVar("_Shape", bound=msgspec.Struct)
-_Handler = Callable[[Request], Awaitable[Response]]
-
-
-class _Day(msgspec.Struct, forbid_unknown_fields=True):
-    today: date
-
-
-class _Days(msgspec.Struct, forbid_unknown_fields=True):
-    days: int = 1
+# Days of rows that are kept ready.
+_READY = 40
 
 
 def create_sandbox(
-    *, market: Market, clock: VirtualClock, api_key: str = SANDBOX_KEY, dated: bool = True
-) -> Starlette:
-    """The stand-in as an application. Same market, day and faults: the same bytes.
+    *,
+    market: Market,
+    clock: VirtualClock,
+    api_key: str = SANDBOX_KEY,
+    dated: bool = True,
+    profile: ProfileName = ProfileName.V2_2025_08,
+    plan: Plan = PLANS["unlimited"],
+    strict: bool = False,
+) -> ASGIApp:
+    """The stand-in as an application. Same market, time and faults: the same bytes.
 
-    api_key: the one it takes, in `x-api-key` or `api_key`.
-    dated: give every row its `DATE`; without, only trader grades have one, as upstream.
+    api_key: the one it takes, in `x-api-key`. profile: what upstream it is.
+    dated: give every row its `DATE`; without, only those have one that have it upstream.
+    plan: how often the key may ask. strict: refuse parameters that upstream pays no heed to.
+    Its answers bear their own `Date`: the server should add none (`open_sandbox`).
     """
-    sandbox = _Sandbox(market, clock, api_key=api_key, dated=dated)
-    switches = _Switches(clock, sandbox.faults, sandbox.usage)
-    return Starlette(
-        routes=[
-            *(Route(path, sandbox.grades) for path in ENDPOINTS),
-            Route("/_sandbox/clock", _guarded(switches.show_clock)),
-            Route("/_sandbox/clock", _guarded(switches.set_clock), methods=["PUT"]),
-            Route("/_sandbox/clock/advance", _guarded(switches.advance), methods=["POST"]),
-            Route("/_sandbox/faults", _guarded(switches.list_faults)),
-            Route("/_sandbox/faults", _guarded(switches.add_fault), methods=["POST"]),
-            Route("/_sandbox/faults", _guarded(switches.clear_faults), methods=["DELETE"]),
-            Route("/_sandbox/faults/{fault:int}", _guarded(switches.end_fault), methods=["DELETE"]),
-            Route("/_sandbox/usage", _guarded(switches.show_usage)),
-        ]
+    board = FaultBoard()
+    allowance = Allowance(plan, wall=clock.real.now, virtual=lambda: clock.now)
+    usage: Counter[tuple[str, int]] = Counter()
+    shelf = _Shelf(market, PROFILES[profile], clock, dated=dated)
+    grades = _Grades(
+        shelf, board=board, allowance=allowance, usage=usage, api_key=api_key, strict=strict
     )
+    switches = Switches(clock, board, allowance=allowance, usage=usage)
+    paths = PROFILES[profile].endpoints
+    routes = [*(Route(path, grades.answer) for path in paths), *switches.routes()]
+    return knowing_its_transport(Starlette(routes=routes))
 
 
-class _Sandbox:
-    """The grade endpoints."""
+class _Shelf:
+    """The rows of every day that was asked for, as this profile writes them."""
 
-    def __init__(self, market: Market, clock: VirtualClock, *, api_key: str, dated: bool) -> None:
+    def __init__(
+        self, market: Market, profile: Profile, clock: VirtualClock, *, dated: bool
+    ) -> None:
+        self.profile = profile
+        self.clock = clock
         self._market = market
-        self._clock = clock
-        self._api_key = api_key
         self._dated = dated
-        self._requests = 0
         self._making = asyncio.Lock()
-        self._days: dict[str, tuple[date, list[tuple[SandboxToken, Row]]]] = {}
-        self.faults = FaultBoard()
-        self.usage: Counter[tuple[str, int]] = Counter()
+        self._days: dict[tuple[str, date], list[Listed]] = {}
 
-    async def grades(self, request: Request) -> Response:
+    async def rows(self, path: str, query: Query, faults: list[Due]) -> list[Listed]:
+        """What a query finds, newest day first, before rows and pages are spoilt."""
+        endpoint, today = self.profile.endpoints[path], self.clock.today
+        if not endpoint.is_history and query.dates is None:
+            today = shown_day(faults, today, self._market.opening)
+        found = []
+        for day in query.days(today):
+            found += [
+                (token, row)
+                for token, row in await self._of(path, endpoint, day)
+                if not is_missing(faults, token.id, day) and query.takes(token, row, day)
+            ]
+        return found
+
+    async def _of(self, path: str, endpoint: Endpoint, day: date) -> list[Listed]:
+        async with self._making:
+            kept = self._days.get((path, day))
+            if kept is None:
+                # Days never asked for are worked out now; the loop has others to serve.
+                made = await asyncio.to_thread(
+                    rows_of,
+                    endpoint.make,
+                    market=self._market,
+                    day=day,
+                    dated=self._dated or endpoint.is_history,
+                )
+                kept = [(token, self.profile.dressed(row)) for token, row in made]
+                if len(self._days) >= _READY:
+                    self._days.pop(next(iter(self._days)))
+                self._days[path, day] = kept
+            return kept
+
+
+class _Grades:
+    """The endpoints of upstream."""
+
+    def __init__(
+        self,
+        shelf: _Shelf,
+        *,
+        board: FaultBoard,
+        allowance: Allowance,
+        usage: Counter[tuple[str, int]],
+        api_key: str,
+        strict: bool,
+    ) -> None:
+        self._shelf = shelf
+        self._board = board
+        self._allowance = allowance
+        self._usage = usage
+        self._api_key = api_key
+        self._strict = strict
+        self._requests = 0
+
+    async def answer(self, request: Request) -> Response:
         path = request.url.path
+        faults: list[Due] = []
         try:
-            response = await self._answer(request, path)
+            response = await self._respond(request, path, faults)
         except InvalidInput as error:
-            response = _refused(str(error), 400)
+            response = said({"success": False, "message": str(error)}, 400)
         self._requests += 1
-        self.usage[path, response.status_code] += 1
+        self._usage[path, response.status_code] += 1
         response.headers["x-request-id"] = f"sandbox-{self._requests:08d}"
-        unknown = sorted(set(request.query_params) - _PARAMETERS)
+        response.headers["date"] = self._date(faults)
+        unknown = unknown_parameters(request.query_params)
         if unknown:
             names = ascii(", ".join(unknown))[:200]
             response.headers["x-sandbox-warning"] = f"ignored unknown parameters: {names}"
         return response
 
-    async def _answer(self, request: Request, path: str) -> Response:
-        headers = request.headers
-        if self._api_key not in {headers.get("x-api-key"), headers.get("api_key")}:
-            return _refused("Invalid or missing API key", 401)
-        limit = _whole_number(request, "limit", default=DEFAULT_LIMIT, largest=LARGEST_LIMIT)
-        page = _whole_number(request, "page", default=1, largest=LARGEST_PAGE)
-        faults = self.faults.due(path, page)
-        refusal = refusal_of(faults, self._clock.real.now())
-        if refusal is not None:
-            return Response(refusal.body, refusal.status, headers=refusal.headers)
-        rows = spoil_rows(faults, _wanted(request, await self._rows_of_today(path)))
-        rows = rows[(page - 1) * limit : page * limit]
-        body = spoil_body(faults, _page(rows))
-        return Response(body, media_type="application/json")
-
-    async def _rows_of_today(self, path: str) -> list[tuple[SandboxToken, Row]]:
-        async with self._making:
-            today = self._clock.today
-            kept = self._days.get(path)
-            if kept is None or kept[0] != today:
-                # Days never asked for are worked out now; the loop has others to serve.
-                make = ENDPOINTS[path]
-                rows = await asyncio.to_thread(
-                    rows_of, make, market=self._market, day=today, dated=self._dated
-                )
-                kept = self._days[path] = today, rows
-            return kept[1]
-
-
-class _Switches:
-    """What a person or a test turns."""
-
-    def __init__(
-        self, clock: VirtualClock, faults: FaultBoard, usage: Counter[tuple[str, int]]
-    ) -> None:
-        self._clock = clock
-        self._faults = faults
-        self._usage = usage
-
-    async def show_clock(self, _: Request) -> Response:
-        clock = self._clock
-        return _json(
-            {"today": clock.today, "opening": clock.opening, "day_seconds": clock.day_seconds}
-        )
-
-    async def set_clock(self, request: Request) -> Response:
-        self._clock.today = (await _body(request, _Day)).today
-        return await self.show_clock(request)
-
-    async def advance(self, request: Request) -> Response:
-        self._clock.advance((await _body(request, _Days)).days)
-        return await self.show_clock(request)
-
-    async def list_faults(self, _: Request) -> Response:
-        return _json({"data": self._faults.all()})
-
-    async def add_fault(self, request: Request) -> Response:
-        return _json({"id": self._faults.switch_on(await request.body())}, 201)
-
-    async def end_fault(self, request: Request) -> Response:
-        self._faults.switch_off(request.path_params["fault"])
-        return Response(status_code=204)
-
-    async def clear_faults(self, _: Request) -> Response:
-        self._faults.switch_off()
-        return Response(status_code=204)
-
-    async def show_usage(self, _: Request) -> Response:
-        spent = [
-            {"endpoint": path, "status": status, "requests": count}
-            for (path, status), count in sorted(self._usage.items())
-        ]
-        return _json({"requests": self._usage.total(), "data": spent})
-
-
-def _guarded(handler: _Handler) -> _Handler:
-    """A switch that answers a mistake with its words."""
-
-    async def answer(request: Request) -> Response:
+    async def _respond(self, request: Request, path: str, faults: list[Due]) -> Response:
+        """faults: filled with those that spoil this answer."""
+        profile, clock = self._shelf.profile, self._shelf.clock
+        wrong: InvalidInput | None = None
+        page = 1
         try:
-            return await handler(request)
-        except (InvalidInput, NotFound) as error:
-            status = 404 if isinstance(error, NotFound) else 400
-            return _refused(str(error), status)
+            query = read_query(request.query_params, profile)
+            page = query.page
+        except InvalidInput as error:
+            wrong = error
+        faults += self._board.due(path, page, clock.now)
+        if self._key(faults) not in {request.headers.get(name) for name in profile.key_headers}:
+            return said({"success": False, "message": "Invalid or missing API key"}, 401)
+        over = self._allowance.spend()
+        if over is not None:
+            plan = self._allowance.plan
+            return _given(over_allowance(over, plan.retry_after, self._allowance.now))
+        refusal = refusal_of(faults, clock.real.now())
+        if refusal is not None:
+            return _given(refusal)
+        if wrong is not None:
+            raise wrong
+        unknown = unknown_parameters(request.query_params)
+        if self._strict and unknown:
+            raise InvalidInput(ascii(unknown[0]), "is no parameter of this endpoint")
+        rows = spoil_rows(faults, await self._shelf.rows(path, query, faults))
+        return answer(faults, cut_page(faults, rows, page=query.page, limit=query.limit))
 
-    return answer
+    def _key(self, faults: list[Due]) -> str:
+        """The key that is taken now."""
+        new = [due.fault.key for due in faults if due.effect is Effect.KEY_ROTATED]
+        return new[-1] if new else self._api_key
 
-
-async def _body(request: Request, shape: type[_Shape]) -> _Shape:
-    try:
-        return msgspec.json.decode(await request.body() or b"{}", type=shape)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("body", str(error)) from None
-
-
-def _refused(message: str, status: int) -> Response:
-    return _json({"success": False, "message": message}, status)
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
-
-
-def _page(rows: list[Row]) -> dict[str, object]:
-    message = "Data fetched successfully"
-    return {"success": True, "message": message, "length": len(rows), "data": rows}
-
-
-def _wanted(request: Request, rows: list[tuple[SandboxToken, Row]]) -> list[Row]:
-    """Rows that match every filter given, each by any of its values."""
-    ids = _values(request, "token_id")
-    symbols = _values(request, "symbol")
-    names = _values(request, "token_name")
-    return [
-        row
-        for token, row in rows
-        if (ids is None or str(token.id) in ids)
-        and (symbols is None or str(row["TOKEN_SYMBOL"]).casefold() in symbols)
-        and (names is None or str(row["TOKEN_NAME"]).casefold() in names)
-    ]
+    def _date(self, faults: list[Due]) -> str:
+        """The server's own time, as far off as faults make it."""
+        skew = sum(due.fault.skew_seconds for due in faults if due.effect is Effect.CLOCK_SKEW)
+        return format_datetime(self._shelf.clock.real.now() + timedelta(seconds=skew), usegmt=True)
 
 
-def _whole_number(request: Request, name: str, *, default: int, largest: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not _DIGITS.fullmatch(text) or not 1 <= int(text) <= largest:
-        raise InvalidInput(name, f"must be a whole number from 1 to {largest}")
-    return int(text)
-
-
-def _values(request: Request, name: str) -> set[str] | None:
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    return {value.strip().casefold() for value in text.split(",")}
+def _given(refusal: Refusal) -> Response:
+    return Response(refusal.body, refusal.status, headers=refusal.headers)

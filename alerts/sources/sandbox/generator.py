@@ -9,9 +9,12 @@ so a day has the same grades on every machine.
 import hashlib
 import json
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 from importlib.resources import files
+from types import MappingProxyType
 
 from alerts.sources.sandbox.roster import (
     BITCOIN,
@@ -37,6 +40,14 @@ _HIGH_REST, _HIGH_SPREAD = 9_600, 150
 _WARM_UP_DAYS = 150
 
 
+class Mood(Enum):
+    """What a day is like: as measured, nearly still, or with nearly all going up."""
+
+    USUAL = "usual"
+    QUIET = "quiet"
+    BULL = "bull"
+
+
 @dataclass(frozen=True, slots=True)
 class _Gait:
     """How often technical grades move in a day, in thousandths, and where to.
@@ -55,6 +66,7 @@ _GAITS = {
     Temper.MAJOR: _Gait(from_low=180, between=300, from_high=85, upward=360),
     Temper.TAIL: _Gait(from_low=105, between=470, from_high=300, upward=70),
 }
+_BULL = _Gait(from_low=110, between=500, from_high=40, upward=900)
 _KEEPS_DIRECTION = 450
 _STEP, _STEP_SPREAD = 1_300, 1_300
 _LEAP_CHANCE, _LEAP, _LEAP_SPREAD = 140, 2_600, 4_000
@@ -107,9 +119,19 @@ class FundamentalDay:
 
 
 class Market:
-    """All grades of all days from `opening` on, by seed; each day is worked out once."""
+    """All grades of all days from `opening` on, by seed; each day is worked out once.
 
-    def __init__(self, *, seed: int = 1, size: int = DEFAULT_SIZE, opening: date = OPENING) -> None:
+    moods: by the number of the day, 0 the opening; all others are USUAL.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        size: int = DEFAULT_SIZE,
+        opening: date = OPENING,
+        moods: Mapping[int, Mood] = MappingProxyType({}),
+    ) -> None:
         self.opening = opening
         # The order of rows: fixed, and sorted by nothing a client could rely on.
         self.tokens = tuple(
@@ -119,8 +141,13 @@ class Market:
             )
         )
         quants = _measured_quants()
-        self._trader = {token.id: _TraderSeries(token, seed, quants) for token in self.tokens}
-        self._fundamental = {token.id: _FundamentalSeries(token, seed) for token in self.tokens}
+        self._trader = {
+            token.id: _TraderSeries(token, seed, quants=quants, moods=moods)
+            for token in self.tokens
+        }
+        self._fundamental = {
+            token.id: _FundamentalSeries(token, seed, moods) for token in self.tokens
+        }
 
     def trader(self, token: SandboxToken, day: date) -> TraderDay | None:
         """None on a day without a row: not listed, or before the opening."""
@@ -140,8 +167,16 @@ class Market:
 class _TraderSeries:
     """One token's technical and quantitative grades, day after day."""
 
-    def __init__(self, token: SandboxToken, seed: int, quants: list[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        token: SandboxToken,
+        seed: int,
+        *,
+        quants: list[tuple[int, int]],
+        moods: Mapping[int, Mood],
+    ) -> None:
         self._chance = Stream(seed, token.id, "trader")
+        self._moods = moods
         self._gait = _GAITS.get(token.temper)
         self._low = _LOW_REST + self._chance.around(_LOW_SPREAD)
         self._high = _HIGH_REST + self._chance.around(_HIGH_SPREAD)
@@ -153,24 +188,28 @@ class _TraderSeries:
         self._quant = self._home if self._gait else 5_000
         self._days: list[TraderDay] = []
         for _ in range(_WARM_UP_DAYS):
-            self._step()
+            self._step(Mood.USUAL)
 
     def on(self, number: int) -> TraderDay:
         while len(self._days) <= number:
-            self._step()
+            self._step(self._moods.get(len(self._days), Mood.USUAL))
             trader = (8 * self._ta + 2 * self._quant + 5) // 10
             self._days.append(TraderDay(self._ta, self._quant, trader))
         return self._days[number]
 
-    def _step(self) -> None:
-        if self._gait is None:
+    def _step(self, mood: Mood) -> None:
+        gait = _BULL if mood is Mood.BULL else self._gait
+        if self._gait is None or gait is None:
             return
         chance = self._chance
+        if mood is Mood.QUIET:
+            self._quant = min(max(self._quant + chance.around(40), 2_000), 9_000)
+            return
         drift = (self._home - self._quant) * _QUANT_RETURN // 1000
         shake = chance.around(500) if chance.happens(80) else chance.around(40)
         self._quant = min(max(self._quant + drift + shake, 2_000), 9_000)
-        if self._is_moving(self._gait):
-            self._move(self._gait)
+        if self._is_moving(gait):
+            self._move(gait)
         elif self._low < self._ta < self._high:
             shake = chance.around(600) if chance.happens(300) else chance.around(60)
             self._ta = min(max(self._ta + shake, self._low + 1), self._high - 1)
@@ -199,8 +238,9 @@ class _TraderSeries:
 class _FundamentalSeries:
     """One token's component scores, and the grade they come to, day after day."""
 
-    def __init__(self, token: SandboxToken, seed: int) -> None:
+    def __init__(self, token: SandboxToken, seed: int, moods: Mapping[int, Mood]) -> None:
         self._chance = Stream(seed, token.id, "fundamental")
+        self._moods = moods
         self._moves = token.temper is not Temper.STILL
         quality = _KNOWN_QUALITY.get(token.id, 22 + self._chance.below(64))
         self._homes: list[int | None] = [
@@ -214,7 +254,8 @@ class _FundamentalSeries:
 
     def on(self, number: int) -> FundamentalDay:
         while len(self._days) <= number:
-            if self._moves and self._chance.happens(_FUNDAMENTAL_CHANGE_CHANCE):
+            is_quiet = self._moods.get(len(self._days)) is Mood.QUIET
+            if self._moves and not is_quiet and self._chance.happens(_FUNDAMENTAL_CHANGE_CHANCE):
                 self._change()
             self._days.append(FundamentalDay(self._grade(), tuple(self._scores)))
         return self._days[number]

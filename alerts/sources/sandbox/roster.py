@@ -1,5 +1,6 @@
 """Who is graded in the sandbox: invented tokens with the oddities real ones have."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import Enum
@@ -46,6 +47,7 @@ class SandboxToken:
 
     listed, delisted: first day with a row, and first day without one again; None: ever, never.
     renamed: the day from which `later_name` and `later_symbol` are its labels.
+    is_twin: another one has the same name and symbol.
     """
 
     id: int
@@ -57,6 +59,13 @@ class SandboxToken:
     renamed: date | None = None
     later_name: str = ""
     later_symbol: str = ""
+    is_twin: bool = False
+
+    @property
+    def slug(self) -> str:
+        """A name for addresses; it stays when the token is renamed."""
+        words = "-".join(re.findall(r"[a-z0-9]+", self.name.lower()))
+        return f"{words}-2" if self.is_twin else words
 
     def is_listed(self, day: date) -> bool:
         return (self.listed is None or self.listed <= day) and (
@@ -92,7 +101,7 @@ _ODD = (
     SandboxToken(900_012, "Wolf Two", "WOLF"),
     SandboxToken(900_013, "Wolf Moon", "WOLF"),
     SandboxToken(900_014, "Nyro", "NYRO"),
-    SandboxToken(900_015, "Nyro", "NYRO"),
+    SandboxToken(900_015, "Nyro", "NYRO", is_twin=True),
     SandboxToken(900_016, "Silo Coin", "SC"),
     SandboxToken(900_017, "Shy Cat", "SC"),
     SandboxToken(900_018, "Wrapped Bitcoin of Nowhere", "BTC"),

@@ -11,6 +11,7 @@ from alerts.serving import open_server, serve
 from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
+from alerts.sources.sandbox.profiles import ProfileName
 from alerts.sources.sandbox.roster import DEFAULT_SIZE, OPENING
 
 DEFAULT_PORT = 8700
@@ -27,6 +28,7 @@ async def serve_sandbox(
     day_seconds: float = 0,
     dated: bool = True,
     api_key: str = SANDBOX_KEY,
+    profile: ProfileName = ProfileName.V2_2025_08,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. Raises InvalidInput naming the argument at fault.
@@ -37,8 +39,10 @@ async def serve_sandbox(
     """
     virtual = VirtualClock(clock=clock, today=today, day_seconds=day_seconds)
     market = Market(seed=seed, size=tokens)
-    app = create_sandbox(market=market, clock=virtual, api_key=api_key, dated=dated)
-    await serve(app, host=host, port=port, on_ready=on_ready)
+    app = create_sandbox(
+        market=market, clock=virtual, api_key=api_key, dated=dated, profile=profile
+    )
+    await serve(app, host=host, port=port, on_ready=on_ready, dates=False)
 
 
 def open_sandbox(
@@ -48,4 +52,4 @@ def open_sandbox(
 
     Signals stay the caller's. Raises InvalidInput when the port cannot be had.
     """
-    return open_server(app, host=host, port=port)
+    return open_server(app, host=host, port=port, dates=False)

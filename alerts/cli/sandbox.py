@@ -1,0 +1,85 @@
+"""`gradebell sandbox`: an upstream to try things with."""
+
+from datetime import date
+from typing import Annotated, Final
+
+import typer
+
+from alerts.bootstrap import SystemClock
+from alerts.cli.frame import command, run_loop, stopped_by_signals
+from alerts.errors import InvalidInput
+from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
+from alerts.sources.sandbox.clock import VirtualClock
+from alerts.sources.sandbox.generator import Market
+from alerts.sources.sandbox.plans import PLANS
+from alerts.sources.sandbox.profiles import ProfileName
+from alerts.sources.sandbox.roster import DEFAULT_SIZE, OPENING
+from alerts.sources.sandbox.server import DEFAULT_PORT, open_sandbox
+
+FIRST_DAY: Final = OPENING.isoformat()
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")]
+Seed = Annotated[int, typer.Option(help="The same seed makes the same grades.")]
+Tokens = Annotated[int, typer.Option(help="How many tokens there are.")]
+Today = Annotated[str, typer.Option(metavar="DATE", help="The virtual day to begin with.")]
+DaySeconds = Annotated[
+    float, typer.Option(min=0, help="Real seconds a day lasts; 0: days pass on request only.")
+]
+Undated = Annotated[bool, typer.Option("--undated", help="Date only the rows that upstream dates.")]
+Profile = Annotated[ProfileName, typer.Option(help="What upstream was like at a time.")]
+Pace = Annotated[
+    str, typer.Option(metavar="PLAN", help=f"How often it may be asked: {', '.join(PLANS)}.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse unknown parameters; upstream ignores them.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command."""
+    command(app, "sandbox", example="gradebell sandbox --day-seconds 60")(sandbox)
+
+
+def sandbox(
+    *,
+    port: Port = DEFAULT_PORT,
+    seed: Seed = 1,
+    tokens: Tokens = DEFAULT_SIZE,
+    today: Today = FIRST_DAY,
+    day_seconds: DaySeconds = 0,
+    undated: Undated = False,
+    profile: Profile = ProfileName.V2_2025_08,
+    plan: Pace = "unlimited",
+    strict: Strict = False,
+) -> None:
+    """Stand in for the Token Metrics API on loopback, with invented grades."""
+    try:
+        first_day = date.fromisoformat(today)
+    except ValueError:
+        raise InvalidInput("today", f"must be a date such as {OPENING}, not {today!a}") from None
+    if plan not in PLANS:
+        raise InvalidInput("plan", f"must be one of {', '.join(PLANS)}, not {plan!a}")
+
+    async def serve() -> None:
+        stop = stopped_by_signals()
+        clock = VirtualClock(clock=SystemClock(), today=first_day, day_seconds=day_seconds)
+        stand_in = create_sandbox(
+            market=Market(seed=seed, size=tokens),
+            clock=clock,
+            dated=not undated,
+            profile=profile,
+            plan=PLANS[plan],
+            strict=strict,
+        )
+        async with open_sandbox(stand_in, port=port) as url:
+            _welcome(url, clock, profile)
+            await stop.wait()
+
+    run_loop(serve())
+
+
+def _welcome(url: str, clock: VirtualClock, profile: ProfileName) -> None:
+    typer.echo(f"The sandbox answers on {url} (day {clock.today}); Ctrl-C ends it.")
+    typer.echo(f"It takes the key {SANDBOX_KEY} in the header x-api-key. To have it polled:")
+    typer.echo(f"GRADEBELL_TOKEN_METRICS_URL={url}")
+    typer.echo(f"GRADEBELL_TOKEN_METRICS_API_KEY={SANDBOX_KEY}")
+    typer.echo(f"GRADEBELL_TOKEN_METRICS_PROFILE={profile}")
