@@ -23,9 +23,9 @@ from alerts.domain.grades import Cycle, Kind, SourceName, source_name
 from alerts.domain.readings import RejectedRow
 from alerts.errors import InvalidInput
 from alerts.pipeline.diff import diff_at_once, diff_cycle
-from alerts.pipeline.diff import discard as discard_cycle
-from alerts.pipeline.diff import release as release_cycle
 from alerts.pipeline.fan_out import fan_out_events
+from alerts.pipeline.release import discard as discard_cycle
+from alerts.pipeline.release import release as release_cycle
 from alerts.sources.file import STANDARD_INPUT, FileReading, read_file
 from alerts.store.cycles import CycleRecord, CycleState, Origin, list_cycles
 from alerts.store.events import count_types

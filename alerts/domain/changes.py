@@ -63,14 +63,18 @@ def diff(
     *,
     first_as_of: datetime | None,
     newest_as_of: datetime | None,
+    asked_before: frozenset[TokenId] | None = None,
     as_history: bool = False,
 ) -> Diff:
     """Compare one sealed cycle with the ratings held.
 
-    ratings: of this source and kind; for a partial cycle those of its own tokens will do.
+    ratings: of this source and kind; for a partial cycle those of its own tokens will do, for one
+    that asked for some those of them.
     first_as_of: of the first cycle of this source and kind, None if this is it: what it brings,
     in whatever parts, is a baseline and no event. newest_as_of: the watermark; absence means
-    something only in a complete cycle that is not older. as_history: move no rating at all.
+    something only in a complete cycle that is not older. asked_before: the tokens that were asked
+    for until now, None: all; one that was not is no news, only new to us. as_history: move no
+    rating at all.
     A grade without a score is unknown: as if it were absent. A row that could not be read is
     neither: it moves no rating, and ends an absence.
     """
@@ -78,7 +82,7 @@ def diff(
     held: list[Rating] = []
     observed: list[Grade] = []
     late: list[Grade] = []
-    case = _Case(cycle, policy, first_as_of)
+    case = _Case(cycle, policy, first_as_of, asked_before)
     for grade in cycle.grades:
         score, before = grade.score, ratings.get(grade.token)
         if score is None or _is_repeated(before, grade, cycle.as_of):
@@ -127,6 +131,7 @@ class _Case:
     cycle: Cycle
     policy: BandPolicy
     first_as_of: datetime | None
+    asked_before: frozenset[TokenId] | None
 
 
 # What is told of a token, if anything, and the rating held from now on.
@@ -152,6 +157,8 @@ def _first_seen(grade: Grade, case: _Case, *, score: int) -> _Judgement:
         components=grade.components,
     )
     if case.first_as_of is None or as_of <= case.first_as_of:
+        return (), after
+    if case.asked_before is not None and grade.token not in case.asked_before:
         return (), after
     return _told(EventType.INITIATED, None, after, cycle=cycle)
 
@@ -204,9 +211,11 @@ def _told(
 
 
 def _absent(ratings: Iterable[Rating], cycle: Cycle) -> Iterable[_Judgement]:
-    """Tokens that a complete cycle lacks, each cycle identity counted once."""
+    """Tokens asked for that a complete cycle lacks, each cycle identity counted once."""
     seen = {grade.token for grade in cycle.grades if grade.score is not None}
     for before in ratings:
+        if cycle.asked is not None and before.token not in cycle.asked:
+            continue
         if before.token in seen or before.withdrawn or cycle.as_of <= before.as_of:
             continue
         if before.token in cycle.unread:

@@ -19,8 +19,9 @@ def cycle_held_event(
     reason: HoldReason,
     graded: int,
     reference: int | None,
+    field: str | None = None,
 ) -> Draft:
-    """The operator is told that a cycle waits for a decision. at: now."""
+    """The operator is told that a cycle waits for a decision. at: now. field: that no row had."""
     data = {
         "cycle": {"id": cycle.id, "as_of": rfc3339(cycle.as_of)},
         "source": cycle.source,
@@ -28,6 +29,7 @@ def cycle_held_event(
         "reason": reason.value,
         "graded": graded,
         "reference": reference,
+        "field": field,
     }
     identity = event_id(at, EventType.CYCLE_HELD.value, cycle.id)
     return Draft(

@@ -101,6 +101,7 @@ class HoldReason(StrEnum):
     EMPTY = "empty"
     NO_SCORES = "no_scores"
     TOO_FEW_TOKENS = "too_few_tokens"
+    FIELD_GONE = "field_gone"
 
 
 def seal(cycle: Cycle, *, reference: int | None) -> HoldReason | None:
@@ -109,6 +110,8 @@ def seal(cycle: Cycle, *, reference: int | None) -> HoldReason | None:
     reference: tokens graded in the last accepted complete cycle; None before the first.
     """
     graded = graded_count(cycle)
+    if cycle.lacks is not None:
+        return HoldReason.FIELD_GONE
     if cycle.grades and not graded:
         return HoldReason.NO_SCORES
     if not cycle.complete:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -10,27 +11,23 @@ from alerts.domain import changes
 from alerts.domain.changes import Diff
 from alerts.domain.events import CycleView, Draft, rfc3339
 from alerts.domain.grades import Cycle, Kind, TokenId
-from alerts.domain.ids import CYCLE, HOUSE_APP
-from alerts.domain.notices import cycle_held_event
+from alerts.domain.ids import CYCLE
 from alerts.domain.payloads import grade_event, rebased_event
-from alerts.domain.ratings import BandPolicy, HoldReason, Rating, graded_count, seal
+from alerts.domain.ratings import BandPolicy, Rating, graded_count, seal
 from alerts.domain.readings import RejectedRow
-from alerts.errors import Conflict, NotFound, StorageFailed
+from alerts.errors import NotFound, StorageFailed
 from alerts.pipeline.fan_out import fan_out_quickly, log_fanned_out
+from alerts.pipeline.hold import hold
 from alerts.pipeline.restate import Case, TokenPage, restate, value
-from alerts.pipeline.tell import tell_app, to_app
 from alerts.ports import Call, Waker
+from alerts.store.cycle_rows import drop_rows, load_cycle
 from alerts.store.cycles import (
     CycleRecord,
     CycleState,
     Origin,
-    drop_rows,
     find_cycle,
     finish_diff,
-    hold_cycle,
     insert_cycle,
-    keep_rows,
-    load_cycle,
     move_cycle,
 )
 from alerts.store.engine import Store, Transaction
@@ -130,11 +127,11 @@ async def _transaction_one(
     tx: Transaction, record: CycleRecord, cycle: Cycle, *, mark: Watermark, ladder: Ladder
 ) -> None:
     is_released = record.state is CycleState.SEALED
-    held = None if is_released else seal(cycle, reference=mark.reference)
+    # What was asked for in all can be compared with what was asked for in part no more than that.
+    reference = mark.reference if cycle.asked == mark.asked else None
+    held = None if is_released else seal(cycle, reference=reference)
     if held is not None:
-        await keep_rows(tx, record.id, cycle)
-        await hold_cycle(tx, record.id, held)
-        await _tell_held(tx, record, held, mark=mark)
+        await hold(tx, record, cycle, reason=held, reference=reference)
         return
     case = Case(
         record=record,
@@ -155,7 +152,8 @@ async def _transaction_one(
     held_now = rebased | {rating.token: rating for rating in found.ratings}
     await save_ratings(tx, held_now.values(), source=cycle.source, kind=cycle.kind)
     await _write_observed(tx, case, found)
-    await write_watermark(tx, record.id, cycle, mark=_moved(case, is_released=is_released))
+    mark = _moved(case, is_released=is_released, news_at=await tx.now() if found.observed else None)
+    await write_watermark(tx, record.id, cycle, mark=mark)
     events = await append(tx, drafts, cycle_id=record.id)
     await finish_diff(tx, record.id, events=len(events))
 
@@ -166,7 +164,9 @@ async def _ratings_on_ladder(
     """The ratings to compare with; all of them put on a new ladder, if it is new, and that told."""
     cycle, policy, old_version = case.cycle, case.policy, case.mark.band_version
     if old_version in (None, policy.version):
-        wanted = None if cycle.complete else [grade.token for grade in cycle.grades]
+        graded = [grade.token for grade in cycle.grades]
+        asked = graded if cycle.asked is None else list({*graded, *cycle.asked})
+        wanted = None if cycle.complete and cycle.asked is None else asked
         return await load_ratings(tx, cycle.source, cycle.kind, wanted=wanted), []
     held = await load_ratings(tx, cycle.source, cycle.kind, wanted=None)
     ratings = {rating.token: rating for rating in changes.rebase(held.values(), policy)}
@@ -183,6 +183,7 @@ def _diff(case: Case, ratings: Mapping[TokenId, Rating]) -> Diff:
         case.policy,
         first_as_of=case.mark.first_as_of,
         newest_as_of=case.mark.as_of,
+        asked_before=case.mark.asked,
         as_history=case.is_history,
     )
 
@@ -222,8 +223,8 @@ async def _write_observed(tx: Transaction, case: Case, found: Diff) -> None:
     )
 
 
-def _moved(case: Case, *, is_released: bool) -> Watermark:
-    """The watermark once this cycle is accepted."""
+def _moved(case: Case, *, is_released: bool, news_at: datetime | None) -> Watermark:
+    """The watermark once this cycle is accepted. news_at: now, if anything in it is news."""
     cycle, mark = case.cycle, case.mark
     graded = graded_count(cycle)
     is_newest = mark.as_of is None or cycle.as_of >= mark.as_of
@@ -234,21 +235,9 @@ def _moved(case: Case, *, is_released: bool) -> Watermark:
         first_as_of=mark.first_as_of or (cycle.as_of if graded else None),
         reference=graded if is_reference else mark.reference,
         band_version=case.policy.version,
+        asked=cycle.asked if is_reference or cycle.asked is not None else mark.asked,
+        news_at=news_at or mark.news_at,
     )
-
-
-async def _tell_held(
-    tx: Transaction, record: CycleRecord, reason: HoldReason, *, mark: Watermark
-) -> None:
-    draft = cycle_held_event(
-        CycleView(record.id, record.source, record.kind, record.as_of),
-        at=await tx.now(),
-        audience=to_app(HOUSE_APP),
-        reason=reason,
-        graded=record.graded,
-        reference=mark.reference,
-    )
-    await tell_app(tx, draft)
 
 
 def _found(record: CycleRecord | None, cycle_id: str) -> CycleRecord:
@@ -270,26 +259,3 @@ def _log(record: CycleRecord) -> None:
         rejected=record.rejected,
         events=record.events,
     )
-
-
-async def release(cycle_id: str, *, store: Store, ladder: Ladder) -> CycleRecord:
-    """Believe a held cycle after all. Raises NotFound, or Conflict if it is not held."""
-    await _decide(cycle_id, store=store, to=CycleState.SEALED)
-    return await diff_cycle(cycle_id, store=store, ladder=ladder)
-
-
-async def discard(cycle_id: str, *, store: Store) -> CycleRecord:
-    """Drop a held cycle for good. Raises NotFound, or Conflict if it is not held."""
-    return await _decide(cycle_id, store=store, to=CycleState.DISCARDED)
-
-
-async def _decide(cycle_id: str, *, store: Store, to: CycleState) -> CycleRecord:
-    async with store.write() as tx:
-        moved = await move_cycle(tx, cycle_id, expected=(CycleState.HELD,), to=to)
-        record = _found(await find_cycle(tx, cycle_id), cycle_id)
-        if not moved:
-            problem = f"cycle {cycle_id} is {record.state}; only a held one can be decided on"
-            raise Conflict(problem)
-        if to is CycleState.DISCARDED:
-            await drop_rows(tx, cycle_id)
-    return record

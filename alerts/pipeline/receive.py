@@ -3,7 +3,8 @@
 from alerts.domain.grades import Cycle, Kind, SourceName
 from alerts.domain.ids import CYCLE
 from alerts.domain.readings import Reading
-from alerts.store.cycles import Origin, insert_cycle, keep_rows
+from alerts.store.cycle_rows import keep_rows
+from alerts.store.cycles import Origin, insert_cycle
 from alerts.store.engine import Transaction
 
 
@@ -32,6 +33,8 @@ async def receive(
             complete=complete and len(dates) == 1,
             grades=reading.grades[as_of],
             unread=reading.unread,
+            asked=reading.asked,
+            lacks=reading.lacks,
         )
         cycle_id = await tx.new_id(CYCLE)
         rejected = reading.rejected if place == 0 else ()

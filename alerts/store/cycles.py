@@ -1,29 +1,22 @@
 """Cycles and watermarks: what was received, held, diffed and told."""
 
-import asyncio
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import chain
 from typing import Any, Final
 
-import msgspec
-from sqlalchemy import Row, String, bindparam, delete, insert, select, update
+from sqlalchemy import Row, String, bindparam, insert, select, update
 
-from alerts.domain.grades import Cycle, Grade, Kind, SourceName, TokenId
+from alerts.domain.grades import Cycle, Kind, SourceName
 from alerts.domain.ratings import HoldReason, graded_count
 from alerts.domain.readings import RejectedRow, printable
-from alerts.store.engine import Transaction, insert_into
+from alerts.store.engine import Transaction
 from alerts.store.rows import record_of
-from alerts.store.tables import cycle_rows, cycles, rejected_rows
+from alerts.store.tables import cycles, rejected_rows
 
 # Rejected rows kept one by one; past that they are only counted.
 REJECTED_KEPT: Final = 1000
-# Rows decoded in one go, a thread's or not, while nothing else runs: some 10 ms.
-PART_ROWS: Final = 5000
-_NO_TOKENS: Final = msgspec.msgpack.encode([])
 
 
 class CycleState(StrEnum):
@@ -96,29 +89,10 @@ async def insert_cycle(
     return CycleRecord(**row, hold_reason=None, fan_out_after=None, diffed_at=None, done_at=None)
 
 
-async def keep_rows(tx: Transaction, cycle_id: str, cycle: Cycle) -> None:
-    """Keep a cycle's rows until it is diffed; those that are kept already stay."""
-    rows = await asyncio.to_thread(_pack, cycle.grades)
-    unread = msgspec.msgpack.encode(sorted(cycle.unread)) if cycle.unread else None
-    packed = {"cycle_id": cycle_id, "rows": rows, "unread": unread}
-    await tx.connection.execute(insert_into(tx, cycle_rows).on_conflict_do_nothing(), [packed])
-
-
 async def find_cycle(tx: Transaction, cycle_id: str) -> CycleRecord | None:
     """A cycle by its id."""
     row = (await tx.connection.execute(_FIND, {"of_id": cycle_id})).one_or_none()
     return None if row is None else _record(row)
-
-
-async def load_cycle(tx: Transaction, record: CycleRecord) -> Cycle | None:
-    """The cycle with its rows, decoded; None once it is diffed, for then they are gone."""
-    query = select(cycle_rows.c.rows, cycle_rows.c.unread).where(cycle_rows.c.cycle_id == record.id)
-    packed = (await tx.connection.execute(query)).one_or_none()
-    if packed is None:
-        return None
-    grades = await asyncio.to_thread(_unpack, packed.rows)
-    unread = msgspec.msgpack.decode(packed.unread or _NO_TOKENS, type=frozenset[TokenId])
-    return Cycle(record.source, record.kind, record.as_of, record.complete, grades, unread)
 
 
 async def open_cycles(tx: Transaction, *states: CycleState) -> list[str]:
@@ -197,11 +171,6 @@ async def finish_diff(tx: Transaction, cycle_id: str, *, events: int) -> None:
     await tx.connection.execute(_FINISH, {**values, "to_diffed_at": now, "to_done_at": done_at})
 
 
-async def drop_rows(tx: Transaction, cycle_id: str) -> None:
-    """Forget a cycle's rows: diffed or discarded, they are not needed again."""
-    await tx.connection.execute(delete(cycle_rows).where(cycle_rows.c.cycle_id == cycle_id))
-
-
 async def advance_fan_out(
     tx: Transaction, record: CycleRecord, *, after: str | None, is_last: bool
 ) -> bool:
@@ -255,20 +224,6 @@ async def _keep_rejected(tx: Transaction, cycle_id: str, rejected: Sequence[Reje
             for reject in kept.values()
         ],
     )
-
-
-def _pack(grades: tuple[Grade, ...]) -> bytes:
-    parts = [
-        msgspec.msgpack.encode(grades[start : start + PART_ROWS])
-        for start in range(0, len(grades), PART_ROWS)
-    ]
-    return zlib.compress(msgspec.msgpack.encode(parts), level=1)
-
-
-def _unpack(rows: bytes) -> tuple[Grade, ...]:
-    parts = msgspec.msgpack.decode(zlib.decompress(rows), type=list[bytes])
-    decoder = msgspec.msgpack.Decoder(tuple[Grade, ...])
-    return tuple(chain.from_iterable(decoder.decode(part) for part in parts))
 
 
 def _record(row: Row[tuple[object, ...]]) -> CycleRecord:

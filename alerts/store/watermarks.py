@@ -8,8 +8,9 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, String, bindparam, func, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
-from alerts.domain.grades import Cycle, Kind, SourceName
+from alerts.domain.grades import Cycle, Kind, SourceName, TokenId
 from alerts.domain.ratings import graded_count
+from alerts.store.cycle_rows import pack_tokens, unpack_tokens
 from alerts.store.engine import Transaction, insert_on
 from alerts.store.tables import cycles, watermarks
 
@@ -20,7 +21,8 @@ class Watermark:
 
     version: how often it was taken. as_of: of the newest
     accepted cycle; first_as_of: of the first. reference: graded tokens of the last accepted
-    complete cycle. band_version: of the ladder its ratings stand on.
+    complete cycle. band_version: of the ladder its ratings stand on. asked: the tokens that were
+    asked for last, None: all there are. news_at: when a grade was last new or other than before.
     """
 
     version: int
@@ -28,6 +30,8 @@ class Watermark:
     first_as_of: datetime | None
     reference: int | None
     band_version: int | None
+    asked: frozenset[TokenId] | None = None
+    news_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ async def read_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Wat
     """How far this source and kind have come."""
     query = select(*_MARK).where(watermarks.c.source == source, watermarks.c.kind == kind)
     row = (await tx.connection.execute(query)).one_or_none()
-    return Watermark(0, None, None, None, None) if row is None else Watermark(*row)
+    return Watermark(0, None, None, None, None) if row is None else _mark(row)
 
 
 async def take_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Watermark:
@@ -71,7 +75,7 @@ async def take_watermark(tx: Transaction, source: SourceName, kind: Kind) -> Wat
     taken = await tx.connection.execute(
         _take(is_postgresql=tx.is_postgresql), {"source": source, "kind": kind}
     )
-    return Watermark(*taken.one())
+    return _mark(taken.one())
 
 
 async def write_watermark(tx: Transaction, cycle_id: str, cycle: Cycle, *, mark: Watermark) -> None:
@@ -87,11 +91,20 @@ async def write_watermark(tx: Transaction, cycle_id: str, cycle: Cycle, *, mark:
         "to_first_as_of": mark.first_as_of,
         "to_reference": mark.reference,
         "to_band_version": mark.band_version,
+        "to_asked": pack_tokens(mark.asked),
+        "to_news_at": mark.news_at,
     }
     if cycle.complete or graded_count(cycle):
         statement = _WRITE_WITH_CYCLE
         values |= {"to_cycle_id": cycle_id, "to_accepted_at": await tx.now()}
     await tx.connection.execute(statement, values)
+
+
+def _mark(row: Any) -> Watermark:  # noqa: ANN401 - a row of _MARK.
+    version, as_of, first_as_of, reference, band_version, asked, news_at = row
+    return Watermark(
+        version, as_of, first_as_of, reference, band_version, unpack_tokens(asked), news_at
+    )
 
 
 _ALONE: Final = select(
@@ -103,6 +116,8 @@ _MARK: Final = (
     watermarks.c.first_as_of,
     watermarks.c.reference,
     watermarks.c.band_version,
+    watermarks.c.asked,
+    watermarks.c.news_at,
 )
 
 
@@ -113,7 +128,7 @@ def _to(*names: str) -> dict[str, BindParameter[Any]]:
 _WRITE: Final = (
     update(watermarks)
     .where(watermarks.c.source == bindparam("of_source"), watermarks.c.kind == bindparam("of_kind"))
-    .values(_to("as_of", "first_as_of", "reference", "band_version"))
+    .values(_to("as_of", "first_as_of", "reference", "band_version", "asked", "news_at"))
 )
 _WRITE_WITH_CYCLE: Final = _WRITE.values(_to("cycle_id", "accepted_at"))
 

@@ -12,7 +12,7 @@ import sys
 from datetime import datetime, timedelta
 
 from alerts.bootstrap import open_services
-from alerts.pipeline.diff import release
+from alerts.pipeline.release import release
 from alerts.telemetry import LogFormat, configure
 from tests.pipeline.conftest import START, Scores, push, settings_for
 

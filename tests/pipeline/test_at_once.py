@@ -11,7 +11,8 @@ from alerts.domain.grades import Cycle, Kind, SourceName, source_name
 from alerts.domain.readings import RejectedRow
 from alerts.errors import StorageFailed
 from alerts.pipeline import fan_out as fanning
-from alerts.pipeline.diff import diff_at_once, release
+from alerts.pipeline.diff import diff_at_once
+from alerts.pipeline.release import release
 from alerts.store.cycles import CycleRecord, CycleState, Origin, find_cycle, list_rejected
 from tests.pipeline.conftest import (
     SOURCE,

@@ -8,7 +8,7 @@ from sqlalchemy.event import listen, remove
 
 from alerts.bootstrap import Services
 from alerts.domain.events import EventType
-from alerts.pipeline.diff import release
+from alerts.pipeline.release import release
 from alerts.store.cycles import CycleState, find_cycle
 from alerts.store.fan_out import fan_out_chunk
 from alerts.store.tables import cycles

@@ -12,7 +12,8 @@ from alerts.domain.grades import Kind
 from alerts.domain.ratings import HoldReason
 from alerts.errors import Conflict
 from alerts.pipeline.access import create_app
-from alerts.pipeline.diff import diff_cycle, discard, release
+from alerts.pipeline.diff import diff_cycle
+from alerts.pipeline.release import discard, release
 from alerts.store.cycles import CycleState, move_cycle
 from alerts.store.ratings import list_history, ratings_of
 from alerts.store.tables import cycle_rows

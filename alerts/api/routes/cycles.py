@@ -22,7 +22,8 @@ from alerts.api.schemas.cycles import (
 )
 from alerts.bootstrap import Services
 from alerts.errors import Conflict, NotFound
-from alerts.pipeline import diff
+from alerts.pipeline import release
+from alerts.pipeline.diff import diff_at_once
 from alerts.ports import Call
 from alerts.store.cycles import (
     REJECTED_KEPT,
@@ -67,7 +68,7 @@ async def push_cycle(request: Request, principal: Ingester, services: Bell) -> A
     if plan is not None and push.cycle.source == plan.source.name:
         problem = f"the source {push.cycle.source!r} is polled here and cannot be pushed to"
         raise Conflict(problem, field="source")
-    record = await diff.diff_at_once(
+    record = await diff_at_once(
         push.cycle,
         origin=Origin.PUSH,
         rejected=push.rejected,
@@ -122,7 +123,7 @@ async def release_cycle(cycle_id: str, _principal: Admin, services: Bell) -> Cyc
     It is compared if it is newer than what was accepted since, else it becomes history; either
     way its count is what later cycles are held against.
     """
-    record = await diff.release(cycle_id, store=services.store, ladder=services.ladder)
+    record = await release.release(cycle_id, store=services.store, ladder=services.ladder)
     await services.waker.wake(Call.CYCLES)
     return Cycle.of(record)
 
@@ -130,7 +131,7 @@ async def release_cycle(cycle_id: str, _principal: Admin, services: Bell) -> Cyc
 @router.post("/{cycle_id}/discard", responses=refuses(404, 409))
 async def discard_cycle(cycle_id: str, _principal: Admin, services: Bell) -> Cycle:
     """Drop a held cycle for good."""
-    return Cycle.of(await diff.discard(cycle_id, store=services.store))
+    return Cycle.of(await release.discard(cycle_id, store=services.store))
 
 
 async def _read(request: Request, services: Services) -> Push:

@@ -8,14 +8,20 @@ import pytest
 
 from alerts.bootstrap import Services, open_services
 from alerts.domain.events import EventType
+from alerts.domain.grades import Kind
+from alerts.pipeline.diff import diff_cycle
 from alerts.ports import Clock
+from alerts.store.cycles import CycleRecord
 from tests.pipeline.conftest import TurnedClock, feed, settings_for
+from tests.pipeline.polling.raw import RawUpstream, open_raw
 from tests.pipeline.upstream import (
     Upstream,
     open_upstream,
+    poll_once,
 )
 
 NOW = datetime(2026, 6, 1, 12, 20, tzinfo=UTC)
+API_KEY = "tm-11111111-2222-3333-4444-555555555555"
 OpenPolling = Callable[..., Awaitable[Services]]
 
 
@@ -55,6 +61,39 @@ def clock() -> TurnedClock:
 async def timed(open_polling: OpenPolling, sqlite_url: str, clock: TurnedClock) -> Services:
     """On SQLite, whose time is the clock's."""
     return await open_polling(sqlite_url, clock)
+
+
+@pytest.fixture
+async def raw(stack: AsyncExitStack) -> RawUpstream:
+    """An upstream that answers byte by byte what it is told to."""
+    return await stack.enter_async_context(open_raw())
+
+
+@pytest.fixture
+def open_listed(
+    stack: AsyncExitStack, sqlite_url: str, raw: RawUpstream, clock: TurnedClock
+) -> OpenPolling:
+    """Opens services that poll the raw upstream for these tokens, all if there are none."""
+
+    async def run(*tokens: int, **knobs: object) -> Services:
+        settings = settings_for(
+            sqlite_url,
+            source="token_metrics",
+            token_metrics_api_key=API_KEY,
+            token_metrics_url=raw.url,
+            token_metrics_tokens=",".join(map(str, tokens)),
+            token_metrics_requests_per_minute=1000,
+            **knobs,
+        )
+        return await stack.enter_async_context(open_services(settings, clock=clock))
+
+    return run
+
+
+async def swept(services: Services, kind: Kind = Kind.TRADER) -> CycleRecord:
+    """The cycle of a sweep of one page, diffed."""
+    (cycle,) = await poll_once(services, kind)
+    return await diff_cycle(cycle, store=services.store, ladder=services.ladder)
 
 
 async def told(services: Services) -> list[EventType]:
