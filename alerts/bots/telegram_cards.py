@@ -13,6 +13,7 @@ from alerts.bots.telegram_grades import (
     ratings_of,
     source_lines,
 )
+from alerts.bots.telegram_list import MUTED, muted_until
 from alerts.bots.telegram_says import Asked, Said
 from alerts.bots.telegram_subjects import Shows, token_button
 from alerts.bots.why import last_change
@@ -44,11 +45,13 @@ class Cards:
         return Said(lines=lines, buttons=_follow_button(token, endpoint), hint=hint)
 
     async def card(
-        self, token: TokenRecord, endpoint: EndpointRecord | None, *, page: int, hint: str = ""
+        self, asked: Asked, token: TokenRecord, *, page: int = 1, hint: str = ""
     ) -> Said:
         """What a chat is told of it, and what can be done about that. page: of the list."""
         graded = await grade_of(token, services=self.services)
+        endpoint = await ChatDesk(self.services).find(asked.chat)
         is_on = is_followed(token.id, endpoint)
+        until = (await muted_until(asked.chat, services=self.services)).get(token.id)
         lines = [
             called(graded),
             *ratings_of(graded, self.services.ladder.policies, self.services.clock.now()),
@@ -57,12 +60,25 @@ class Cards:
             if is_on
             else [say("It is not followed here any more.")],
         ]
-        verb, says = (Verb.UNFOLLOW, "✖ Unsubscribe") if is_on else (Verb.FOLLOW, "↩ Undo")
-        rows: Rows = (
-            (token_button(verb, says, token.id, shows=Shows.CARD, page=page),),
-            (Button("‹ Back", Wanted(Verb.LIST, str(page))),),
+        if until is not None:
+            lines.append([say(f"{MUTED} Muted until "), moment(until)])
+
+        def button(verb: Verb, says: str) -> Button:
+            return token_button(verb, says, token.id, shows=Shows.CARD, page=page)
+
+        mute = (
+            button(Verb.HUSH, f"{MUTED} Mute 24 h")
+            if until is None
+            else button(Verb.UNHUSH, "🔔 Unmute")
         )
-        return Said(lines=lines, buttons=rows[1:] if follows_all(endpoint) else rows, hint=hint)
+        row: tuple[Button, ...] = (mute, button(Verb.UNFOLLOW, "✖ Unsubscribe"))
+        if follows_all(endpoint):
+            row = (mute,)
+        elif not is_on:
+            row = (button(Verb.FOLLOW, "↩ Undo"),)
+        return Said(
+            lines=lines, buttons=(row, (Button("‹ Back", Wanted(Verb.LIST, str(page))),)), hint=hint
+        )
 
     async def _told(self, token: TokenRecord, endpoint: EndpointRecord | None) -> Line:
         """When this chat was last told of it."""

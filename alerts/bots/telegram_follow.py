@@ -145,7 +145,7 @@ class Follow:
         if subject.shows is Shows.GRADE:
             return await cards.grade(asked, subject.token, hint=hint)
         if subject.shows is Shows.CARD:
-            return await cards.card(subject.token, endpoint, page=subject.page, hint=hint)
+            return await cards.card(asked, subject.token, page=subject.page, hint=hint)
         followed = await self._lists.followed(endpoint)
         is_gone = subject.token.id not in follows(endpoint)
         title = _no_more([subject.token]) if is_gone else [bold(hint)]

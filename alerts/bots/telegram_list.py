@@ -1,7 +1,8 @@
 """`/list` on Telegram: what a chat follows, in one message whose pages are turned in place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from alerts.bootstrap import Services
@@ -12,17 +13,21 @@ from alerts.bots.telegram_grades import table
 from alerts.bots.telegram_questions import listed
 from alerts.bots.telegram_says import Asked, Said
 from alerts.bots.telegram_subjects import Shows, in_rows, labels, token_button
+from alerts.channels.telegram_address import TelegramChat
 from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
-from alerts.channels.telegram_markup import Line, block, bold, italic, literal, say
+from alerts.channels.telegram_markup import Line, block, bold, italic, literal, moment, say
 from alerts.channels.wording import counted
 from alerts.domain.deliveries import EndpointState
+from alerts.domain.grades import TokenId
 from alerts.domain.ids import HOUSE_APP
+from alerts.pipeline.sparing import mutes_of
 from alerts.store.apps import find_app
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.tokens import TokenRecord, fold
 
 PAGE: Final = 8
 BIG_TOKENS: Final = 6
+MUTED: Final = "🔕"
 _WIDE: Final = 4
 _LETTERS: Final = "F: fundamental grade · T: trader grade"
 _ADD: Final = Button("➕ Add", Wanted(Verb.ADD))  # noqa: RUF001 - a sign, not a letter.
@@ -48,14 +53,22 @@ class Lists:
         here = tokens[(number - 1) * PAGE : number * PAGE]
         names = dict(zip([token.id for token in tokens], labels(tokens), strict=True))
         graded = await grades_of(here, services=self.services)
+        muted = await muted_until(asked.chat, services=self.services)
         lines = [
-            [bold(f"{who(asked)} {counted(len(tokens), 'token')}")],
+            [bold(f"{who(asked)} {counted(len(tokens), 'token')}"), say(_quiet(endpoint))],
             *_state(endpoint),
             *self._columns(graded, endpoint),
+            *_mutes(here, muted),
             *ending,
         ]
         cards = [
-            token_button(Verb.CARD, names[each.id], each.id, shows=Shows.CARD, page=number)
+            token_button(
+                Verb.CARD,
+                f"{names[each.id]} {MUTED}" if each.id in muted else names[each.id],
+                each.id,
+                shows=Shows.CARD,
+                page=number,
+            )
             for each in here
         ]
         rows = (*in_rows(cards, wide=_WIDE), *_pager(number, pages), (_ADD,))
@@ -104,9 +117,29 @@ class Lists:
         return [[say(f"Told here by apps as well: {listed(names)}.")]] if names else []
 
 
+async def muted_until(chat: TelegramChat, *, services: Services) -> dict[TokenId | None, datetime]:
+    """What a chat has muted, and until when; None is everything."""
+    return {each.token: each.until for each in await mutes_of(chat.kept, desk=services.desk)}
+
+
 def who(asked: Asked) -> str:
     """Whose list it is."""
     return "You follow" if asked.is_private else "This chat follows"
+
+
+def _quiet(endpoint: EndpointRecord) -> str:
+    hours = endpoint.quiet_hours
+    return "" if hours is None else f" · quiet {hours.shown} {endpoint.time_zone}"
+
+
+def _mutes(tokens: Sequence[TokenRecord], muted: Mapping[TokenId | None, datetime]) -> list[Line]:
+    """Of what of these nothing is told just now."""
+    named = [(literal(token.symbol), muted.get(token.id)) for token in tokens]
+    return [
+        [say(f"{MUTED} {name} until "), moment(until)]
+        for name, until in [("All", muted.get(None)), *named]
+        if until is not None
+    ]
 
 
 def _state(endpoint: EndpointRecord) -> list[Line]:

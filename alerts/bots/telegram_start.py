@@ -9,14 +9,14 @@ from alerts.bots.chats import ChatDesk
 from alerts.bots.following import FollowDesk, follows, follows_all
 from alerts.bots.grades import big_tokens
 from alerts.bots.telegram_says import Asked, Command, Press, Said
-from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
+from alerts.bots.telegram_subjects import Shows, in_rows, labels, token_button
+from alerts.channels.telegram_buttons import Rows, Verb
 from alerts.channels.telegram_markup import Line, bold, italic, literal, say
 from alerts.channels.telegram_payloads import payload_token
 from alerts.channels.wording import counted
 from alerts.domain.deliveries import DisableReason, EndpointState
 from alerts.domain.events import EventType
 from alerts.domain.ids import HOUSE_APP
-from alerts.domain.tokens import short_id
 from alerts.errors import Conflict
 from alerts.pipeline.chats import CODE_PREFIX, open_link
 from alerts.pipeline.places import Place, reopen_places
@@ -136,10 +136,9 @@ def presses(_services: Services) -> Mapping[Verb, Press]:
 
 
 def _choices(tokens: Sequence[TokenRecord]) -> Rows:
-    buttons = [
-        Button(literal(each.symbol), Wanted(Verb.FOLLOW, short_id(each.id))) for each in tokens
-    ]
-    return tuple(tuple(buttons[first : first + _A_ROW]) for first in range(0, len(buttons), _A_ROW))
+    pairs = zip(tokens, labels(tokens), strict=True)
+    buttons = [token_button(Verb.FOLLOW, says, each.id, shows=Shows.MORE) for each, says in pairs]
+    return in_rows(buttons, wide=_A_ROW)
 
 
 def _welcome_back(endpoint: EndpointRecord, revived: Sequence[EndpointRecord]) -> list[Line]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from alerts.bootstrap import Services
-from alerts.bots.chats import ChatDesk
 from alerts.bots.grades import grades_of
 from alerts.bots.meant import tokens_by, words_of
 from alerts.bots.news import week_so_far
@@ -27,16 +27,18 @@ from alerts.channels.telegram_buttons import Verb
 from alerts.channels.telegram_digests import digest_lines
 from alerts.channels.telegram_markup import Line, bold, moment, say
 from alerts.channels.wording import counted
+from alerts.pipeline.sparing import mute, unmute
 from alerts.pipeline.survey import Surveys
 
 # Looked up at once.
 MOST_GRADES: Final = 10
+MUTE_SPAN: Final = timedelta(hours=24)
 _LONGEST_PAGE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:
-    """Those that change nothing. surveys: many who ask in one minute cost one reading."""
+    """What is looked at. surveys: many who ask in one minute cost one reading."""
 
     services: Services
     surveys: Surveys
@@ -88,8 +90,23 @@ class _Tokens:
         subject = await read_subject(asked, self.services)
         if subject is None:
             return OLD
-        endpoint = await ChatDesk(self.services).find(asked.chat)
-        return await Cards(self.services).card(subject.token, endpoint, page=subject.page)
+        return await Cards(self.services).card(asked, subject.token, page=subject.page)
+
+    async def press_mute(self, asked: Asked) -> Said:
+        subject = await read_subject(asked, self.services)
+        if subject is None:
+            return OLD
+        until = self.services.clock.now() + MUTE_SPAN
+        token, desk = subject.token, self.services.desk
+        await mute(asked.chat.kept, until, token=token.id, desk=desk)
+        return await Cards(self.services).card(asked, token, page=subject.page)
+
+    async def press_unmute(self, asked: Asked) -> Said:
+        subject = await read_subject(asked, self.services)
+        if subject is None:
+            return OLD
+        await unmute(asked.chat.kept, token=subject.token.id, desk=self.services.desk)
+        return await Cards(self.services).card(asked, subject.token, page=subject.page)
 
     async def top(self, _asked: Asked) -> Said:
         week = await week_so_far(self.services, self.surveys)
@@ -127,6 +144,8 @@ def presses(services: Services) -> Mapping[Verb, Press]:
     return {
         Verb.FOLLOW: Press(follow.press_follow, changes=True),
         Verb.UNFOLLOW: Press(follow.press_unfollow, changes=True),
+        Verb.HUSH: Press(tokens.press_mute, changes=True),
+        Verb.UNHUSH: Press(tokens.press_unmute, changes=True),
         Verb.ADD: Press(follow.explain, changes=True),
         Verb.GRADE: Press(tokens.press_grade),
         Verb.LIST: Press(tokens.press_list),

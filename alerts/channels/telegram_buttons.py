@@ -39,6 +39,7 @@ class Verb(StrEnum):
     FOLLOW = "follow"
     UNFOLLOW = "unfollow"
     HUSH = "hush"
+    UNHUSH = "unhush"
     ADD = "add"
     ERASE = "erase"
     SPARE = "spare"

@@ -1,6 +1,7 @@
 """`/list` on Telegram: what a chat follows, in one message, whoever looks at it."""
 
 from collections.abc import AsyncIterator
+from datetime import time, timedelta
 
 import pytest
 
@@ -8,9 +9,11 @@ from alerts.bots.chats import ChatDesk
 from alerts.bots.telegram_door import ADMINS_ONLY
 from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.deliveries import Channel
+from alerts.domain.quiet import QuietHours
 from alerts.pipeline.chats import ask_for_chat, open_link
 from alerts.pipeline.endpoints import Wish
 from alerts.pipeline.places import list_places
+from alerts.pipeline.sparing import mutes_of, set_quiet_hours, set_time_zone
 from tests.bots.graded import followed, grade, open_graded
 from tests.bots.talks import Talk, labels
 
@@ -62,6 +65,33 @@ async def test_a_card_says_when_it_was_told_here_last(talk: Talk) -> None:
     assert "Nothing was told here of it yet." in before
     assert "Last change: 🔴 downgraded, Strong Buy → Sell (trader)" in shown["text"]
     assert "Last told here" in shown["text"]
+
+
+async def test_a_token_is_muted_for_a_day_and_the_list_says_until_when(talk: Talk) -> None:
+    ada, chat = talk.somebody()
+    here = TelegramChat(chat.id).kept
+    await talk.type(ada, "/subscribe ETH SHIB")
+    await set_time_zone(here, "Europe/Berlin", desk=talk.services.desk)
+    await set_quiet_hours(here, QuietHours(time(22), time(7)), desk=talk.services.desk)
+
+    (shown,) = await talk.type(ada, "/list")
+    await talk.press(ada, shown, "ETH")
+    await talk.press(ada, shown, "🔕 Mute 24 h")
+    card, choices = str(shown["text"]), labels(shown)
+    (mute,) = await mutes_of(here, desk=talk.services.desk)
+    await talk.press(ada, shown, "‹ Back")
+    listed = str(shown["text"])
+    await talk.press(ada, shown, "ETH 🔕")
+    await talk.press(ada, shown, "🔔 Unmute")
+
+    assert "🔕 Muted until" in card
+    assert choices == ["🔔 Unmute", "✖ Unsubscribe", "‹ Back"]
+    assert mute.token == "demo:2"
+    ahead = mute.until - talk.services.clock.now()
+    assert timedelta(hours=23) < ahead <= timedelta(hours=24)
+    assert listed.splitlines()[0] == "You follow 2 tokens · quiet 22:00–07:00 Europe/Berlin"
+    assert "🔕 ETH until" in listed
+    assert await mutes_of(here, desk=talk.services.desk) == []
 
 
 async def test_in_a_group_all_may_look_and_its_admins_alone_may_change(talk: Talk) -> None:
