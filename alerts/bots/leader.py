@@ -43,6 +43,9 @@ async def lead(
     pause = first
     try:
         while not stop.is_set():
+            if not await _holds(lease, holder):
+                await wait_for(stop, min(first, services.rules.lease.total_seconds() / 3))
+                continue
             was_ready = await _attend(lease, holder, begin, services=services, stop=stop)
             pause = first if was_ready else min(2 * pause, longest)
             await wait_for(stop, pause)
@@ -57,6 +60,16 @@ async def wait_for(event: asyncio.Event, seconds: float) -> None:
     waiting.cancel()
 
 
+async def _holds(lease: str, holder: Pools) -> bool:
+    """Take the lease if it is free, or keep it; whether it is ours."""
+    try:
+        await holder.keep()
+    except StorageFailed as error:
+        fail(Step.JOB_FAILED, error, job="bot")
+        return False
+    return lease in holder.held
+
+
 async def _attend(
     lease: str,
     holder: Pools,
@@ -66,13 +79,6 @@ async def _attend(
     stop: asyncio.Event,
 ) -> bool:
     """One session, as long as the lease is ours; whether it came to be ready."""
-    try:
-        await holder.keep()
-    except StorageFailed as error:
-        fail(Step.JOB_FAILED, error, job="bot")
-        return False
-    if lease not in holder.held:
-        return True
     session = begin()
     attending = asyncio.create_task(session.attend())
     keeping = asyncio.create_task(

@@ -6,6 +6,7 @@ would take each other's updates, so a lease says which one does.
 
 import asyncio
 import json
+import logging
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -215,6 +216,8 @@ async def run_bot(services: Services, stop: asyncio.Event) -> None:
             "who gives one"
         )
         raise SettingsInvalid(problem)
+    # What it logs of an answer that it cannot read, it raises as well, and we say.
+    logging.getLogger("telegram").setLevel(logging.CRITICAL)
     handled = Handled()
     await lead(
         LEADER,

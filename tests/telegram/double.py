@@ -89,6 +89,10 @@ class Telegram(Served):
         """Let the next calls of a method go wrong like this, in turn."""
         self._faults.setdefault(method.lower(), Faults()).coming += faults
 
+    def forgive(self) -> None:
+        """Nothing goes wrong any more."""
+        self._faults.clear()
+
     def calls(self, method: str = "sendMessage") -> list[Asked]:
         """The calls of a method, in order."""
         return [one for one in self.asked if one.method == method.lower()]
