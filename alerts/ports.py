@@ -97,6 +97,7 @@ class Destination:
     """An endpoint as a sender needs it. address: the URL, chat or channel, decrypted.
 
     role: of a Discord server, which the weekly digest mentions.
+    quiet_hours: of a chat, such as 22:00–07:00; empty for none.
     """
 
     endpoint_id: str
@@ -105,6 +106,7 @@ class Destination:
     headers: tuple[tuple[str, str], ...] = ()
     secrets: tuple[SigningSecret, ...] = ()
     role: str | None = None
+    quiet_hours: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from alerts.channels.telegram_markup import (
     moment,
     say,
 )
-from alerts.channels.telegram_messages import SOURCES
+from alerts.channels.telegram_told import SOURCES
 from alerts.channels.wording import counted, isolated, points, shown
 from alerts.domain.digests import read_rung
 from alerts.domain.events import EventType

@@ -62,7 +62,8 @@ class TelegramSender:
             detail = "this chat is told more than Telegram takes"
             return _held(Reason.RATE_LIMITED, timedelta(seconds=wait), detail)
         await asyncio.sleep(wait)
-        return await self._send(chat, render(parcel), parcel)
+        message = render(parcel, quiet_hours=destination.quiet_hours)
+        return await self._send(chat, message, parcel)
 
     async def _send(
         self, chat: TelegramChat, message: TelegramMessage, parcel: Sequence[Letter]

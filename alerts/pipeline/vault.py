@@ -20,6 +20,7 @@ class Vault:
 
     def destination(self, endpoint: Recipient, secrets: Sequence[SigningSecret]) -> Destination:
         """An endpoint as a sender needs it."""
+        quiet = endpoint.quiet_hours
         headers = () if endpoint.headers is None else self.headers(endpoint.headers)
         return Destination(
             endpoint_id=endpoint.id,
@@ -28,6 +29,7 @@ class Vault:
             headers=headers,
             secrets=tuple(secrets),
             role=endpoint.role,
+            quiet_hours="" if quiet is None else quiet.shown,
         )
 
     def headers(self, ciphertext: bytes) -> tuple[tuple[str, str], ...]:

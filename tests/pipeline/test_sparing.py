@@ -122,7 +122,7 @@ async def test_tests_and_what_is_resent_by_hand_come_in_quiet_hours_too(
         assert len(here.texts) == 3
 
 
-async def test_neither_of_two_changes_of_a_token_is_superseded_while_both_are_held(
+async def test_a_change_that_was_reversed_in_quiet_hours_is_told_as_such_after_them(
     open_with: OpenServices,
 ) -> None:
     async with chatting(open_with) as here:
@@ -134,6 +134,14 @@ async def test_neither_of_two_changes_of_a_token_is_superseded_while_both_are_he
             await dispatch(here.services)
 
         assert await here.became() == [("demo:btc", *HELD)] * 2
+
+        await here.wake_up(2 * HOUR)
+        await dispatch(here.services)
+
+        (text,) = here.texts
+        assert text.startswith("While you were away (")
+        assert "BTC was upgraded to Strong Buy and is back at Neutral" in text
+        assert await here.became() == [("demo:btc", "delivered", "quiet_hours")] * 2
 
 
 async def test_what_is_muted_is_skipped_and_a_mute_that_is_lifted_brings_nothing_back(

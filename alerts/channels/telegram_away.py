@@ -1,0 +1,71 @@
+"""What came in quiet hours, as it stands after them: of each token and kind, what it came to."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from alerts.channels.telegram_markup import DOWN, LEVEL, UP, Line, bold, say
+from alerts.channels.telegram_told import TITLES, Told, band_of, row_of
+from alerts.channels.wording import points, signed
+from alerts.domain.digests import Rung
+from alerts.domain.events import EventType
+
+_ORDER: Final = (UP, DOWN, LEVEL)
+
+
+def away_title(hours: str) -> str:
+    """What is said first. hours: such as 22:00–07:00; empty where there are none any more."""
+    return f"While you were away ({hours})" if hours else "While you were away"
+
+
+def away_rows(told: Sequence[Told]) -> tuple[str, list[Line]]:
+    """How many went up or down, and a line for each token and kind, upgrades first."""
+    stories: dict[tuple[str, ...], list[Told]] = {}
+    for one in told:
+        # What is about no token, or is not known any more, is a story of its own.
+        about = (one.data["token"]["id"], one.data["kind"]) if one.is_grade else (one.id,)
+        stories.setdefault(about, []).append(one)
+    is_mixed = len({one.data["kind"] for one in told if one.is_grade}) > 1
+    found = [_came_to(story, is_mixed=is_mixed) for story in stories.values()]
+    found.sort(key=lambda outcome: _ORDER.index(outcome[0]))
+    rows = [row for _, row in found]
+    return _counts(mark for mark, _ in found), rows
+
+
+def _came_to(story: Sequence[Told], *, is_mixed: bool) -> tuple[str, Line]:
+    """What several events of one token and kind came to, oldest first: its mark, and its line."""
+    last = story[-1]
+    if not last.is_grade:
+        return LEVEL, row_of(last, is_mixed=is_mixed)
+    if len(story) == 1 or last.after is None:
+        return last.mark, row_of(last, is_mixed=is_mixed)
+    kind = f" ({last.data['kind']})" if is_mixed else ""
+    start, end = story[0].before, last.after
+    if start is None or story[0].type is EventType.REINSTATED:
+        # It has no grade that was known before; what it was first graded is not news any more.
+        title = TITLES[story[0].type].format(symbol=last.symbol, after=band_of(end), before="")
+        return LEVEL, [say(f"{LEVEL} {title}{kind}")]
+    score = f" · {points(end.score)} ({signed(end.score - start.score)})"
+    if start.rank != end.rank:
+        mark = UP if end.rank > start.rank else DOWN
+        bands = f"{band_of(start)} → {band_of(end)}"
+        return mark, [say(f"{mark} "), bold(last.symbol), say(f" {bands}{kind}{score}")]
+    between = [one.after for one in story if one.after is not None]
+    farthest = max(between, key=lambda rung: abs(rung.rank - start.rank))
+    said = band_of(end) if farthest.rank == start.rank else _and_back(start, farthest)
+    return LEVEL, [say(f"{LEVEL} "), bold(last.symbol), say(f" {said}{kind}{score}")]
+
+
+def _and_back(start: Rung, farthest: Rung) -> str:
+    went = "upgraded" if farthest.rank > start.rank else "downgraded"
+    return f"was {went} to {band_of(farthest)} and is back at {band_of(start)}"
+
+
+def _counts(marks: Iterable[str]) -> str:
+    """Empty where nothing is up or down in the end."""
+    found = list(marks)
+    words = {UP: "up", DOWN: "down", LEVEL: "other"}
+    if found.count(LEVEL) == len(found):
+        return ""
+    return " · ".join(
+        f"{mark} {found.count(mark)} {word}" for mark, word in words.items() if mark in found
+    )
