@@ -12,8 +12,9 @@ from alerts.bots.telegram_says import Said
 from alerts.bots.telegram_voice import Voice
 from alerts.channels.telegram_address import TelegramChat
 from alerts.channels.telegram_markup import say
-from alerts.domain.deliveries import Channel, DisableReason, EndpointState
-from alerts.pipeline.places import Place, close_places, move_places
+from alerts.domain.deliveries import DisableReason, EndpointState
+from alerts.pipeline.chat_life import move_chat
+from alerts.pipeline.places import Place, close_places
 from alerts.telemetry import Step, emit
 
 _GONE: Final = frozenset({ChatMember.BANNED, ChatMember.LEFT})
@@ -43,7 +44,7 @@ class Members:
         """A group has become a supergroup, with an id of its own."""
         here, there = TelegramChat(old).kept, TelegramChat(new).kept
         desk = self.services.desk
-        for endpoint in await move_places(here, there, channel=Channel.TELEGRAM, desk=desk):
+        for endpoint in await move_chat(here, there, desk=desk):
             emit(Step.ENDPOINT_MOVED, endpoint=endpoint.id)
 
     async def _lost(self, chat: Chat) -> None:

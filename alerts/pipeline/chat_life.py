@@ -6,10 +6,9 @@ Each goes in a transaction of its own, under its lane's lock; all of it is harml
 from collections.abc import Callable
 from dataclasses import replace
 
-from alerts.domain.deliveries import Channel, DisableReason, EndpointState
+from alerts.domain.deliveries import Channel, EndpointState
 from alerts.errors import NotFound
-from alerts.pipeline.endpoints import Desk, change_endpoint, remove
-from alerts.pipeline.health import close_endpoint
+from alerts.pipeline.endpoints import Desk, change_endpoint
 from alerts.pipeline.move import move
 from alerts.pipeline.places import all_at
 from alerts.store.endpoints import EndpointRecord
@@ -45,66 +44,20 @@ async def resume_chat(address: str, *, desk: Desk) -> list[EndpointRecord]:
     return await change_chat(address, change, desk=desk)
 
 
-async def revive_chat(address: str, *, desk: Desk) -> list[EndpointRecord]:
-    """Take back into service what we disabled, for our bot is there again; those that were.
+async def move_chat(address: str, to: str, *, desk: Desk) -> list[EndpointRecord]:
+    """Follow a chat to its new address, as when a group became a supergroup; what was moved.
 
-    What its owner has paused stays so.
-    """
-
-    def change(old: EndpointRecord) -> EndpointRecord:
-        is_closed = old.state is EndpointState.DISABLED
-        return replace(old, state=EndpointState.ACTIVE, disabled_reason=None) if is_closed else old
-
-    closed = {
-        each.id
-        for each in await chat_endpoints(address, desk=desk)
-        if each.state is EndpointState.DISABLED
-    }
-    if not closed:
-        return []
-    return [each for each in await change_chat(address, change, desk=desk) if each.id in closed]
-
-
-async def close_chat(address: str, reason: DisableReason, *, desk: Desk) -> list[EndpointRecord]:
-    """Disable all endpoints of a chat that blocked our bot or removed it; those that were active.
-
-    Their settings are kept.
-    """
-    closed = []
-    for each in await chat_endpoints(address, desk=desk):
-        async with desk.store.write() as tx:
-            await lock_lanes(tx, [each.id])
-            if await close_endpoint(tx, each.id, reason):
-                closed.append(each)
-    return closed
-
-
-async def remove_chat(address: str, *, desk: Desk) -> list[EndpointRecord]:
-    """Delete all endpoints of a chat, with their subscriptions, mutes and logs; what they were."""
-    removed = []
-    for each in await chat_endpoints(address, desk=desk):
-        try:
-            await remove(each.id, app_id=None, desk=desk)
-        except NotFound:
-            continue
-        removed.append(each)
-    return removed
-
-
-async def move_chat(address: str, to: str, *, desk: Desk) -> bool:
-    """Follow a chat to its new address, as when a group became a supergroup; both as they are kept.
-
-    Where an app has an endpoint there already, the two become one. False: there was nothing here,
-    or it has moved already.
+    Where an app has an endpoint there already, the two become one. Doing it again moves nothing.
+    address, to: as they are kept.
     """
     ciphertext, hashed = desk.seal_address(to)
-    moving = await chat_endpoints(address, desk=desk)
     there = {each.app_id: each.id for each in await chat_endpoints(to, desk=desk)}
-    moved = False
-    for each in moving:
+    moved = []
+    for each in await chat_endpoints(address, desk=desk):
         async with desk.store.write() as tx:
             await lock_lanes(tx, sorted({each.id, there.get(each.app_id, each.id)}))
-            moved = await move(tx, each.id, ciphertext, hashed=hashed) or moved
+            if await move(tx, each.id, ciphertext, hashed=hashed):
+                moved.append(each)
     return moved
 
 

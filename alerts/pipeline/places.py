@@ -1,14 +1,13 @@
 """Places: endpoints where our own bot speaks, found by where they are."""
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState
 from alerts.domain.ids import HOUSE_APP
-from alerts.errors import NotFound, Undecryptable
-from alerts.pipeline.endpoints import Desk, change_endpoint, remove
+from alerts.errors import Undecryptable
+from alerts.pipeline.endpoints import Desk, change_endpoint
 from alerts.pipeline.health import close_endpoint
 from alerts.store.endpoints import (
     EndpointRecord,
@@ -16,10 +15,8 @@ from alerts.store.endpoints import (
     find_address,
     list_at_address,
     list_endpoints,
-    move_endpoint,
 )
 from alerts.store.fan_out import lock_lanes
-from alerts.store.health import forget_health
 
 _PAGE: Final = 200
 
@@ -88,44 +85,6 @@ async def reopen_places(
     return [
         await change_endpoint(each.id, change, app_id=each.app_id, desk=desk) for each in closed
     ]
-
-
-async def move_places(old: str, new: str, *, channel: Channel, desk: Desk) -> list[EndpointRecord]:
-    """Endpoints at one address are at another from now on; those that were moved.
-
-    Of an app that has both one remains: the one with the settings, which is the one that moves,
-    with the tokens of both. Doing it again changes nothing.
-    """
-    found = await all_at(old, channel=channel, desk=desk)
-    there = {each.app_id: each for each in await all_at(new, channel=channel, desk=desk)}
-    ciphertext, hashed = desk.seal_address(new)
-    for endpoint in found:
-        other = there.get(endpoint.app_id)
-        # It may have been moved meanwhile, by somebody who was told of it, too.
-        if other is not None and other.id != endpoint.id:
-            await _merge(endpoint, other, desk=desk)
-        async with desk.store.write() as tx:
-            await lock_lanes(tx, [endpoint.id])
-            if await move_endpoint(tx, endpoint.id, ciphertext, hashed=hashed):
-                await forget_health(tx, endpoint.id)
-    return found
-
-
-async def _merge(kept: EndpointRecord, other: EndpointRecord, *, desk: Desk) -> None:
-    """Let one endpoint take what another takes, which is removed."""
-
-    def change(old: EndpointRecord) -> EndpointRecord:
-        tokens = None
-        if old.filter.tokens is not None and other.filter.tokens is not None:
-            tokens = tuple(sorted({*old.filter.tokens, *other.filter.tokens}))
-        merged = replace(old, filter=replace(old.filter, tokens=tokens))
-        if other.state is EndpointState.ACTIVE and old.state is EndpointState.DISABLED:
-            return replace(merged, state=EndpointState.ACTIVE, disabled_reason=None)
-        return merged
-
-    await change_endpoint(kept.id, change, app_id=kept.app_id, desk=desk)
-    with suppress(NotFound):  # somebody else was faster
-        await remove(other.id, app_id=other.app_id, desk=desk)
 
 
 def _place(endpoint: EndpointRecord, channel: Channel, desk: Desk) -> Place | None:

@@ -6,16 +6,14 @@ from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.deliveries import DisableReason, EndpointState
 from alerts.pipeline.chat_life import (
     chat_endpoints,
-    close_chat,
     move_chat,
     pause_chat,
-    remove_chat,
     resume_chat,
-    revive_chat,
 )
 from alerts.pipeline.chats import create_chat
 from alerts.pipeline.endpoints import Wish
 from alerts.pipeline.move import move
+from alerts.pipeline.places import Place, close_places
 from alerts.pipeline.sparing import mute, mutes_of
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.fan_out import lock_lanes
@@ -48,48 +46,11 @@ async def test_a_chat_is_paused_and_resumed_whole(open_with: OpenServices) -> No
 
         assert states(await pause_chat(here.address, desk=desk)) == [EndpointState.PAUSED] * 2
         await upgrade_tokens(here.services, ["btc"])
-        assert await revive_chat(here.address, desk=desk) == []
         assert states(await resume_chat(here.address, desk=desk)) == [EndpointState.ACTIVE] * 2
         await dispatch(here.services)
 
         assert here.texts == []
         assert await here.became() == [("demo:btc", "paused", None)] * 2
-
-
-async def test_a_chat_that_blocked_our_bot_is_closed_whole_and_revived_as_it_was(
-    open_with: OpenServices,
-) -> None:
-    async with chatting(open_with) as here:
-        desk = here.services.desk
-        await here.follow()
-        await pause_chat(here.address, desk=desk)
-        opened = await here.open_link("app")
-
-        closed = await close_chat(here.address, DisableReason.BLOCKED, desk=desk)
-        assert [each.id for each in closed] == [opened.id]
-        assert await close_chat(here.address, DisableReason.BLOCKED, desk=desk) == []
-        (revived,) = await revive_chat(here.address, desk=desk)
-
-        assert (revived.id, revived.state) == (opened.id, EndpointState.ACTIVE)
-        # What its owner paused stays so.
-        found = await chat_endpoints(here.address, desk=desk)
-        assert states(found) == [EndpointState.PAUSED, EndpointState.ACTIVE]
-
-
-async def test_a_chat_that_leaves_takes_all_of_its_own_along(open_with: OpenServices) -> None:
-    async with chatting(open_with) as here:
-        desk = here.services.desk
-        await here.follow()
-        await here.open_link("app")
-        await mute(here.address, await here.now() + HOUR, desk=desk)
-        await upgrade_tokens(here.services, ["btc"])
-
-        assert len(await remove_chat(here.address, desk=desk)) == 2
-
-        assert await chat_endpoints(here.address, desk=desk) == []
-        assert await mutes_of(here.address, desk=desk) == []
-        assert await log_of(here.services) == []
-        assert await remove_chat(here.address, desk=desk) == []
 
 
 async def test_a_chat_moves_with_all_its_endpoints_once(open_with: OpenServices) -> None:
@@ -141,7 +102,8 @@ async def test_one_that_was_closed_goes_on_where_the_other_is_in_service(
     async with chatting(open_with) as here:
         desk = here.services.desk
         await here.follow()
-        await close_chat(here.address, DisableReason.GONE, desk=desk)
+        (made,) = await chat_endpoints(here.address, desk=desk)
+        await close_places([Place(here.address, made)], DisableReason.GONE, desk=desk)
         await settled_there(here)
 
         assert await move_chat(here.address, THERE, desk=desk)
