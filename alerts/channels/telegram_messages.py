@@ -35,7 +35,7 @@ from alerts.channels.telegram_told import (
     title_of,
 )
 from alerts.channels.telegram_under import grade_buttons, summary_buttons
-from alerts.channels.wording import counted, points, signed
+from alerts.channels.wording import counted, mass_words, points, signed
 from alerts.domain.deliveries import DeferredReason
 from alerts.domain.digests import read_digest, read_rung
 from alerts.domain.events import EventType
@@ -155,7 +155,13 @@ def _more(one: Told) -> list[Line]:
             for move in moves[:COMPONENTS_SHOWN]
         )
         found.append([say(f"Why it moved: {named}")])
-    return found
+    return found + _mass([one])
+
+
+def _mass(told: Sequence[Told]) -> list[Line]:
+    """That they came with very many others: of the newest cycle that was so."""
+    words = [said for one in told if (said := mass_words(one.data))]
+    return [[say(words[-1])]] if words else []
 
 
 def _notice(one: Told) -> TelegramMessage:
@@ -185,7 +191,7 @@ def _away(title: str, told: Sequence[Told]) -> TelegramMessage:
 def _listed(title: str, rows: Sequence[Line], told: Sequence[Told]) -> TelegramMessage:
     """Rows under a title; those that there is no room for are counted."""
     grades = [one for one in told if one.is_grade]
-    lines: list[Line] = [[bold(title)]]
+    lines: list[Line] = [[bold(title)], *_mass(grades)]
     ending: list[Line] = [as_of_line(grades)] if grades else []
     reason = because_of_all((one.type, one.rule, one.symbol) for one in grades)
     told_because = f"Told because {reason}. " if reason else ""

@@ -1,8 +1,9 @@
 """Words that are the same on every platform; what a platform makes of signs is its own matter."""
 
 import unicodedata
+from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from alerts.domain.digests import Digest
@@ -46,6 +47,16 @@ def signed(hundredths: int) -> str:
 def counted(count: int, noun: str) -> str:
     """A number of things: 1 token, 2 tokens, 1,024 tokens."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def mass_words(data: Mapping[str, Any]) -> str:
+    """That a change is one of very many of its cycle; empty where it is not. data: a payload's."""
+    mass = (data.get("cycle") or {}).get("mass_move")
+    if mass is None:
+        return ""
+    up, down = mass["upgraded"], mass["downgraded"]
+    of_all = f"{up + down:,} of {counted(mass['tokens'], data['kind'] + ' grade')}"
+    return f"Part of a mass move: {of_all} changed band at once, {up:,} up and {down:,} down"
 
 
 def dates_of(digest: Digest) -> str:

@@ -91,13 +91,23 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class MassMove:
+    """How many bands changed in a cycle, of how many graded tokens of its kind."""
+
+    upgraded: int
+    downgraded: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class CycleView:
-    """The cycle that brought an event, as payloads show it."""
+    """The cycle that brought an event, as payloads show it. mass_move: None in all but few."""
 
     id: str
     source: SourceName
     kind: Kind
     as_of: datetime
+    mass_move: MassMove | None = None
 
 
 def encode(draft: Draft, *, sequence: int, recorded_at: datetime) -> bytes:

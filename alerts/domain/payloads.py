@@ -12,6 +12,7 @@ from alerts.domain.events import (
     CycleView,
     Draft,
     EventType,
+    MassMove,
     grade_event_id,
     points,
     rfc3339,
@@ -42,7 +43,11 @@ def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: B
         "notches": change.notches,
         "delta": _delta(change.before, after),
         "components": component_moves(change.before, after),
-        "cycle": {"id": cycle.id, "as_of": rfc3339(cycle.as_of)},
+        "cycle": {
+            "id": cycle.id,
+            "as_of": rfc3339(cycle.as_of),
+            "mass_move": _mass_view(cycle.mass_move),
+        },
         "revises": change.revises,
     }
     return Draft(
@@ -169,6 +174,18 @@ def _head(token: TokenView, kind: Kind) -> dict[str, object]:
     if token.url is not None:
         view["url"] = token.url
     return {"token": view, "kind": kind.value}
+
+
+def _mass_view(mass: MassMove | None) -> object:
+    if mass is None:
+        return None
+    changed = mass.upgraded + mass.downgraded
+    return {
+        "share": round(changed / mass.tokens, 4),
+        "upgraded": mass.upgraded,
+        "downgraded": mass.downgraded,
+        "tokens": mass.tokens,
+    }
 
 
 def _ladder(policy: BandPolicy) -> dict[str, object]:

@@ -12,6 +12,7 @@ from alerts.domain.changes import Diff
 from alerts.domain.events import CycleView, Draft, rfc3339
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.ids import CYCLE
+from alerts.domain.mass import mass_move
 from alerts.domain.payloads import grade_event, rebased_event
 from alerts.domain.ratings import BandPolicy, Rating, graded_count, seal
 from alerts.domain.readings import RejectedRow
@@ -194,12 +195,17 @@ async def _draft(tx: Transaction, case: Case, found: Diff) -> list[Draft]:
     if absent:
         labels |= await load_labels(tx, case.cycle.source, wanted=absent)
 
+    # A part may be of a few tokens; the kind has as many as its last whole cycle.
+    tokens = max(graded_count(case.cycle), case.mark.reference or 0)
+    mass = mass_move((change.type for change in found.changes), tokens=tokens)
+    view = replace(case.view, mass_move=mass)
+
     def work() -> list[Draft]:
         return [
             grade_event(
                 change,
                 token=case.token(change.token, *labels[change.token]),
-                cycle=case.view,
+                cycle=view,
                 policy=case.policy,
             )
             for change in found.changes

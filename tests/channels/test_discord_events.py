@@ -46,6 +46,15 @@ def test_an_upgrade_says_who_from_where_to_where_and_why() -> None:
     ]
 
 
+def test_one_of_very_many_changes_says_so() -> None:
+    alone: Any = render((GOLDEN / "grade.downgraded.json").read_bytes()).embeds[0]
+    mass: Any = render((GOLDEN / "grade.downgraded.mass.json").read_bytes()).embeds[0]
+
+    said = "Part of a mass move: 396 of 998 fundamental grades changed band at once"
+    assert f"{said}, 14 up and 382 down" in mass["description"].splitlines()
+    assert "mass move" not in alone["description"]
+
+
 @pytest.mark.parametrize(
     ("name", "title"),
     [

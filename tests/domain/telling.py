@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from alerts.domain.changes import Change
-from alerts.domain.events import Draft, encode
+from alerts.domain.events import Draft, MassMove, encode
 from alerts.domain.grades import Cycle, Kind
 from alerts.domain.payloads import TokenView, grade_event
 from tests.builders import FUNDAMENTAL, Points, cycle, cycle_view, day, grade, token
@@ -35,9 +36,10 @@ def told(*swept: Cycle) -> tuple[Change, Cycle]:
     return change, swept[-1]
 
 
-def draft(*swept: Cycle, view: TokenView = BITCOIN) -> Draft:
+def draft(*swept: Cycle, view: TokenView = BITCOIN, mass: MassMove | None = None) -> Draft:
     change, last = told(*swept)
-    return grade_event(change, token=view, cycle=cycle_view(last), policy=FUNDAMENTAL)
+    cycle = replace(cycle_view(last), mass_move=mass)
+    return grade_event(change, token=view, cycle=cycle, policy=FUNDAMENTAL)
 
 
 def body(event: Draft) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from alerts.domain import notices
 from alerts.domain.deliveries import DisableReason
 from alerts.domain.digests import digest_event
-from alerts.domain.events import Audience, AudienceKind, Draft, EventType, rfc3339
+from alerts.domain.events import Audience, AudienceKind, Draft, EventType, MassMove, rfc3339
 from alerts.domain.grades import Kind
 from alerts.domain.health import Health
 from alerts.domain.ids import HOUSE_APP
@@ -45,6 +45,9 @@ def restated() -> Draft:
 EVENTS = {
     "grade.upgraded": UPGRADED,
     "grade.downgraded": draft(fundamental(0, 95), fundamental(1, 12.34), view=token_view()),
+    "grade.downgraded.mass": draft(
+        fundamental(0, 95), fundamental(1, 12.34), view=token_view(), mass=MassMove(14, 382, 998)
+    ),
     "grade.moved": draft(fundamental(0, 61), fundamental(2.5, 66), fundamental(3, 71.5)),
     "grade.initiated": draft(fundamental(0, None, t2=50), fundamental(1, 60, AFTER)),
     "grade.withdrawn": draft(fundamental(0, 61, {"vc": 4}, t2=50), *absences(7)),

@@ -36,7 +36,7 @@ _EVENT: dict[str, Any] = {
         "notches": 1,
         "delta": 4.2,
         "components": [{"name": "tokenomics", "from": 6.1, "to": 8.8, "delta": 2.7}],
-        "cycle": {"id": EXAMPLE_CYCLE, "as_of": "2026-11-20T00:00:00Z"},
+        "cycle": {"id": EXAMPLE_CYCLE, "as_of": "2026-11-20T00:00:00Z", "mass_move": None},
         "revises": None,
     },
 }
