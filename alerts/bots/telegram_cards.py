@@ -35,10 +35,11 @@ class Cards:
         """Its grades, whoever follows it."""
         graded = await grade_of(token, services=self.services)
         endpoint = await ChatDesk(self.services).find(asked.chat)
-        lines = [
+        lines: list[Line] = [
             called(graded),
             *ratings_of(graded, self.services.ladder.policies, self.services.clock.now()),
             *components_of(graded),
+            [],
             change_line(await last_change(token.id, services=self.services)),
             *source_lines(graded),
         ]
@@ -52,9 +53,10 @@ class Cards:
         endpoint = await ChatDesk(self.services).find(asked.chat)
         is_on = is_followed(token.id, endpoint)
         until = (await muted_until(asked.chat, services=self.services)).get(token.id)
-        lines = [
+        lines: list[Line] = [
             called(graded),
             *ratings_of(graded, self.services.ladder.policies, self.services.clock.now()),
+            [],
             change_line(await last_change(token.id, services=self.services)),
             await self._told(token, endpoint)
             if is_on

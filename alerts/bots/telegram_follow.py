@@ -10,9 +10,9 @@ from alerts.bots.following import FollowDesk, Followed, follows, follows_all
 from alerts.bots.grades import grades_of, tokens_of
 from alerts.bots.meant import Meant, tokens_by, words_of
 from alerts.bots.telegram_cards import Cards
-from alerts.bots.telegram_grades import in_a_line
+from alerts.bots.telegram_grades import in_a_line, table_lines
 from alerts.bots.telegram_list import Lists, who
-from alerts.bots.telegram_questions import APART, ask, fitted, listed
+from alerts.bots.telegram_questions import ask, listed
 from alerts.bots.telegram_says import Asked, Said
 from alerts.bots.telegram_subjects import (
     OLD,
@@ -34,8 +34,10 @@ from alerts.store.tokens import TokenRecord, fold
 
 # Buttons of what can be left out; the rest is typed.
 MOST_BUTTONS: Final = 60
-_ROOM: Final = 1200
+# Tokens whose grades are shown at once.
+MOST_SHOWN: Final = 12
 _LIST: Final = Button("📋 List", Wanted(Verb.LIST, "1"))
+_WHICH: Final = "Which tokens do you want to stop following?"
 _ALL: Final = "All tokens are followed here; /stop ends it."
 
 
@@ -57,7 +59,7 @@ class Follow:
         # What was done stays to be seen where the answer to a question comes after it.
         shows = Shows.MORE if tokens else Shows.ANSWER
         questions = await ask(unclear, Verb.FOLLOW, shows, services=self.services)
-        apart = [APART] if lines and unclear else []
+        apart: list[Line] = [[]] if lines and unclear else []
         return Said(
             lines=[*lines, *apart, *questions.lines], buttons=(*questions.buttons, *buttons)
         )
@@ -85,7 +87,9 @@ class Follow:
         if endpoint is None or not followed:
             return await self._lists.page(asked, 1)
         if not words:
-            return self._to_leave_out(followed, [bold("Which one is it?")])
+            return self._to_leave_out(
+                followed, [bold("Which tokens do you want to stop following?")]
+            )
         meant = _among(words, followed)
         tokens = [one for each in meant if (one := each.one) is not None]
         lines, buttons = await self._undone(asked, tokens, endpoint) if tokens else ([], ())
@@ -96,7 +100,7 @@ class Follow:
         several = [each for each in meant if len(each.tokens) > 1]
         shows = Shows.MORE if tokens or missing else Shows.ANSWER
         questions = await ask(several, Verb.UNFOLLOW, shows, services=self.services)
-        apart = [APART] if lines and several else []
+        apart: list[Line] = [[]] if lines and several else []
         return Said(
             lines=[*lines, *apart, *questions.lines], buttons=(*questions.buttons, *buttons)
         )
@@ -159,8 +163,6 @@ class Follow:
         lines: list[Line] = [title]
         if len(followed) > MOST_BUTTONS:
             lines.append([say("Of the others write the symbol, such as /unsubscribe BTC.")])
-        elif followed:
-            lines.append([say("Press what is not to be followed any more.")])
         names = labels(followed)
         buttons = [
             token_button(Verb.UNFOLLOW, name, each.id, shows=Shows.UNFOLLOW)
@@ -177,14 +179,22 @@ class Follow:
             for part in (done.changed, done.same, done.refused)
         ]
         lines = [_first(asked, changed, same)]
-        policies = self.services.ladder.policies
-        graded = await grades_of([*changed, *same], services=self.services)
-        lines += fitted([in_a_line(each, policies) for each in graded], room=_ROOM)
+        lines += await self._grades([*changed, *same], done.endpoint)
         if changed and same:
             lines.append([say(f"{_names(same)} {_were(same)} followed already.")])
         if refused:
             lines.append([say(f"{_full()} Not added: {_names(refused)}.")])
         return [*lines, *_outlook(asked, done)], ((_LIST,),)
+
+    async def _grades(self, tokens: Sequence[TokenRecord], endpoint: EndpointRecord) -> list[Line]:
+        """The present grades of one in a line, of several in columns."""
+        policies = self.services.ladder.policies
+        graded = await grades_of(tokens[:MOST_SHOWN], services=self.services)
+        if len(graded) <= 1:
+            return [in_a_line(each, policies) for each in graded]
+        lines = table_lines(graded, endpoint.filter.kinds, policies)
+        left = len(tokens) - len(graded)
+        return [*lines, [say(f"and {left} more: /list")]] if left else lines
 
     async def _undone(
         self, asked: Asked, tokens: Sequence[TokenRecord], endpoint: EndpointRecord

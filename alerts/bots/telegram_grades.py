@@ -76,7 +76,7 @@ def ratings_of(graded: Graded, policies: Policies, now: datetime) -> list[Line]:
         band = policies[kind].name_of(rating.rank)
         days = (now - rating.since).days
         held = f", {counted(days, 'day')}" if days > 0 else ""
-        lines.append([say(title), bold(band), say(f" · {points(rating.score)}")])
+        lines.append([say(title), bold(band), say(f" {points(rating.score)}")])
         lines.append([say("since "), day_of(rating.since), say(held)])
     return lines
 
@@ -94,9 +94,9 @@ def components_of(graded: Graded) -> list[Line]:
             if score is not None
         ]
         if rows:
-            lines += [[italic(f"{kind.value.capitalize()} grade, by its parts")]]
+            lines += [[italic(f"What the {kind.value} grade is made of")]]
             lines += [[block("\n".join(rows))]]
-    return lines
+    return [[], *lines] if lines else []
 
 
 def change_line(event: EventRecord | None) -> Line:
@@ -120,21 +120,25 @@ def source_lines(graded: Graded) -> list[Line]:
     return [[*at, say(f"source: {source}")], [italic(DISCLAIMER)]]
 
 
-def table(rows: Sequence[tuple[str, Graded]], kinds: Iterable[Kind], policies: Policies) -> str:
-    """Tokens in columns: what each is called, and its grades below one another.
+def table_lines(graded: Sequence[Graded], kinds: Iterable[Kind], policies: Policies) -> list[Line]:
+    """Tokens in columns, the grades of each below one another; and which grades they are.
 
-    A letter says which grade it is, where there are two.
+    A letter says so where there are two.
     """
     asked = sorted(kinds)
-    cells = [cell(name, LONGEST_CELL) for name, _ in rows]
+    cells = [cell(each.token.symbol, LONGEST_CELL) for each in graded]
     wide = max(map(width, cells), default=0)
-    lines: list[str] = []
-    for name, (_, graded) in zip(cells, rows, strict=True):
+    rows: list[str] = []
+    for name, each in zip(cells, graded, strict=True):
         for place, kind in enumerate(asked):
-            letter = f"{kind.value[:1].upper()} " if len(asked) > 1 else ""
+            letter = f"{_letter(kind)} " if len(asked) > 1 else ""
             first = padded("" if place else name, wide)
-            lines.append(f"{first}  {letter}{_columns(graded.ratings.get(kind), policies[kind])}")
-    return "\n".join(lines)
+            rows.append(f"{first}  {letter}{_columns(each.ratings.get(kind), policies[kind])}")
+    if len(asked) > 1:
+        means = " · ".join(f"{_letter(kind)}: {kind.value} grade" for kind in asked)
+    else:
+        means = "".join(f"{kind.value.capitalize()} grades" for kind in asked)
+    return [[block("\n".join(rows))], [italic(means)]]
 
 
 def cell(name: str, most: int) -> str:
@@ -151,6 +155,10 @@ def width(text: str) -> int:
 def padded(text: str, wide: int) -> str:
     """A text that takes so many columns at least."""
     return text + " " * (wide - width(text))
+
+
+def _letter(kind: Kind) -> str:
+    return kind.value[:1].upper()
 
 
 def _columns(rating: Rating | None, policy: BandPolicy) -> str:

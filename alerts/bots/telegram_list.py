@@ -8,14 +8,14 @@ from typing import Final
 from alerts.bootstrap import Services
 from alerts.bots.chats import ChatDesk
 from alerts.bots.following import follows, follows_all
-from alerts.bots.grades import Graded, big_tokens, grades_of, tokens_of
-from alerts.bots.telegram_grades import table
+from alerts.bots.grades import big_tokens, grades_of, tokens_of
+from alerts.bots.telegram_grades import table_lines
 from alerts.bots.telegram_questions import listed
 from alerts.bots.telegram_says import Asked, Said
 from alerts.bots.telegram_subjects import Shows, in_rows, labels, token_button
 from alerts.channels.telegram_address import TelegramChat
 from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
-from alerts.channels.telegram_markup import Line, block, bold, italic, literal, moment, say
+from alerts.channels.telegram_markup import Line, bold, literal, moment, say
 from alerts.channels.wording import counted
 from alerts.domain.deliveries import EndpointState
 from alerts.domain.grades import TokenId
@@ -29,7 +29,6 @@ PAGE: Final = 8
 BIG_TOKENS: Final = 6
 MUTED: Final = "🔕"
 _WIDE: Final = 4
-_LETTERS: Final = "F: fundamental grade · T: trader grade"
 _ADD: Final = Button("➕ Add", Wanted(Verb.ADD))  # noqa: RUF001 - a sign, not a letter.
 
 
@@ -57,7 +56,7 @@ class Lists:
         lines = [
             [bold(f"{who(asked)} {counted(len(tokens), 'token')}"), say(_quiet(endpoint))],
             *_state(endpoint),
-            *self._columns(graded, endpoint),
+            *table_lines(graded, endpoint.filter.kinds, self.services.ladder.policies),
             *_mutes(here, muted),
             *ending,
         ]
@@ -93,19 +92,11 @@ class Lists:
             said = [bold(f"{who(asked)} all tokens")]
             return Said(lines=[said, *ending], hint=hint)
         lines: list[Line] = [
-            [bold(f"{who(asked)} no token yet")],
+            [bold(f"{who(asked)} no tokens yet")],
             [say("Write /subscribe and a symbol, such as /subscribe BTC, or press one:")],
             *ending,
         ]
         return Said(lines=lines, buttons=await self.big_buttons(), hint=hint)
-
-    def _columns(self, graded: Sequence[Graded], endpoint: EndpointRecord) -> list[Line]:
-        kinds, policies = endpoint.filter.kinds, self.services.ladder.policies
-        shown = table([(each.token.symbol, each) for each in graded], kinds, policies)
-        lines: list[Line] = [[block(shown)]]
-        if len(kinds) > 1:
-            return [*lines, [italic(_LETTERS)]]
-        return [*lines, [italic(f"{next(iter(kinds)).value.capitalize()} grades")]]
 
     async def _others(self, endpoints: Sequence[EndpointRecord]) -> list[Line]:
         """Who else tells this chat of grades, by a link that was opened here."""

@@ -13,12 +13,11 @@ from alerts.bots.telegram_subjects import Shows, in_rows, label, token_button
 from alerts.channels.telegram_buttons import Button, Rows, Verb
 from alerts.channels.telegram_markup import MOST_TEXT, Line, bold, length, literal, say
 from alerts.channels.wording import counted
+from alerts.store.tokens import fold
 
 # Asked at once; of the words after them it is only said that they are not clear.
 MOST_QUESTIONS: Final = 3
 LONGEST_QUESTION: Final = 900
-# Between what is said of one thing and of the next.
-APART: Final[Line] = (say(""),)
 _WIDE: Final = 2
 
 
@@ -41,7 +40,7 @@ async def ask(
     for meant in unclear[:MOST_QUESTIONS]:
         graded = await grades_of(meant.tokens, services=services)
         if lines:
-            lines.append(APART)
+            lines.append([])
         lines += _question(meant, graded, services.ladder.policies, number=len(buttons))
         for number, token in enumerate(meant.tokens, start=len(buttons) + 1):
             says = f"{number} · {label(token, is_named=True)}"
@@ -77,14 +76,21 @@ def fitted(rows: Sequence[Line], *, room: int) -> list[Line]:
     return taken
 
 
+def called_by(meant: Meant) -> str:
+    """A word as it is written: a symbol as its tokens bear it."""
+    symbols = {token.symbol for token in meant.tokens if fold(token.symbol) == fold(meant.word)}
+    return symbols.pop() if meant.is_known and len(symbols) == 1 else meant.word
+
+
 def _question(
     meant: Meant, graded: Sequence[Graded], policies: Policies, *, number: int
 ) -> list[Line]:
-    word = literal(meant.word)
+    word = literal(called_by(meant))
     if not graded:
         return [[say("I know no token "), bold(word), say(".")]]
     if meant.is_known:
-        asks: Line = [bold(f"{counted(len(graded), 'token')} are called {word}."), say(" Which?")]
+        bear = f"{counted(len(graded), 'token')} are called {word}."
+        asks: Line = [bold(bear), say(" Which one do you mean?")]
     else:
         asks = [say("I know no token "), bold(word), say(". Do you mean one of these?")]
     rows = [

@@ -64,7 +64,7 @@ async def read_subject(asked: Asked, services: Services) -> Subject | None:
 def label(token: TokenRecord, *, is_named: bool = False) -> str:
     """What a button says of a token. is_named: with its name, where its symbol is not enough."""
     symbol = shown(token.symbol, most=LONGEST_LABEL // 2)
-    if not is_named or not token.name:
+    if not is_named or token.name in {"", token.symbol}:
         return symbol
     return f"{symbol} {shown(token.name, most=LONGEST_LABEL - len(symbol) - 1)}"
 

@@ -13,7 +13,7 @@ from alerts.bots.telegram_cards import Cards
 from alerts.bots.telegram_follow import Follow
 from alerts.bots.telegram_grades import in_a_line
 from alerts.bots.telegram_list import Lists
-from alerts.bots.telegram_questions import APART, ask
+from alerts.bots.telegram_questions import ask
 from alerts.bots.telegram_says import Asked, Command, Press, Said
 from alerts.bots.telegram_subjects import (
     OLD,
@@ -65,7 +65,7 @@ class _Tokens:
             for each, name in zip(found, labels(found), strict=True)
         ]
         policies = self.services.ladder.policies
-        apart = [APART] if found and unclear else []
+        apart: list[Line] = [[]] if found and unclear else []
         return Said(
             lines=[*(in_a_line(each, policies) for each in graded), *apart, *questions.lines],
             buttons=(*questions.buttons, *in_rows(cards, wide=4)),
@@ -112,7 +112,7 @@ class _Tokens:
         week = await week_so_far(self.services, self.surveys)
         graded = [kind for kind in week.kinds if kind.tokens]
         if not week.is_empty:
-            return Said(lines=digest_lines(week))
+            return Said(lines=digest_lines(week, title="The last seven days"))
         if not graded:
             return Said(lines=[[say("No token is graded yet. Ask again in a while.")]])
         lines: list[Line] = [
@@ -131,10 +131,10 @@ def commands(services: Services) -> list[Command]:
     follow, tokens = Follow(services), _Tokens(services, Surveys(services.ladder))
     return [
         Command("subscribe", "Follow tokens, such as BTC ETH.", follow.subscribe, changes=True),
-        Command("unsubscribe", "Follow a token no more.", follow.unsubscribe, changes=True),
-        Command("list", "What is followed here.", tokens.list_),
-        Command("grade", "A token's grades, such as /grade BTC.", tokens.grade),
-        Command("top", "The upgrades and downgrades of the last seven days.", tokens.top),
+        Command("unsubscribe", "Stop following tokens.", follow.unsubscribe, changes=True),
+        Command("list", "Show what is followed here, and its grades.", tokens.list_),
+        Command("grade", "Show a token's grades, such as /grade BTC.", tokens.grade),
+        Command("top", "Show the upgrades and downgrades of the last seven days.", tokens.top),
     ]
 
 

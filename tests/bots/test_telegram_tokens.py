@@ -57,7 +57,7 @@ async def test_what_is_clear_is_done_and_what_is_not_is_asked_about(talk: Talk) 
 
     assert answer["text"].startswith("✅ You follow ETH\n")
     assert both.splitlines() == [
-        "2 tokens are called btc. Which?",
+        "2 tokens are called BTC. Which one do you mean?",
         "1. BTC Bitcoin: Strong Buy 85.0 · demo:1",
         "2. BTC Wrapped Bitcoin: Strong Buy 85.0 · demo:3",
     ]
@@ -132,7 +132,7 @@ async def test_a_grade_says_what_is_held_since_when_and_what_it_is_made_of(talk:
     assert lines[:3] == [
         "ETH · Ethereum",
         "Fundamental grade: not graded yet",
-        "Trader grade: Strong Buy · 85.0",
+        "Trader grade: Strong Buy 85.0",
     ]
     assert lines[3].startswith("since 2 Jan 2026, ")
     assert "quant grade   80.0" in lines
