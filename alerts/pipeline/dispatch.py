@@ -121,7 +121,7 @@ class Dispatcher:
                     async with self._store.read() as tx:
                         due = await next_due(tx, self._pools.held)
                         now = await tx.now()
-                    if due is None or due > now:
+                    if due is None or due.at > now:
                         break
         finally:
             stop.set()
@@ -133,15 +133,17 @@ class Dispatcher:
         room = room_beside(self._turns.values(), self._clock.monotonic(), most=self._rules.lanes)
         if room <= 0:
             return LONGEST_SLEEP_SECONDS
+        pools = self._pools.with_room(self._turns.values())
         try:
             async with self._store.read() as tx:
-                due = await next_due(tx, self._pools.held)
+                due = await next_due(tx, pools)
                 now = await tx.now()
-            if due is None or due > now:
-                wait = LONGEST_SLEEP_SECONDS if due is None else (due - now).total_seconds()
+            if due is None or due.at > now:
+                wait = LONGEST_SLEEP_SECONDS if due is None else (due.at - now).total_seconds()
                 return min(wait, LONGEST_SLEEP_SECONDS)
             asked = self._clock.monotonic()
-            claimed = await self._claimer.claim(room, self._pools.held)
+            room = room if due.pool is None else min(room, pools[due.pool])
+            claimed = await self._claimer.claim(room, () if due.pool is None else (due.pool,))
         except StorageFailed as error:
             fail(Step.JOB_FAILED, error, job="claim")
             return STORAGE_PAUSE_SECONDS

@@ -1,9 +1,10 @@
 """Pools: lanes that share one platform's limit, all sent by the one worker that holds the pool."""
 
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from alerts.domain.ids import LEASE
 from alerts.pipeline.pace import Pace
@@ -11,6 +12,10 @@ from alerts.pipeline.turn import Turn
 from alerts.ports import Clock
 from alerts.store.engine import Store
 from alerts.store.pools import free_pools, hold_pools
+
+# Lanes of a pool that wait for their slots: as many as go in so long. What is newer, and what a
+# chat says meanwhile, is not heard by a lane that is claimed already.
+AHEAD_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -54,6 +59,16 @@ class Pools:
             self.held[name].lease_ends = ends
         for name in self.held.keys() - ours.keys():
             del self.held[name]
+
+    def with_room(self, turns: Iterable[Turn]) -> dict[str, int]:
+        """Pools of which lanes may be claimed, and how many: a pool is filled when half empty."""
+        waiting = Counter(turn.pool for turn in turns if turn.pool is not None and turn.waiting)
+        room: dict[str, int] = {}
+        for name in self.held:
+            most = max(1, round(self._rates[name] * AHEAD_SECONDS))
+            if waiting[name] <= most // 2:
+                room[name] = most - waiting[name]
+        return room
 
     async def free(self) -> None:
         """Give back what is held. Raises StorageFailed."""

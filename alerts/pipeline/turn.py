@@ -89,7 +89,18 @@ class Turn:
 
     def is_waiting(self, now: float, *, since: float) -> bool:
         """Whether there is room for more, and there was nothing to do for `since` seconds."""
-        return 0 < self.open < self.width and now - self.looked >= since
+        most = 0 if self.is_done else min(self.width, self.quota)
+        return 0 < self.open < most and now - self.looked >= since
+
+    @property
+    def quota(self) -> int:
+        """Parcels that may be begun and not settled."""
+        return quota_of(self.order, self.rate_limit, IN_FLIGHT)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has had its part of a pool's slots: the lane goes behind the others'."""
+        return self.pool is not None and self.taken > 0
 
     def is_idle(self, now: float) -> bool:
         """Whether it keeps its worker from nothing: what was sent hangs, or it waits for a slot."""
@@ -98,7 +109,7 @@ class Turn:
 
     def room(self, now: float) -> int:
         """How many more parcels it may take. now: seconds of the monotonic clock."""
-        if self.open >= self.width or self.is_lost or self.is_stopped:
+        if self.open >= self.width or self.is_lost or self.is_stopped or self.is_done:
             return 0
         if self.pace is not None and self.open == 0 and self.pace.wait(now) > LONGEST_PACE_SECONDS:
             return 0
@@ -107,8 +118,7 @@ class Turn:
             self.began, self.taken = now, 0
         if self.is_over(now):
             return 0
-        quota = quota_of(self.order, self.rate_limit, IN_FLIGHT) - self.open
-        return min(quota, TURN_DELIVERIES - self.taken)
+        return min(self.quota - self.open, TURN_DELIVERIES - self.taken)
 
 
 def turn_of(lane: ClaimedLane, *, began: float, lease: timedelta) -> Turn:

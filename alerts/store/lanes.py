@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import (
     Integer,
@@ -44,12 +44,20 @@ class LeasedLane:
     order: Order
 
 
-async def next_due(tx: Transaction, pools: Collection[str] = ()) -> datetime | None:
-    """When a lane next wants a worker, or could be had; None if no lane has anything open.
+class NextDue(NamedTuple):
+    """When a lane next wants a worker, and the pool it is in, if any."""
+
+    at: datetime
+    pool: str | None
+
+
+async def next_due(tx: Transaction, pools: Collection[str] = ()) -> NextDue | None:
+    """What next wants a worker, or could be had; None if no lane has anything open.
 
     pools: those we hold; lanes of others are not ours to look at.
     """
-    return (await tx.connection.execute(_NEXT_DUE, {"pools": pools})).scalar_one_or_none()
+    row = (await tx.connection.execute(_NEXT_DUE, {"pools": pools})).first()
+    return None if row is None else NextDue(*row)
 
 
 async def lease_lanes(
@@ -82,7 +90,7 @@ async def lease_lanes(
 _NOW: Final = bindparam("now", type_=lanes.c.due_at.type)
 _IN_POOLS: Final = or_(lanes.c.pool.is_(None), among(lanes.c.pool, ids_called("pools")))
 _NEXT_DUE: Final = (
-    select(lanes.c.wakes_at)
+    select(lanes.c.wakes_at, lanes.c.pool)
     .where(lanes.c.wakes_at.is_not(None), _IN_POOLS)
     .order_by(lanes.c.wakes_at)
     .limit(1)
