@@ -31,6 +31,10 @@ MOST_SENDS: Final = 2048
 # The longest sleep, for a wake-up may be lost.
 LONGEST_SLEEP_SECONDS: Final = 0.25
 
+# What is due within so long is waited for where all that is due is to go: a chat takes a message a
+# second.
+SOON: Final = timedelta(seconds=1.1)
+
 
 def room_beside(turns: Collection[Turn], now: float, *, most: int) -> int:
     """How many more lanes a worker may take; none if not above 0. most: lanes held in all."""
@@ -108,7 +112,7 @@ class Dispatcher:
             await self._drain([*helpers, stopping])
 
     async def run_until_idle(self) -> None:
-        """Dispatch until nothing is due and nothing is in flight."""
+        """Dispatch until nothing is due, or will be at once, and nothing is in flight."""
         stop = asyncio.Event()
         running = asyncio.create_task(self.run(stop))
         try:
@@ -121,7 +125,7 @@ class Dispatcher:
                     async with self._store.read() as tx:
                         due = await next_due(tx, self._pools.held)
                         now = await tx.now()
-                    if due is None or due.at > now:
+                    if due is None or due.at > now + SOON:
                         break
         finally:
             stop.set()

@@ -42,7 +42,16 @@ async def recover(
     lease_ids = sorted({lease_id for _, lease_id in lost})
     now = await tx.now()
     cut_off = await lost_deliveries(tx, lease_ids, endpoint_ids)
-    await insert_attempts(tx, [await _attempt(tx, one, now=now, worker=worker) for one in cut_off])
+    sends: dict[object, str] = {}
+    for one in cut_off:
+        sends.setdefault(_begun_with(one, repeatable), await tx.new_id(SEND))
+    await insert_attempts(
+        tx,
+        [
+            await _attempt(tx, one, sends[_begun_with(one, repeatable)], now=now, worker=worker)
+            for one in cut_off
+        ],
+    )
     lease_of = dict(lost)
     ended = [
         _decision(one, now, lease_id=lease_of[one.endpoint_id], repeatable=repeatable)
@@ -101,13 +110,18 @@ def _decision(
     )
 
 
+def _begun_with(one: Interrupted, repeatable: frozenset[Channel]) -> object:
+    """What is the same for all of one send: what cannot be repeated is begun send by send."""
+    return one.id if one.channel in repeatable else (one.endpoint_id, one.started_at)
+
+
 async def _attempt(
-    tx: Transaction, one: Interrupted, *, now: datetime, worker: str
+    tx: Transaction, one: Interrupted, send_id: str, *, now: datetime, worker: str
 ) -> dict[str, object]:
     return {
         "id": await tx.new_id(ATTEMPT),
         "delivery_id": one.id,
-        "send_id": await tx.new_id(SEND),
+        "send_id": send_id,
         "number": one.attempts,
         "trigger": one.trigger,
         "position": one.position,
