@@ -14,6 +14,7 @@ from alerts.bots.telegram_grades import (
     source_lines,
 )
 from alerts.bots.telegram_list import MUTED, muted_until
+from alerts.bots.telegram_mutes import lasting
 from alerts.bots.telegram_says import Asked, Said
 from alerts.bots.telegram_subjects import Shows, token_button
 from alerts.bots.why import last_change
@@ -63,7 +64,7 @@ class Cards:
             else [say("It is not followed here any more.")],
         ]
         if until is not None:
-            lines.append([say(f"{MUTED} Muted until "), moment(until)])
+            lines.append([say(f"{MUTED} Muted "), *lasting(until)])
 
         def button(verb: Verb, says: str) -> Button:
             return token_button(verb, says, token.id, shows=Shows.CARD, page=page)

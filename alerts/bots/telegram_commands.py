@@ -14,13 +14,29 @@ from telegram import (
 )
 
 from alerts.bootstrap import Services
-from alerts.bots import telegram_about, telegram_settings, telegram_start, telegram_tokens
+from alerts.bots import (
+    telegram_about,
+    telegram_alerts,
+    telegram_mutes,
+    telegram_settings,
+    telegram_start,
+    telegram_tokens,
+    telegram_why,
+)
 from alerts.bots.telegram_about import help_command
 from alerts.bots.telegram_says import Command, Press
 from alerts.channels.telegram_buttons import Verb
 
 # Each offers `commands` and `presses`; menus show them in this order.
-_ROOMS: Final = (telegram_start, telegram_tokens, telegram_settings, telegram_about)
+_ROOMS: Final = (
+    telegram_start,
+    telegram_tokens,
+    telegram_settings,
+    telegram_mutes,
+    telegram_why,
+    telegram_alerts,
+    telegram_about,
+)
 # https://core.telegram.org/bots/api#setmydescription: shown before a chat is begun, 512 at most,
 DESCRIPTION: Final = (
     "I tell you when the grade of a crypto token changes: its fundamental grade, its trader grade, "

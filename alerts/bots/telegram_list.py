@@ -10,12 +10,13 @@ from alerts.bots.chats import ChatDesk
 from alerts.bots.following import follows, follows_all
 from alerts.bots.grades import big_tokens, grades_of, tokens_of
 from alerts.bots.telegram_grades import table_lines
+from alerts.bots.telegram_mutes import lasting
 from alerts.bots.telegram_questions import listed
 from alerts.bots.telegram_says import Asked, Said
 from alerts.bots.telegram_subjects import Shows, in_rows, labels, token_button
 from alerts.channels.telegram_address import TelegramChat
 from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
-from alerts.channels.telegram_markup import Line, bold, literal, moment, say
+from alerts.channels.telegram_markup import Line, bold, literal, say
 from alerts.channels.wording import counted
 from alerts.domain.deliveries import EndpointState
 from alerts.domain.grades import TokenId
@@ -127,7 +128,7 @@ def _mutes(tokens: Sequence[TokenRecord], muted: Mapping[TokenId | None, datetim
     """Of what of these nothing is told just now."""
     named = [(literal(token.symbol), muted.get(token.id)) for token in tokens]
     return [
-        [say(f"{MUTED} {name} until "), moment(until)]
+        [say(f"{MUTED} {name} "), *lasting(until)]
         for name, until in [("All", muted.get(None)), *named]
         if until is not None
     ]

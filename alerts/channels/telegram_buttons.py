@@ -19,7 +19,7 @@ class Verb(StrEnum):
     """What a button is for, and what stands behind it.
 
     Under messages an event's id, of ALL with the page; of tokens what `bots/telegram_subjects.py`
-    makes; of LIST a page; of SET and MUTES what is chosen, of WHY a token.
+    makes; of LIST a page; of SET and MUTES what is chosen.
     """
 
     MUTE = "mute"
@@ -30,6 +30,7 @@ class Verb(StrEnum):
     KEEP = "keep"
     SET = "set"
     MUTES = "mutes"
+    LONG = "long"
     PAUSE = "pause"
     RESUME = "resume"
     WHY = "why"
