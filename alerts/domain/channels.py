@@ -17,7 +17,8 @@ class ChannelTerms:
     order, time_to_live: unless the owner chose. most_rate: sends a second to one endpoint at most,
     None for as many as it takes. pool: of the lanes whose platform limits their sum.
     takes_headers: whether an owner's own headers go along. takes_summaries: whether several
-    deliveries may go in one send.
+    deliveries may go in one send. spread: how long digests of one moment take to go out, each
+    endpoint's as far into it every week.
     """
 
     order: Order
@@ -26,6 +27,7 @@ class ChannelTerms:
     pool: str | None = None
     takes_headers: bool = False
     takes_summaries: bool = False
+    spread: timedelta = timedelta(0)
 
     def rate(self, asked: float | None) -> float | None:
         """An endpoint's rate limit. Raises InvalidInput for more than the platform takes."""
@@ -61,6 +63,8 @@ TERMS: Final[Mapping[Channel, ChannelTerms]] = MappingProxyType(
             most_rate=1.0,
             pool=TELEGRAM_POOL,
             takes_summaries=True,
+            # So that what is new meanwhile does not wait behind everybody's week.
+            spread=timedelta(hours=1),
         ),
     }
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -70,6 +71,18 @@ def count_occasions(schedule: Schedule, first: datetime, last: datetime) -> int:
         count += 1
         occasion = next_occasion(schedule, occasion.at)
     return count
+
+
+def spread(name: str, within: timedelta) -> timedelta:
+    """How far into a stretch of time somebody's turn is: always the same, and evenly over all.
+
+    name: whose. In whole seconds, for it is looked at each second at most.
+    """
+    seconds = int(within.total_seconds())
+    if not seconds:
+        return timedelta(0)
+    drawn = int.from_bytes(sha256(name.encode()).digest()[:8])
+    return timedelta(seconds=drawn % seconds)
 
 
 def instant_of(wall: datetime, time_zone: str, *, is_second: bool = False) -> datetime:

@@ -11,11 +11,12 @@ from datetime import datetime
 
 import msgspec
 
+from alerts.domain.channels import TERMS
 from alerts.domain.deliveries import Channel
 from alerts.domain.digests import Digest, Window, digest_event
 from alerts.domain.events import encode
 from alerts.domain.summaries import DigestSettings, WhenEmpty
-from alerts.domain.weeks import MINUTE, due_occasion, last_occasion, next_occasion
+from alerts.domain.weeks import MINUTE, due_occasion, last_occasion, next_occasion, spread
 from alerts.errors import Conflict, NotFound
 from alerts.pipeline.survey import Surveys
 from alerts.pipeline.tell import tell_endpoint
@@ -45,11 +46,19 @@ class Week:
     is_due: its moment has come; else it is what there is of it so far.
     """
 
+    endpoint: EndpointRecord
     settings: DigestSettings
     planned: datetime
     window: Window
     digest: Digest
     is_due: bool
+
+    def due_at(self, now: datetime) -> datetime:
+        """When it goes, being told now: in its endpoint's turn after its moment, if that came."""
+        if now < self.window.ends_at:
+            return now
+        turn = spread(self.endpoint.id, TERMS[self.endpoint.channel].spread)
+        return max(now, self.window.ends_at + turn)
 
     @property
     def is_told(self) -> bool:
@@ -151,7 +160,7 @@ class DigestRun:
         )
         wants = settings.wants(endpoint.filter.tokens or ())
         digest = await self._surveys.digest(tx, window, wants)
-        return Week(settings, planned, window, digest, is_due=due is not None)
+        return Week(endpoint, settings, planned, window, digest, is_due=due is not None)
 
     async def _plan(self, endpoint_id: str) -> None:
         """Plan the first week of a digest that an earlier release took in."""
@@ -181,7 +190,7 @@ class DigestRun:
                 return None
             await insert_digest(tx, record)
             if draft is not None:
-                await tell_endpoint(tx, draft)
+                await tell_endpoint(tx, draft, due_at=week.due_at(await tx.now()))
         return record
 
 

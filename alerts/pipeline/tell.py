@@ -1,5 +1,7 @@
 """Tell: events that are not matched, but go to an app or to one endpoint."""
 
+from datetime import datetime
+
 from alerts.domain.events import Audience, AudienceKind, Draft
 from alerts.store.endpoints import find_recipients
 from alerts.store.engine import Transaction
@@ -7,8 +9,8 @@ from alerts.store.events import append
 from alerts.store.fan_out import lock_lanes, owe
 
 
-async def tell_endpoint(tx: Transaction, draft: Draft) -> None:
-    """Make an event durable and owe it to the one endpoint that it is for.
+async def tell_endpoint(tx: Transaction, draft: Draft, *, due_at: datetime | None = None) -> None:
+    """Make an event durable and owe it to the one endpoint that it is for. due_at: None is now.
 
     Locks the lane first and the event counter last: the order that all transactions keep.
     """
@@ -16,7 +18,11 @@ async def tell_endpoint(tx: Transaction, draft: Draft) -> None:
     await lock_lanes(tx, [endpoint_id])
     records = await append(tx, [draft])
     found = await find_recipients(tx, [endpoint_id])
-    await owe(tx, [(record, found[endpoint_id]) for record in records if endpoint_id in found])
+    await owe(
+        tx,
+        [(record, found[endpoint_id]) for record in records if endpoint_id in found],
+        due_at=due_at,
+    )
 
 
 async def tell_app(tx: Transaction, draft: Draft) -> None:

@@ -146,11 +146,16 @@ async def cycles_to_fan_out(tx: Transaction) -> list[str]:
     return list((await tx.connection.execute(_WAITING)).scalars())
 
 
-async def owe(tx: Transaction, pairs: Sequence[tuple[EventRecord, Recipient]]) -> None:
+async def owe(
+    tx: Transaction,
+    pairs: Sequence[tuple[EventRecord, Recipient]],
+    *,
+    due_at: datetime | None = None,
+) -> None:
     """Write the deliveries of these events to these endpoints and make their lanes due.
 
     An endpoint that is not active gets them as skipped: to be seen, and to be replayed.
-    The caller has locked the lanes, in a statement before this.
+    The caller has locked the lanes, in a statement before this. due_at: None is now.
     """
     if not pairs:
         return
@@ -160,7 +165,13 @@ async def owe(tx: Transaction, pairs: Sequence[tuple[EventRecord, Recipient]]) -
         chunk = pairs[start : start + CHUNK_ROWS]
         randomness = os.urandom(10 * len(chunk))
         rows = [
-            owed(event, endpoint, now, distinct=randomness[10 * place : 10 * place + 10])
+            owed(
+                event,
+                endpoint,
+                now,
+                distinct=randomness[10 * place : 10 * place + 10],
+                due_at=due_at,
+            )
             for place, (event, endpoint) in enumerate(chunk)
         ]
         await tx.connection.execute(statement, rows)

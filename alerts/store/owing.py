@@ -33,9 +33,14 @@ DIGEST_TIME_TO_LIVE: Final = timedelta(hours=72)
 
 
 def owed(
-    event: EventRecord, endpoint: Recipient, now: datetime, *, distinct: bytes
+    event: EventRecord,
+    endpoint: Recipient,
+    now: datetime,
+    *,
+    distinct: bytes,
+    due_at: datetime | None = None,
 ) -> dict[str, object]:
-    """A delivery's row. distinct: ten random bytes, new for each."""
+    """A delivery's row. distinct: ten random bytes, new for each. due_at: None is now."""
     skip = SKIPPED_WHILE.get(endpoint.state)
     return {
         "id": make_id(DELIVERY, now, distinct),
@@ -48,7 +53,7 @@ def owed(
         "state": State.PENDING if skip is None else State.SKIPPED,
         "reason": skip,
         "trigger": Trigger.SCHEDULE,
-        "due_at": now,
+        "due_at": due_at or now,
         "expires_at": event.recorded_at + _lives(event, endpoint),
         "position": 0,
         "attempts": 0,

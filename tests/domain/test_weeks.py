@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from alerts.domain.weeks import (
     due_occasion,
     last_occasion,
     next_occasion,
+    spread,
 )
 
 # From -11 to +14, half and three quarter hours among them, and every habit of changing clocks.
@@ -188,3 +190,14 @@ def test_whenever_one_looks_each_week_is_due_once_and_missed_ones_with_the_next(
     assert told == sorted(set(told))
     assert weeks == 52
     assert len(told) == 49
+
+
+def test_turns_are_spread_evenly_and_each_is_always_the_same() -> None:
+    hour = timedelta(hours=1)
+    turns = [spread(f"ep_{number}", hour) for number in range(6000)]
+
+    tens = Counter(turn // timedelta(minutes=10) for turn in turns)
+    assert set(tens) == set(range(6))
+    assert max(tens.values()) < 1.2 * min(tens.values())
+    assert spread("ep_1", hour) == turns[1] < hour
+    assert spread("ep_1", timedelta(0)) == timedelta(0)
