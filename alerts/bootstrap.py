@@ -37,6 +37,7 @@ from alerts.pipeline.diff import Ladder
 from alerts.pipeline.digest import DigestRun
 from alerts.pipeline.dispatch import Dispatcher
 from alerts.pipeline.endpoints import Desk
+from alerts.pipeline.platforms import open_watched
 from alerts.pipeline.poll import Plan
 from alerts.pipeline.settle import Terms
 from alerts.pipeline.survey import Surveys
@@ -145,8 +146,7 @@ async def open_services(
         desk = await _desk(stack, store, settings, lookup=lookup, webhooks=webhooks, bot=bot)
         senders = {
             Channel.WEBHOOK: await _webhook(stack, settings, clock=clock, lookup=lookup),
-            Channel.DISCORD: discord,
-            Channel.TELEGRAM: telegram,
+            **await stack.enter_async_context(open_watched(discord, telegram, store=store)),
         }
         yield Services(
             settings=settings,

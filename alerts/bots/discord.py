@@ -15,9 +15,10 @@ from alerts.bootstrap import Services
 from alerts.bots.discord_commands import Commands
 from alerts.bots.discord_places import NEEDED, bot_places, may_post
 from alerts.bots.leader import lead
-from alerts.domain.deliveries import DisableReason
+from alerts.domain.deliveries import Channel, DisableReason
 from alerts.errors import SettingsInvalid
 from alerts.pipeline.places import close_places, reopen_places
+from alerts.pipeline.platforms import note_accepted, note_refused
 from alerts.telemetry import Step, emit, fail
 
 # The lease that the one bot holds; no lane is in a pool of this name.
@@ -57,6 +58,7 @@ class DiscordBot(discord.AutoShardedClient):
             await self.start(self._services.settings.discord_bot_token.get_secret_value())
         except discord.LoginFailure:
             problem = "GRADEBELL_DISCORD_BOT_TOKEN is not one that Discord takes"
+            await note_refused(Channel.DISCORD, problem, store=self._services.store)
             raise SettingsInvalid(problem) from None
 
     async def close(self) -> None:
@@ -73,6 +75,7 @@ class DiscordBot(discord.AutoShardedClient):
         self._note()
         self.was_ready = True
         emit(Step.BOT_STARTED, channel="discord", guilds=len(self.guilds), invite=self._invite())
+        await note_accepted(Channel.DISCORD, store=self._services.store)
         await self._reopen(self.guilds)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:

@@ -23,7 +23,10 @@ from alerts.bots.leader import lead, wait_for
 from alerts.bots.telegram_commands import Registry, offer
 from alerts.bots.telegram_door import Door
 from alerts.bots.telegram_voice import seconds_asked
-from alerts.errors import SettingsInvalid
+from alerts.channels.telegram_answers import REFUSED_DETAIL
+from alerts.domain.deliveries import Channel
+from alerts.errors import SettingsInvalid, StorageFailed
+from alerts.pipeline.platforms import note_accepted, note_refused
 from alerts.settings import Settings
 from alerts.telemetry import Step, emit, fail
 
@@ -72,6 +75,7 @@ class TelegramBot:
         self._closing = asyncio.Event()
         self._ended = asyncio.Event()
         self._offset: int | None = None
+        self._was_taken: bool | None = None
         self.was_ready = False
 
     async def attend(self) -> None:
@@ -85,7 +89,9 @@ class TelegramBot:
                         door = door or await self._begin(bot)
                         updates = await self._poll(polls, seconds=POLL_SECONDS)
                     except TelegramError as error:
-                        wait = max(pause, _troubled(error))
+                        # Whether a token is taken again, a poll would say half a minute later.
+                        door = None if isinstance(error, InvalidToken) else door
+                        wait = max(pause, await self._troubled(error))
                         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                         await wait_for(self._closing, wait)
                         continue
@@ -115,9 +121,32 @@ class TelegramBot:
             offered = 0
         if offered:
             emit(Step.BOT_OFFERED, commands=len(registry.commands), menus=offered)
+        await self._taken(is_taken=True)
         self.was_ready = True
         emit(Step.BOT_STARTED, channel="telegram", link=us.link)
         return Door(bot, registry, services=self._services)
+
+    async def _troubled(self, error: TelegramError) -> float:
+        """Say what keeps us from updates; seconds that Telegram asked us to wait."""
+        emit(Step.BOT_REFUSED, channel="telegram", problem=_problem(error))
+        if isinstance(error, InvalidToken):
+            await self._taken(is_taken=False)
+        return seconds_asked(error) if isinstance(error, RetryAfter) else 0.0
+
+    async def _taken(self, *, is_taken: bool) -> None:
+        """Tell the operator whether Telegram takes our token, where that is news to us."""
+        if self._was_taken is is_taken:
+            return
+        store = self._services.store
+        try:
+            if is_taken:
+                await note_accepted(Channel.TELEGRAM, store=store)
+            else:
+                await note_refused(Channel.TELEGRAM, REFUSED_DETAIL, store=store)
+        except StorageFailed as error:
+            fail(Step.JOB_FAILED, error, job="bot")
+        else:
+            self._was_taken = is_taken
 
     async def _poll(self, polls: "_Polls", *, seconds: int) -> Sequence[dict[str, Any]]:
         """Confirm what was handled, and wait for more; none where we are to end meanwhile."""
@@ -243,17 +272,12 @@ def _read(raw: dict[str, Any], bot: Bot) -> Update | None:
         return None
 
 
-def _troubled(error: TelegramError) -> float:
-    """Say what keeps us from updates; seconds that Telegram asked us to wait."""
-    problem = error.message
+def _problem(error: TelegramError) -> str:
+    """What keeps us from updates, for whoever reads the log."""
+    if isinstance(error, Conflict) and "webhook" in error.message.lower():
+        return f"a webhook has what we ask for; it is deleted at the next start ({error.message})"
     if isinstance(error, Conflict):
-        is_webhook = "webhook" in problem.lower()
-        problem = (
-            f"a webhook has what we ask for; it is deleted at the next start ({problem})"
-            if is_webhook
-            else f"another program asks with our token ({problem})"
-        )
+        return f"another program asks with our token ({error.message})"
     if isinstance(error, InvalidToken):
-        problem = f"Telegram does not take GRADEBELL_TELEGRAM_BOT_TOKEN ({problem})"
-    emit(Step.BOT_REFUSED, channel="telegram", problem=problem)
-    return seconds_asked(error) if isinstance(error, RetryAfter) else 0.0
+        return f"{REFUSED_DETAIL} ({error.message})"
+    return error.message

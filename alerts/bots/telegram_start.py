@@ -1,13 +1,14 @@
 """/start: what a chat with our bot begins with, and goes on with after a break."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from alerts.bootstrap import Services
 from alerts.bots.chats import ChatDesk
-from alerts.bots.following import FollowDesk, follows, follows_all
+from alerts.bots.following import follows, follows_all
 from alerts.bots.grades import big_tokens
+from alerts.bots.telegram_follow import Follow
 from alerts.bots.telegram_says import Asked, Command, Press, Said
 from alerts.bots.telegram_subjects import Shows, in_rows, labels, token_button
 from alerts.channels.telegram_buttons import Rows, Verb
@@ -70,7 +71,7 @@ class StartDesk:
             async with self.services.store.read() as tx:
                 token = await find_short(tx, subject)
             if token is not None:
-                return await self._follow(token, asked)
+                return await Follow(self.services).subscribe(replace(asked, words=(token.id,)))
         endpoint = await ChatDesk(self.services).ensure(asked.chat, asked.title)
         if follows(endpoint) or follows_all(endpoint):
             return Said(lines=_welcome_back(endpoint, revived))
@@ -82,15 +83,6 @@ class StartDesk:
             lines=([bold("Gradebell")], [say(_WHAT)], [], [say(_HOW)], [], [italic(_MORE)]),
             buttons=_choices(offered),
         )
-
-    async def _follow(self, token: TokenRecord, asked: Asked) -> Said:
-        followed = await FollowDesk(self.services).follow([token.id], asked.chat, asked.title)
-        if followed.refused:
-            lines: list[Line] = [[say("There is no room for one more: /list shows what there is.")]]
-        else:
-            called = f"{literal(token.symbol)} ({literal(token.name)})"
-            lines = [[say("Here you are told when the grade of "), bold(called), say(" changes.")]]
-        return Said(lines=[*lines, [], [say("/list shows what you follow, /help what else I do.")]])
 
     async def _open(self, code: str, asked: Asked) -> Said:
         chat = asked.chat

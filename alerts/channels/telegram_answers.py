@@ -31,6 +31,7 @@ FORBIDDEN: Final = 403
 TOO_MANY: Final = 429
 # Of a token that is nobody's, and of one that does not even look like one.
 TOKEN_REFUSED: Final = frozenset({401, 404})
+REFUSED_DETAIL: Final = "Telegram does not take GRADEBELL_TELEGRAM_BOT_TOKEN"
 _SERVER_ERRORS: Final = range(500, 600)
 _UNREADABLE_MARKUP: Final = "can't parse entities"
 
@@ -89,8 +90,7 @@ def judge(reply: Reply) -> Judged:
         message = result.get("message_id") if isinstance(result, dict) else None
         return Judged(Delivered(str(message) if isinstance(message, int) else None))
     if reply.status in TOKEN_REFUSED:
-        detail = "Telegram does not take GRADEBELL_TELEGRAM_BOT_TOKEN"
-        return Judged(Deferred(Reason.AUTH, None, Scope.ENDPOINT), detail=detail)
+        return Judged(Deferred(Reason.AUTH, None, Scope.ENDPOINT), detail=REFUSED_DETAIL)
     words = _words(reply)
     for said, judged in _BY_WORDS.get(reply.status, {}).items():
         if said in words:

@@ -28,6 +28,8 @@ class EventType(StrEnum):
     ENDPOINT_TEST = "endpoint.test"
     SOURCE_FAILING = "source.failing"
     SOURCE_RECOVERED = "source.recovered"
+    CHANNEL_FAILING = "channel.failing"
+    CHANNEL_RECOVERED = "channel.recovered"
     CYCLE_HELD = "cycle.held"
 
 

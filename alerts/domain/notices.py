@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from alerts.domain.deliveries import DisableReason
+from alerts.domain.deliveries import Channel, DisableReason
 from alerts.domain.events import Audience, CycleView, Draft, EventType, rfc3339
 from alerts.domain.grades import Kind, SourceName
 from alerts.domain.health import CLOSED_AFTER, Health
@@ -71,6 +71,25 @@ def source_event(
         source=source,
         kind=kind,
     )
+
+
+def channel_event(
+    event_type: EventType,
+    channel: Channel,
+    *,
+    at: datetime,
+    audience: Audience,
+    detail: str | None = None,
+) -> Draft:
+    """`channel.failing` or `channel.recovered`, of our bot on a platform. at: since when."""
+    data = {
+        "channel": channel.value,
+        "state": "forbidden" if event_type is EventType.CHANNEL_FAILING else "ok",
+        "since": rfc3339(at),
+        "detail": detail,
+    }
+    identity = event_id(at, event_type.value, channel.value, rfc3339(at))
+    return Draft(id=identity, type=event_type, at=at, audience=audience, data=data)
 
 
 def endpoint_failing_event(

@@ -66,7 +66,7 @@ async def test_a_link_follows_the_token_that_it_carries(talk: Talk, token: str) 
     await talk.api.push(2, {token: 95.0})
     await talk.api.deliver()
 
-    assert "you are told when the grade of" in answer["text"]
+    assert "You follow" in answer["text"]
     (made,) = await endpoints(talk)
     assert made.filter.tokens == (f"demo:{token}",)
     assert len(chat.texts) == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alerts.domain import notices
-from alerts.domain.deliveries import DisableReason
+from alerts.domain.deliveries import Channel, DisableReason
 from alerts.domain.digests import digest_event
 from alerts.domain.events import Audience, AudienceKind, Draft, EventType, MassMove, rfc3339
 from alerts.domain.grades import Kind
@@ -75,6 +75,25 @@ EVENTS = {
         audience=HOUSE,
         state="quota",
         detail="/v2/tm-grade page 1: 403",
+    ),
+    "source.recovered": notices.source_event(
+        EventType.SOURCE_RECOVERED,
+        source=SOURCE,
+        kind=Kind.TRADER,
+        at=day(3),
+        audience=HOUSE,
+        state="ok",
+        detail=None,
+    ),
+    "channel.failing": notices.channel_event(
+        EventType.CHANNEL_FAILING,
+        Channel.TELEGRAM,
+        at=day(3),
+        audience=HOUSE,
+        detail="Telegram does not take GRADEBELL_TELEGRAM_BOT_TOKEN",
+    ),
+    "channel.recovered": notices.channel_event(
+        EventType.CHANNEL_RECOVERED, Channel.TELEGRAM, at=day(4), audience=HOUSE
     ),
     "endpoint.failing": notices.endpoint_failing_event(
         ENDPOINT, "production", at=day(3), audience=HOUSE, health=FAILING

@@ -6,7 +6,7 @@ Times are microseconds since 1970 UTC, scores hundredths of a point, secrets cip
 from alerts.store.tables.access import apps, counters, keyring, keys, stored_answers
 from alerts.store.tables.attempts import attempts
 from alerts.store.tables.base import EPOCH, MICROSECOND, Instant, metadata
-from alerts.store.tables.deliveries import deliveries, events, lanes, pools
+from alerts.store.tables.deliveries import deliveries, events, lanes, pools, refusals
 from alerts.store.tables.endpoints import (
     digests,
     endpoint_secrets,
@@ -55,6 +55,7 @@ __all__ = [
     "mutes",
     "pools",
     "ratings",
+    "refusals",
     "rejected_rows",
     "removed_endpoints",
     "replays",

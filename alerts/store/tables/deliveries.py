@@ -121,6 +121,15 @@ Index(
 
 
 # Lanes whose platform limits are shared: one worker at a time sends them all.
+# Platforms that refuse our own bot, each as long as it does.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("channel", String(16), primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+
+
 pools = Table(
     "pools",
     metadata,

@@ -15,6 +15,7 @@ def upgrade() -> None:
     _mutes()
     _addresses()
     _sources()
+    _refusals()
 
 
 def _quiet_hours() -> None:
@@ -50,3 +51,13 @@ def _sources() -> None:
     op.add_column("cycle_rows", sa.Column("lacks", sa.String(length=64)))
     op.add_column("watermarks", sa.Column("asked", sa.LargeBinary()))
     op.add_column("watermarks", sa.Column("news_at", sa.BigInteger()))
+
+
+def _refusals() -> None:
+    """Platforms that refuse our own bot, each as long as it does."""
+    op.create_table(
+        "refusals",
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", name=op.f("pk_refusals")),
+    )
