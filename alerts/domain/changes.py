@@ -11,7 +11,9 @@ from alerts.domain.ratings import (
     WITHDRAWN_AFTER_CYCLES,
     BandPolicy,
     Rating,
+    Run,
 )
+from alerts.domain.verdicts import amended, verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Change:
     size: hundredths of a point that `min_delta` is held against: |to - from| for a change of band,
     the way from the anchor for a move within one.
     revises: id of the event announced earlier at this same `as_of`, if there was one.
+    run: the readings that a change of band rests on, the last of them its own.
     """
 
     id: str
@@ -31,6 +34,7 @@ class Change:
     after: Rating | None
     size: int | None = None
     revises: str | None = None
+    run: Run | None = None
 
     @property
     def notches(self) -> int:
@@ -89,6 +93,8 @@ def diff(
             continue
         if as_history or _is_late(before, cycle.as_of):
             late.append(grade)
+            if before is not None and before.pending is not None:
+                held.extend(_amended(before, grade, case, score=score))
             continue
         if before is None or not _says_the_same(before, grade):
             observed.append(grade)
@@ -105,23 +111,16 @@ def diff(
 def rebase(ratings: Iterable[Rating], policy: BandPolicy) -> tuple[Rating, ...]:
     """The ratings on a new ladder: a baseline each, and nothing to tell of any of them."""
     return tuple(
-        replace(rating, rank=policy.rank_of(rating.score), since=rating.as_of, anchor=rating.score)
+        replace(
+            rating,
+            rank=policy.rank_of(rating.score),
+            since=rating.as_of,
+            anchor=rating.score,
+            pending=None,
+            swings=None,
+        )
         for rating in ratings
     )
-
-
-def verdict(before: Rating, score: int, policy: BandPolicy) -> tuple[EventType | None, int]:
-    """What a score after `before` is told as (None: nothing), and the rank held then.
-
-    A restatement corrects an announced event where this differs from what was announced.
-    """
-    if score == before.score:
-        return None, before.rank
-    rank = policy.rank_held(before.rank, score)
-    if rank != before.rank:
-        return (EventType.UPGRADED if rank > before.rank else EventType.DOWNGRADED), rank
-    is_move = abs(score - before.anchor) >= policy.move_step
-    return (EventType.MOVED if is_move else None), rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +183,24 @@ def _compare(before: Rating, grade: Grade, case: _Case, *, score: int) -> _Judge
         rank = policy.rank_of(score)
         after = replace(after, rank=rank, since=cycle.as_of, anchor=score)
         return _told(EventType.REINSTATED, before, after, cycle=cycle)
-    event_type, rank = verdict(before, score, policy)
+    event_type, rank, run, swings = verdict(before, score, policy, as_of=cycle.as_of)
+    if swings is not None:
+        after = replace(after, swings=swings)
     if event_type is None:
-        return (), after
-    if event_type is EventType.MOVED:
+        return (), after if run is None else replace(after, pending=run)
+    if run is None:
         size = abs(score - before.anchor)
     else:
         after = replace(after, rank=rank, since=cycle.as_of)
-        size = abs(score - before.score)
-    return _told(event_type, before, replace(after, anchor=score), cycle=cycle, size=size)
+        size = abs(score - run.score)
+    after = replace(after, anchor=score)
+    return _told(event_type, before, after, cycle=cycle, size=size, run=run)
+
+
+def _amended(before: Rating, grade: Grade, case: _Case, *, score: int) -> Iterable[Rating]:
+    """The rating whose pending run a late grade changes, if it does: no band moves by it."""
+    after = amended(before, score, case.policy, as_of=case.cycle.as_of, components=grade.components)
+    return () if after == before else (after,)
 
 
 def _told(
@@ -202,12 +210,13 @@ def _told(
     *,
     cycle: Cycle,
     size: int | None = None,
+    run: Run | None = None,
 ) -> _Judgement:
     """A change and the rating that remembers having told it."""
     identity = grade_event_id(event_type, cycle, after.token, revision=after.revision)
     revises = after.event_id
     after = replace(after, event_id=identity)
-    return (Change(identity, event_type, after.token, before, after, size, revises),), after
+    return (Change(identity, event_type, after.token, before, after, size, revises, run),), after
 
 
 def _absent(ratings: Iterable[Rating], cycle: Cycle) -> Iterable[_Judgement]:
@@ -232,7 +241,7 @@ def _absent(ratings: Iterable[Rating], cycle: Cycle) -> Iterable[_Judgement]:
                 EventType.WITHDRAWN, cycle, before.token, revision=before.revision
             )
             change = Change(identity, EventType.WITHDRAWN, before.token, before, None)
-            yield (change,), replace(after, withdrawn=True)
+            yield (change,), replace(after, withdrawn=True, pending=None, swings=None)
         else:
             yield (), after
 

@@ -1,7 +1,7 @@
 """Payloads: what the event of a change says, made from the ratings before and after it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,8 @@ from alerts.domain.events import (
 )
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import event_id
-from alerts.domain.ratings import BandPolicy, Rating
+from alerts.domain.ratings import BandPolicy, Rating, Run, Swings
+from alerts.domain.verdicts import readings_needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +35,25 @@ class TokenView:
 
 def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: BandPolicy) -> Draft:
     """The event of one change of one grade."""
-    after = change.after
+    before, after, run = change.before, change.after, change.run
+    if before is not None and run is not None:
+        # A change that had to be confirmed began before the readings that confirmed it.
+        before = replace(before, score=run.score, as_of=run.as_of, components=run.components)
     data: dict[str, object] = {
         **_head(token, cycle.kind),
-        "from": _from_view(change.before, policy, until=cycle.as_of),
+        "from": _from_view(before, policy, until=cycle.as_of),
         "to": _to_view(after, policy),
         **_ladder(policy),
         "notches": change.notches,
-        "delta": _delta(change.before, after),
-        "components": component_moves(change.before, after),
+        "delta": _delta(before, after),
+        "components": component_moves(before, after),
         "cycle": {
             "id": cycle.id,
             "as_of": rfc3339(cycle.as_of),
             "mass_move": _mass_view(cycle.mass_move),
         },
         "revises": change.revises,
+        **_noise(change, policy),
     }
     return Draft(
         id=change.id,
@@ -141,13 +146,25 @@ def rating_told(token: TokenId, payload: Mapping[str, Any]) -> Rating | None:
     seen = payload["data"]["from"]
     if seen is None:
         return None
+    at, score = datetime.fromisoformat(seen["as_of"]), round(seen["score"] * 100)
+    confirms = tuple(
+        (datetime.fromisoformat(reading["as_of"]), round(reading["score"] * 100))
+        for reading in payload["data"].get("confirms", ())
+    )
+    settled = payload["data"].get("settled")
+    swings = None
+    if settled is not None:
+        flapping_since = datetime.fromisoformat(settled["flapping_since"])
+        swings = Swings(is_upward=False, flapping_since=flapping_since)
     return Rating(
         token=token,
         rank=seen["band_rank"],
         since=datetime.fromisoformat(seen["since"]),
-        score=round(seen["score"] * 100),
-        as_of=datetime.fromisoformat(seen["as_of"]),
+        score=score,
+        as_of=at,
         anchor=round(seen["anchor"] * 100),
+        pending=Run(score, at, (), confirms) if confirms else None,
+        swings=swings,
     )
 
 
@@ -186,6 +203,27 @@ def _mass_view(mass: MassMove | None) -> object:
         "downgraded": mass.downgraded,
         "tokens": mass.tokens,
     }
+
+
+def _noise(change: Change, policy: BandPolicy) -> dict[str, object]:
+    """What confirmed a change, and whether the band begins or ends to go to and fro with it."""
+    said: dict[str, object] = {}
+    if change.run is not None and len(change.run.seen) > 1:
+        said["confirms"] = [
+            {"score": points(score), "as_of": rfc3339(at)} for at, score in change.run.seen[:-1]
+        ]
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return said
+    if after.swings is not None and after.is_flapping:
+        said["flapping"] = {
+            "reversals": len(after.swings.reversals),
+            "since": rfc3339(after.swings.reversals[0]),
+            "settles": readings_needed(after, policy),
+        }
+    elif before.swings is not None and before.swings.flapping_since is not None:
+        said["settled"] = {"flapping_since": rfc3339(before.swings.flapping_since)}
+    return said
 
 
 def _ladder(policy: BandPolicy) -> dict[str, object]:

@@ -18,6 +18,34 @@ WITHDRAWN_AFTER: Final = timedelta(hours=72)
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """What a change of band takes beside the margin.
+
+    readings: in a row, of different `as_of`, all past edge and margin.
+    sure_margin: hundredths of a point; as far past the edge as this one is enough. None: never.
+    """
+
+    readings: int = 1
+    sure_margin: int | None = None
+
+
+AT_ONCE: Final = Confirm()
+
+
+@dataclass(frozen=True, slots=True)
+class FlapRule:
+    """When a grade flaps, and when it has settled.
+
+    reversals: so many changes of band, each going back on the one before, `within` so long.
+    settle: from then on it must hold one band in so many readings in a row before more is told.
+    """
+
+    reversals: int
+    within: timedelta
+    settle: int
+
+
+@dataclass(frozen=True, slots=True)
 class BandPolicy:
     """The ladder of one kind. All numbers are hundredths of a point.
 
@@ -25,6 +53,7 @@ class BandPolicy:
     a score on an edge is in the upper band.
     margin: how far past an edge a score must be before the band held changes.
     move_step: how far a score must go from its anchor to be told without a change of band.
+    flap: when a token's band goes to and fro; None: that is not looked for.
     """
 
     version: int
@@ -32,6 +61,8 @@ class BandPolicy:
     edges: tuple[int, ...]
     margin: int
     move_step: int
+    confirm: Confirm = AT_ONCE
+    flap: FlapRule | None = None
 
     def rank_of(self, score: int) -> int:
         """The rank a score falls on when no band is held yet."""
@@ -46,6 +77,13 @@ class BandPolicy:
         highest = self.rank_of(score + self.margin)
         return min(max(rank, lowest), highest)
 
+    def is_sure(self, rank: int, score: int) -> bool:
+        """Whether one reading is enough for leaving the band held: see `sure_margin`."""
+        sure = self.confirm.sure_margin
+        if sure is None:
+            return False
+        return self.rank_of(score - sure) > rank or self.rank_of(score + sure) < rank
+
     def name_of(self, rank: int) -> str:
         """The name of a rank, 1 the lowest."""
         return self.names[rank - 1]
@@ -54,18 +92,64 @@ class BandPolicy:
 FUNDAMENTAL_NAMES: Final = ("High Risk", "Speculative", "Emerging", "Blue Chip", "Store of Value")
 TRADER_NAMES: Final = ("Strong Sell", "Sell", "Neutral", "Buy", "Strong Buy")
 DEFAULT_MOVE_STEP: Final = 500
+# Why these, and why no confirmation: the table of ARCHITECTURE.md, `python -m tests.bench.noise`.
+FLAP: Final = FlapRule(reversals=4, within=timedelta(days=7), settle=3)
 
 
-def default_policies(move_step: int = DEFAULT_MOVE_STEP) -> Mapping[Kind, BandPolicy]:
+def default_policies(
+    move_step: int = DEFAULT_MOVE_STEP, confirm: Mapping[Kind, Confirm] = MappingProxyType({})
+) -> Mapping[Kind, BandPolicy]:
     """The ladders Gradebell ships. move_step: hundredths of a point."""
+    edges = {Kind.FUNDAMENTAL: (4000, 6000, 8000, 9000), Kind.TRADER: (2000, 4000, 6000, 8000)}
+    names = {Kind.FUNDAMENTAL: FUNDAMENTAL_NAMES, Kind.TRADER: TRADER_NAMES}
+    margins = {Kind.FUNDAMENTAL: 200, Kind.TRADER: 300}
     return MappingProxyType(
         {
-            Kind.FUNDAMENTAL: BandPolicy(
-                1, FUNDAMENTAL_NAMES, (4000, 6000, 8000, 9000), 200, move_step
-            ),
-            Kind.TRADER: BandPolicy(1, TRADER_NAMES, (2000, 4000, 6000, 8000), 300, move_step),
+            kind: BandPolicy(
+                1,
+                names[kind],
+                edges[kind],
+                margins[kind],
+                move_step,
+                confirm.get(kind, AT_ONCE),
+                FLAP,
+            )
+            for kind in Kind
         }
     )
+
+
+Components = tuple[tuple[str, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Readings in a row that stood past an edge of the band held, and past the margin.
+
+    seen: their (as_of, score), the oldest first, all on the same side, each `as_of` once.
+    score, as_of, components: of the reading before them.
+    """
+
+    score: int
+    as_of: datetime
+    components: Components
+    seen: tuple[tuple[datetime, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Swings:
+    """How a band went to and fro.
+
+    is_upward: the last change of band. reversals: `as_of` of the changes that each went back on
+    the one before, the newest last, as far back as the policy looks.
+    flapping_since: of the reversal that made it flap; None where it does not.
+    steady: readings in a row, of different `as_of`, that agreed with the band held since.
+    """
+
+    is_upward: bool
+    reversals: tuple[datetime, ...] = ()
+    flapping_since: datetime | None = None
+    steady: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +160,8 @@ class Rating:
     score, as_of, label, components: the last accepted observation; revision counts the values
     seen at that same `as_of`, 0 the first; event_id: what was announced at it, if anything.
     anchor: the score at the last event. Scores in hundredths of a point.
+    pending: the run that the last observation ends, while that is not long enough to be told.
+    swings: how its band went to and fro; None where nothing speaks of it.
     absent_cycles, absent_since, absent_as_of: how many complete cycles in a row lacked it.
     """
 
@@ -86,13 +172,20 @@ class Rating:
     as_of: datetime
     anchor: int
     label: str | None = None
-    components: tuple[tuple[str, int | None], ...] = ()
+    components: Components = ()
     revision: int = 0
     event_id: str | None = None
+    pending: Run | None = None
+    swings: Swings | None = None
     absent_cycles: int = 0
     absent_since: datetime | None = None
     absent_as_of: datetime | None = None
     withdrawn: bool = False
+
+    @property
+    def is_flapping(self) -> bool:
+        """Whether its band goes to and fro, and nothing is told until it settles."""
+        return self.swings is not None and self.swings.flapping_since is not None
 
 
 class HoldReason(StrEnum):

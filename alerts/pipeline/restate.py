@@ -5,11 +5,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from alerts.domain import changes
 from alerts.domain.events import BASELINES, CycleView, Draft, EventType
 from alerts.domain.grades import Cycle, Grade, TokenId
 from alerts.domain.payloads import TokenView, rating_told, restated_event
 from alerts.domain.ratings import BandPolicy
+from alerts.domain.verdicts import verdict
 from alerts.store.cycles import CycleRecord, next_cycle_as_of
 from alerts.store.engine import Transaction
 from alerts.store.events import EventRecord, announced_at
@@ -92,7 +92,8 @@ def _correction(
     if told.type in BASELINES or before is None:
         rank = case.policy.rank_of(grade.score)
     else:
-        event_type, rank = changes.verdict(before, grade.score, case.policy)
+        found = verdict(before, grade.score, case.policy, as_of=case.cycle.as_of)
+        event_type, rank = found.type, found.rank
     if said[-1].type is EventType.RESTATED:
         if rank == json.loads(said[-1].body)["data"]["to"]["band_rank"]:
             return None

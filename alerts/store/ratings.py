@@ -7,19 +7,17 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Insert, Row, Select, bindparam, func, select, tuple_
 
 from alerts.domain.grades import Cycle, Kind, SourceName, TokenId
-from alerts.domain.ratings import Rating
+from alerts.domain.ratings import Components, Rating, Run, Swings
 from alerts.store.among import among, ids_called
 from alerts.store.engine import CHUNK_ROWS, Transaction, execute_many, insert_on
 from alerts.store.tables import grades, ratings, tokens
 
 # Up to this many tokens are asked for by name; beyond it all of a source and kind are read.
 NAMED_TOKENS: Final = 500
-
-
-Components = tuple[tuple[str, int | None], ...]
 
 
 # What a token's grade came to: score in hundredths, label, components.
@@ -99,6 +97,8 @@ async def save_ratings(
             "absent_since": rating.absent_since,
             "absent_as_of": rating.absent_as_of,
             "withdrawn": rating.withdrawn,
+            "pending": _kept(rating.pending),
+            "swings": _kept(rating.swings),
         }
         for rating in held
     )
@@ -240,4 +240,10 @@ def _rating(row: Row[Any]) -> Rating:
         absent_since=row.absent_since,
         absent_as_of=row.absent_as_of,
         withdrawn=row.withdrawn,
+        pending=None if row.pending is None else msgspec.convert(row.pending, Run),
+        swings=None if row.swings is None else msgspec.convert(row.swings, Swings),
     )
+
+
+def _kept(noise: Run | Swings | None) -> object:
+    return None if noise is None else msgspec.to_builtins(noise)

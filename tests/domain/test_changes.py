@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.domain.changes import Diff, verdict
+from alerts.domain.changes import Diff
 from alerts.domain.events import EventType
 from alerts.domain.ratings import BandPolicy
+from alerts.domain.verdicts import verdict
 from tests.builders import FUNDAMENTAL, TRADER, Points, day, grade, rating, token
 from tests.domain.watch import Watch, watch
 
@@ -215,4 +216,6 @@ def test_a_verdict_is_what_a_score_is_told_as(
 ) -> None:
     before = rating(3, 50, anchor=48)
 
-    assert verdict(before, grade(1, score).score or 0, TRADER) == (told, rank)
+    found = verdict(before, grade(1, score).score or 0, TRADER, as_of=day(1))
+
+    assert (found.type, found.rank) == (told, rank)

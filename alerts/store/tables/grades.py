@@ -183,6 +183,8 @@ ratings = Table(
     Column("absent_since", Instant),
     Column("absent_as_of", Instant),
     Column("withdrawn", Boolean, nullable=False),
+    Column("pending", JSON(none_as_null=True)),
+    Column("swings", JSON(none_as_null=True)),
 )
 
 

@@ -1,4 +1,4 @@
-"""Chats: when they are not to be told, and what of. Sources: what was asked of them."""
+"""Chats: when they are not told, and what of. Sources: what was asked. Ratings: what waits."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,7 @@ def upgrade() -> None:
     _addresses()
     _sources()
     _refusals()
+    _ratings()
 
 
 def _quiet_hours() -> None:
@@ -61,3 +62,9 @@ def _refusals() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("channel", name=op.f("pk_refusals")),
     )
+
+
+def _ratings() -> None:
+    """The change of band that waits to be confirmed, and how the band went to and fro."""
+    op.add_column("ratings", sa.Column("pending", sa.JSON()))
+    op.add_column("ratings", sa.Column("swings", sa.JSON()))
