@@ -13,7 +13,7 @@ from alerts.domain.ratings import (
     Rating,
     Run,
 )
-from alerts.domain.verdicts import amended, verdict
+from alerts.domain.verdicts import amended, is_at_rest, verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +178,17 @@ def _compare(before: Rating, grade: Grade, case: _Case, *, score: int) -> _Judge
         grade.components,
         before.revision + 1 if is_revision else 0,
         before.event_id if is_revision else None,
+        None,
+        before.swings,
     )
     if before.withdrawn:
         rank = policy.rank_of(score)
-        after = replace(after, rank=rank, since=cycle.as_of, anchor=score)
+        after = replace(after, rank=rank, since=cycle.as_of, anchor=score, swings=None)
         return _told(EventType.REINSTATED, before, after, cycle=cycle)
+    if is_at_rest(before, score):
+        return (), after
     event_type, rank, run, swings = verdict(before, score, policy, as_of=cycle.as_of)
-    if swings is not None:
+    if swings is not before.swings:
         after = replace(after, swings=swings)
     if event_type is None:
         return (), after if run is None else replace(after, pending=run)

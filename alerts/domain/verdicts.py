@@ -30,7 +30,7 @@ def verdict(before: Rating, score: int, policy: BandPolicy, *, as_of: datetime) 
     as_of: of the score; that of `before` again is a revision, which takes its place.
     A restatement corrects an announced event where this differs from what was announced.
     """
-    if score == before.score and before.pending is None and not before.is_flapping:
+    if is_at_rest(before, score):
         return Verdict(None, before.rank, None, before.swings)
     rank = policy.rank_held(before.rank, score)
     if rank == before.rank:
@@ -44,6 +44,15 @@ def verdict(before: Rating, score: int, policy: BandPolicy, *, as_of: datetime) 
         return Verdict(None, before.rank, run, swings)
     event_type = EventType.UPGRADED if is_upward else EventType.DOWNGRADED
     return Verdict(event_type, rank, run, _swung(before, policy, as_of, is_upward=is_upward))
+
+
+def is_at_rest(before: Rating, score: int) -> bool:
+    """Whether a score says nothing new, and nothing waits to hear it again."""
+    return (
+        score == before.score
+        and before.pending is None
+        and (before.swings is None or not before.is_flapping)
+    )
 
 
 def readings_needed(rating: Rating, policy: BandPolicy) -> int:
