@@ -36,6 +36,12 @@ class Reading:
     asked: frozenset[TokenId] | None = None
     lacks: str | None = None
 
+    @property
+    def listed(self) -> int:
+        """Tokens that there is a row of, read or not."""
+        graded = {grade.token for grades in self.grades.values() for grade in grades}
+        return len(graded | self.unread)
+
 
 def unique(grades: list[tuple[int, Grade]]) -> tuple[tuple[Grade, ...], tuple[RejectedRow, ...]]:
     """Each token once, whatever the order of the rows.

@@ -29,6 +29,7 @@ from alerts.store.sweeps import (
     open_sweep,
     postpone_sweep,
 )
+from alerts.store.watermarks import read_watermark
 from alerts.telemetry import Step, emit
 
 # A page whose fetcher was lost is fetched again after this long.
@@ -158,12 +159,7 @@ def slot_of(now: datetime, interval: timedelta) -> datetime:
 
 
 async def _kept(sweep: SweepRecord, page: FetchedPage, *, store: Store, plan: Plan) -> list[str]:
-    reading: Reading | None = None
-    if page.is_last:
-        async with store.read() as tx:
-            earlier = await load_pages(tx, sweep.id)
-        pages = [*earlier, page.body]
-        reading = await asyncio.to_thread(plan.source.read, sweep.kind, pages, undated=sweep.as_of)
+    reading = await _whole(sweep, page, store=store, plan=plan) if page.is_last else None
     async with store.write() as tx:
         if not await keep_page(tx, sweep, page.body):
             return []
@@ -178,11 +174,30 @@ async def _kept(sweep: SweepRecord, page: FetchedPage, *, store: Store, plan: Pl
         sweep=sweep.id,
         page=sweep.next_page,
         rows=page.rows,
-        last=page.is_last,
+        last=reading is not None,
         request_id=page.aside.request_id,
         clock_skew_seconds=skew_seconds(page.aside),
     )
     return cycles
+
+
+async def _whole(
+    sweep: SweepRecord, page: FetchedPage, *, store: Store, plan: Plan
+) -> Reading | None:
+    """What the whole sweep says; None where it has perhaps not ended, and another page is due.
+
+    A page that came short in the midst of a sweep looks like the last one. So where fewer tokens
+    were listed than graded before, a page without any tokens that are new has to end the sweep.
+    """
+    async with store.read() as tx:
+        earlier = await load_pages(tx, sweep.id)
+        mark = await read_watermark(tx, sweep.source, sweep.kind)
+    read = partial(plan.source.read, sweep.kind, undated=sweep.as_of)
+    reading = await asyncio.to_thread(read, [*earlier, page.body])
+    if reading.asked is not None or reading.listed >= (mark.reference or 0):
+        return reading
+    before = await asyncio.to_thread(read, earlier)
+    return None if reading.listed > before.listed else reading
 
 
 async def _receive(

@@ -178,7 +178,8 @@ class TokenMetrics:
         fingerprint = hashlib.sha256(b"\n".join(bytes(row) for row in rows)).digest()
         before = self._fingerprints.get(kind)
         self._fingerprints[kind] = page, fingerprint
-        return bool(rows) and before == (page - 1, fingerprint)
+        # A page that was not full was the last, whatever comes after it.
+        return len(rows) >= PAGE_ROWS and before == (page - 1, fingerprint)
 
 
 def _checked_tokens(tokens: tuple[str, ...]) -> tuple[str, ...]:

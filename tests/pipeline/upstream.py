@@ -8,7 +8,8 @@ from functools import cache
 import httpx
 
 from alerts.bootstrap import Services, SystemClock
-from alerts.domain.grades import Kind
+from alerts.domain.grades import Kind, SourceName
+from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.poll import Plan, poll
 from alerts.ports import SourceState
 from alerts.sources.sandbox.app import create_sandbox
@@ -70,9 +71,11 @@ async def poll_once(
     return await poll(kind, store=services.store, plan=plan or plan_of(services))
 
 
-async def state_of(services: Services, kind: Kind = Kind.TRADER) -> SourceRecord:
+async def state_of(
+    services: Services, kind: Kind = Kind.TRADER, *, source: SourceName | None = None
+) -> SourceRecord:
     async with services.store.read() as tx:
-        found = await find_state(tx, plan_of(services).source.name, kind)
+        found = await find_state(tx, source or plan_of(services).source.name, kind)
     assert found is not None
     return found
 
@@ -85,3 +88,7 @@ async def cycles_of(services: Services) -> list[CycleRecord]:
     """Oldest first."""
     async with services.store.read() as tx:
         return list(reversed(await list_cycles(tx, before=None, limit=100)))
+
+
+async def diffed(services: Services, cycle_id: str) -> CycleRecord:
+    return await diff_cycle(cycle_id, store=services.store, ladder=services.ladder)

@@ -2,26 +2,39 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from alerts.bootstrap import Services, open_services
 from alerts.domain.events import EventType
-from alerts.domain.grades import Kind
-from alerts.pipeline.diff import diff_cycle
+from alerts.domain.grades import Kind, SourceName, TokenId
+from alerts.domain.ratings import Rating
+from alerts.pipeline.poll import Plan
 from alerts.ports import Clock
+from alerts.sources.download import open_client
+from alerts.sources.sandbox.app import SANDBOX_KEY
+from alerts.sources.token_metrics import TokenMetrics
 from alerts.store.cycles import CycleRecord
+from alerts.store.ratings import load_ratings
 from tests.pipeline.conftest import TurnedClock, feed, settings_for
 from tests.pipeline.polling.raw import RawUpstream, open_raw
 from tests.pipeline.upstream import (
     Upstream,
+    diffed,
     open_upstream,
+    plan_of,
     poll_once,
 )
 
 NOW = datetime(2026, 6, 1, 12, 20, tzinfo=UTC)
 API_KEY = "tm-11111111-2222-3333-4444-555555555555"
+NAME = SourceName("token_metrics")
+# Of the sandbox, on a page.
+TOKENS = 60
+PATIENCE = timedelta(seconds=30)
+OpenAsking = Callable[..., Awaitable[Plan]]
 OpenPolling = Callable[..., Awaitable[Services]]
 
 
@@ -93,7 +106,41 @@ def open_listed(
 async def swept(services: Services, kind: Kind = Kind.TRADER) -> CycleRecord:
     """The cycle of a sweep of one page, diffed."""
     (cycle,) = await poll_once(services, kind)
-    return await diff_cycle(cycle, store=services.store, ladder=services.ladder)
+    return await diffed(services, cycle)
+
+
+@pytest.fixture
+def ask_with(
+    stack: AsyncExitStack, timed: Services, upstream: Upstream, clock: TurnedClock
+) -> OpenAsking:
+    """A plan whose client asks the sandbox as it would the real upstream."""
+
+    async def run(*, api_key: str = SANDBOX_KEY, patience: timedelta = PATIENCE) -> Plan:
+        source = TokenMetrics(
+            name=NAME,
+            client=await stack.enter_async_context(open_client()),
+            api_key=api_key,
+            clock=clock,
+            base_url=upstream.url,
+            deadline=patience,
+        )
+        return replace(plan_of(timed), source=source)
+
+    return run
+
+
+async def swept_by(services: Services, plan: Plan, clock: TurnedClock) -> None:
+    """The sweep of the next slot, as far as it comes, diffed."""
+    clock.turn(timedelta(hours=1))
+    for _ in range(3):
+        for cycle in await poll_once(services, plan=plan):
+            await diffed(services, cycle)
+
+
+async def ratings(services: Services) -> dict[TokenId, Rating]:
+    """Of trader grades."""
+    async with services.store.read() as tx:
+        return await load_ratings(tx, NAME, Kind.TRADER, wanted=None)
 
 
 async def told(services: Services) -> list[EventType]:
