@@ -8,7 +8,7 @@ from aiohttp import web
 
 
 class Served:
-    """A server. runner: what it runs. tls: https with this context."""
+    """A server. runner: what it runs. tls: https with this context. port: 0 is any."""
 
     def __init__(self, runner: web.BaseRunner, *, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
@@ -17,7 +17,7 @@ class Served:
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls).start()
         self.port = self._runner.addresses[0][1]
         return self
 

@@ -154,7 +154,7 @@ def _more(one: Told) -> list[Line]:
             f"{literal(move['name'].replace('_', ' '))} {signed(round(move['delta'] * 100))}"
             for move in moves[:COMPONENTS_SHOWN]
         )
-        found.append([say(f"Why it moved: {named}")])
+        found.append([say(f"Components that moved: {named}")])
     return found + _mass([one])
 
 

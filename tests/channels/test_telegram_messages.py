@@ -110,7 +110,7 @@ def test_an_upgrade_says_who_from_where_to_where_since_when_why_and_by_which_rul
         "🟢 BTC upgraded: Emerging → Blue Chip",
         "Bitcoin · fundamental grade 78.9 → 83.1 (+4.2)",
         "Emerging for 41 days before",
-        "Why it moved: community −37.5, tokenomics +2.7",
+        "Components that moved: community −37.5, tokenomics +2.7",
         "As of 12 Dec 2026 00:00 UTC · source: demo",
         "Told because you follow upgrades. Model output, not financial advice.",
     ]
