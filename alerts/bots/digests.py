@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from alerts.bootstrap import Services
+from alerts.domain.channels import TERMS
 from alerts.domain.deliveries import Channel, EndpointState
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import Filter
 from alerts.domain.summaries import DEFAULT_TOP, DigestSettings, WhenEmpty
-from alerts.domain.weeks import MINUTE, next_occasion
+from alerts.domain.weeks import MINUTE, next_occasion, spread
 from alerts.errors import Conflict, InvalidInput
 from alerts.pipeline import endpoints
 from alerts.pipeline.digest import Week
@@ -126,12 +127,13 @@ class DigestDesk:
         return await self.services.digest_run().preview(endpoint.id, app_id=HOUSE_APP)
 
     async def next_post(self, endpoint: EndpointRecord) -> datetime:
-        """When the next digest of an endpoint that has one is due."""
+        """When the next digest of an endpoint that has one goes out, in its turn."""
         async with self.services.store.read() as tx:
             now = await tx.now()
             planned = await find_due_at(tx, endpoint.id)
         settings = msgspec.convert(endpoint.digest, DigestSettings)
-        return next_occasion(settings.schedule, (planned or now) - MINUTE).at
+        occasion = next_occasion(settings.schedule, (planned or now) - MINUTE)
+        return occasion.at + spread(endpoint.id, TERMS[endpoint.channel].spread)
 
     async def send_now(self, endpoint: EndpointRecord) -> bool:
         """Owe the coming digest at once, in place of its time; False if it would say nothing.

@@ -14,7 +14,7 @@ from alerts.bots.telegram_questions import ask, listed
 from alerts.bots.telegram_says import Asked, Command, Press, Said
 from alerts.bots.telegram_subjects import OLD, Shows, in_rows, label, labels, read_subject
 from alerts.channels.telegram_buttons import Button, Verb, Wanted
-from alerts.channels.telegram_markup import Line, bold, literal, moment, say
+from alerts.channels.telegram_markup import Line, bold, literal, moment, say, typed
 from alerts.domain.deliveries import EndpointState
 from alerts.domain.grades import TokenId
 from alerts.domain.tokens import short_id
@@ -109,7 +109,8 @@ class MuteDesk:
         lines += [_line(each, symbols) for each in muted[:_MOST_SHOWN]]
         if muted:
             lines.append([say(_UNTOLD)])
-        lines.append([say("To mute a token: /mute BTC 3d, or /mute BTC until monday")])
+        lines.append([say("To mute a token, type "), typed("/mute BTC 3d")])
+        lines.append([say("or "), typed("/mute BTC until monday")])
         ends = [
             _button(f"🔔 Unmute {_called(each, symbols)}", _OFF, each.token)
             for each in muted[:_MOST_SHOWN]

@@ -22,10 +22,8 @@ from alerts.bots.zones import find_zones
 from alerts.channels.telegram_buttons import Verb
 from alerts.domain.deliveries import Channel, EndpointState
 from alerts.domain.events import BAND_CHANGES, EventType
-from alerts.domain.quiet import QuietHours
 from alerts.domain.subscriptions import Filter
 from alerts.domain.weeks import Schedule
-from alerts.errors import InvalidInput
 from alerts.pipeline.endpoints import change_endpoint
 from alerts.pipeline.sparing import set_quiet_hours, set_time_zone
 from alerts.store.endpoints import EndpointRecord
@@ -58,7 +56,7 @@ class SettingsDesk:
         }
 
     async def tell(self, asked: Asked) -> Said:
-        """What was typed. Raises InvalidInput for what cannot be meant."""
+        """What was typed; what cannot be read is said where it is chosen by buttons."""
         if not asked.words:
             return screens.main(await self._chosen(asked))
         name, value = asked.words[0].casefold(), " ".join(asked.words[1:])
@@ -70,7 +68,7 @@ class SettingsDesk:
             return await self._quiet(asked, value)
         if name == "week":
             return await self._typed_week(asked, value)
-        raise InvalidInput("/settings", "shows what can be chosen; nothing need be typed behind it")
+        return screens.main(await self._chosen(asked))
 
     async def press(self, asked: Asked) -> Said:
         """A button of ours; one that we do not know shows what there is now."""
@@ -150,8 +148,10 @@ class SettingsDesk:
         return screens.main(chosen)
 
     async def _quiet(self, asked: Asked, value: str) -> Said:
-        hours = None if value.casefold() in _OFF_WORDS else _hours(value)
+        hours = read_hours(value)
         chosen = await self._chosen(asked)
+        if hours is None and value.casefold() not in _OFF_WORDS:
+            return screens.quiet(chosen, unread=value)
         if hours is not None and chosen.time_zone is None:
             return screens.zone(chosen, why=_NEEDS_ZONE)
         await set_quiet_hours(asked.chat.kept, hours, desk=self._services.desk)
@@ -174,7 +174,7 @@ class SettingsDesk:
         days = [n for n, name in enumerate(screens.DAYS, 1) if name.casefold().startswith(day)]
         match = _HOUR.fullmatch(hour or str(DEFAULT_WEEK[1]))
         if len(days) != 1 or match is None or int(match[1]) not in _HOURS_OF_A_DAY:
-            raise InvalidInput("week", "must be a day and an hour, such as monday 9, or off")
+            return screens.week(await self._chosen(asked), unread=typed)
         return await self._summary(asked, weekday=days[0], hour=int(match[1]))
 
     async def _summary(
@@ -260,11 +260,3 @@ def _number(value: str, allowed: Sequence[int]) -> int:
     """The first of those allowed where it is none of them: a button says nothing else."""
     number = int(value) if value.isdecimal() else allowed[0]
     return number if number in allowed else allowed[0]
-
-
-def _hours(typed: str) -> QuietHours:
-    """Raises InvalidInput."""
-    hours = read_hours(typed)
-    if hours is None:
-        raise InvalidInput("quiet hours", "must be such as 22:30-06:30, or off")
-    return hours

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from alerts.bots.telegram_says import Said
 from alerts.bots.zones import city_of, likely_zones, regions, zones_of
 from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
-from alerts.channels.telegram_markup import Line, bold, italic, literal, say
+from alerts.channels.telegram_markup import Line, bold, italic, literal, say, typed
 from alerts.channels.wording import MONTHS, counted
 from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
@@ -35,6 +35,7 @@ QUIET: Final = ("22:00–07:00", "23:00–08:00", "21:00–07:00", "00:00–08:0
 # Those at which people look at such a thing.
 HOURS: Final = (6, 7, 8, 9, 10, 12, 14, 16, 18, 19, 20, 21)
 OFF: Final = "off"
+_OCEANS: Final = {"Indian": "Indian Ocean"}
 _PAGE: Final = 16
 _ON_A_ROW: Final = 2
 
@@ -129,7 +130,7 @@ def size(chosen: Chosen) -> Said:
         rows.append(
             tuple(
                 _option(
-                    f"{points} points" if points else "Any",
+                    f"{points} points" if points else "Any size",
                     f"points.{points}",
                     is_chosen=points * 100 == wanted.min_delta,
                 )
@@ -144,9 +145,11 @@ def zone(chosen: Chosen, *, why: str = "") -> Said:
     lines: list[Line] = [[bold("What time is it where you are?")]]
     if why:
         lines.append([say(why)])
-    lines.append([say("Choose a city with your clock, or type "), say("/settings zone Berlin")])
+    lines.append([say("Choose a city with your clock, or type "), typed("/settings zone Berlin")])
     likely = _rows(_clock(name, chosen) for name in likely_zones(chosen.language))
-    world = _rows(_set(f"{region} ›", f"zones.{region}.0") for region in regions())
+    world = _rows(
+        _set(f"{_OCEANS.get(region, region)} ›", f"zones.{region}.0") for region in regions()
+    )
     return Said(lines=lines, buttons=(*likely, *world, _BACK))
 
 
@@ -168,13 +171,13 @@ def zones(chosen: Chosen, region: str, page: int) -> Said:
     return Said(lines=lines, buttons=(*rows, *([tuple(turn)] if turn else []), _OTHER_ZONES))
 
 
-def found_zones(chosen: Chosen, typed: str, found: Sequence[str]) -> Said:
+def found_zones(chosen: Chosen, name: str, found: Sequence[str]) -> Said:
     """What somebody who typed that may mean."""
-    asked = literal(typed)
+    asked = literal(name)
     if not found:
         lines = [
             [bold(f"I know no time zone like {asked}.")],
-            [say("A city or a country will do: /settings zone Berlin")],
+            [say("A city or a country will do, such as "), typed("/settings zone Berlin")],
         ]
         likely = _rows(_clock(name, chosen) for name in likely_zones(chosen.language))
         return Said(lines=lines, buttons=(*likely, _OTHER_ZONES))
@@ -184,16 +187,18 @@ def found_zones(chosen: Chosen, typed: str, found: Sequence[str]) -> Said:
     return Said(lines=lines, buttons=(*rows, _OTHER_ZONES))
 
 
-def quiet(chosen: Chosen, *, is_offered: bool = False) -> Said:
-    """Quiet hours. is_offered: for a zone was chosen just now."""
+def quiet(chosen: Chosen, *, is_offered: bool = False, unread: str = "") -> Said:
+    """Quiet hours. is_offered: for a zone was chosen just now. unread: what was typed instead."""
     lines: list[Line] = []
-    if is_offered:
+    if unread:
+        lines.append([bold(f"I cannot read {literal(unread)} as hours.")])
+    elif is_offered:
         lines.append([bold(f"Your time zone is {_zone(chosen)}.")])
         lines.append([say("Shall it be quiet at night?")])
     else:
         lines.append([bold("Quiet hours: "), bold(_quiet(chosen))])
     lines.append([say("What changes meanwhile comes when they end, in one message.")])
-    lines.append([say("Other times: /settings quiet 22:30-06:30")])
+    lines.append([say("Other times: type "), typed("/settings quiet 22:30-06:30")])
     held = None if chosen.quiet_hours is None else chosen.quiet_hours.shown
     rows = _rows(
         _option(each, f"quiet.{each.replace('–', '-')}", is_chosen=each == held) for each in QUIET
@@ -203,14 +208,13 @@ def quiet(chosen: Chosen, *, is_offered: bool = False) -> Said:
     return Said(lines=lines, buttons=(*rows, (off,), _BACK))
 
 
-def week(chosen: Chosen) -> Said:
-    """The weekly summary: its day and its hour."""
-    lines: list[Line] = [
-        [bold("Weekly summary: "), bold(_summary(chosen))],
-        [say("What a week changed, in one message.")],
-    ]
-    if chosen.summary is not None and chosen.time_zone is not None:
-        lines.append([say(f"Your time is that of {chosen.time_zone}.")])
+def week(chosen: Chosen, *, unread: str = "") -> Said:
+    """The weekly summary: its day and its hour. unread: what was typed instead."""
+    lines: list[Line] = []
+    if unread:
+        lines.append([bold(f"I cannot read {literal(unread)} as a day and an hour.")])
+    lines.append([bold("Weekly summary: "), bold(_summary(chosen))])
+    lines.append([say("What a week changed, in one message, within an hour of the time chosen.")])
     held = chosen.summary
     days = tuple(
         _option(
@@ -260,11 +264,11 @@ def _summary(chosen: Chosen) -> str:
     held = chosen.summary
     if held is None:
         return "off"
-    day = f"{DAYS[held.weekday - 1]}s, {held.hour}:00"
+    day = f"{DAYS[held.weekday - 1]}s"
     if chosen.next_summary is None:
-        return day
+        return f"{day}, {held.hour}:00"
     local = chosen.next_summary.astimezone(ZoneInfo(held.time_zone))
-    return f"{day}, next on {local.day} {MONTHS[local.month - 1]}"
+    return f"{day}, next on {local.day} {MONTHS[local.month - 1]} at {local:%H:%M}"
 
 
 def _clock(name: str, chosen: Chosen) -> Button:

@@ -11,11 +11,11 @@ from alerts.bots.following import is_followed
 from alerts.bots.meant import tokens_by, words_of
 from alerts.bots.telegram_mutes import RESUME, lasting, unmute_button
 from alerts.bots.telegram_questions import which
-from alerts.bots.telegram_reasons import UNTOLD, became, is_quiet, mark
+from alerts.bots.telegram_reasons import TOLD, UNTOLD, became, is_quiet, mark
 from alerts.bots.telegram_says import Asked, Command, Press, Said
 from alerts.bots.telegram_subjects import OLD, label, read_subject, token_button
 from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
-from alerts.channels.telegram_markup import Line, bold, literal, moment, say
+from alerts.channels.telegram_markup import Line, bold, literal, moment, say, typed
 from alerts.channels.telegram_messages import headline
 from alerts.domain.deliveries import EndpointState
 from alerts.domain.events import EventType
@@ -42,6 +42,8 @@ _NAMES: Final = {
     EventType.DIGEST_WEEKLY: "Weekly summary",
     EventType.ENDPOINT_TEST: "Test",
 }
+# As far in as what stands behind a sign.
+_UNDER: Final = "      "
 _QUIET_WEEK: Final = "not told: nothing changed in that week"
 _SETTINGS: Final = Button("⚙️ Settings", Wanted(Verb.EDIT))
 # What another choice in the settings would mend.
@@ -80,7 +82,7 @@ class WhyDesk:
             found += [(each, endpoint, through) for each in told]
         found.sort(key=lambda each: each[0].at, reverse=True)
         lines = [line for each in found[:MOST_TOLD] for line in _lines(*each)]
-        title = "The last that happened here" if lines else "Nothing happened here so far."
+        title = "What happened here lately" if lines else "Nothing happened here so far."
         standing, buttons = await self._standing(asked, every, None)
         if not lines:
             lines = [[say("I tell you of a token's next change: /list shows which are followed.")]]
@@ -121,7 +123,7 @@ class WhyDesk:
             said = f"{first.text[:1].upper()}{first.text[1:]}"
             lines.append([say(f"{mark(fate)} {through}{said}"), *rest])
             if is_quiet(fate):
-                lines.append([say("Other hours: /settings quiet 22:30-06:30, or off.")])
+                lines.append([say("Other hours: type "), typed("/settings quiet 22:30-06:30")])
         return lines
 
     async def _standing(
@@ -163,23 +165,18 @@ def presses(services: Services) -> Mapping[Verb, Press]:
 
 
 def _lines(told: why.Told, endpoint: EndpointRecord, through: str) -> list[Line]:
-    """What happened and when; and why it was not told, where it was not."""
+    """What happened; and when, and why it was not told where it was not."""
     is_week = told.fate.delivery is None
     sign = UNTOLD if is_week else mark(told.fate)
     name = _NAMES.get(told.event_type, "News of the service")
     called = "" if told.token is None else f"{literal(told.token.symbol)} "
     kind = "" if told.kind is None or told.token is None else f" ({told.kind.value})"
-    first: Line = [
-        say(f"{sign} {through}"),
-        bold(f"{called}{name}"),
-        say(f"{kind}, "),
-        moment(told.at),
-    ]
+    when: Line = [say(_UNDER), moment(told.at)]
     if is_week:
-        return [first, [say(f"      {_QUIET_WEEK}")]]
-    if sign == "✅":
-        return [first]
-    return [first, [say("      "), *became(told.fate, endpoint)]]
+        when = [*when, say(f" · {_QUIET_WEEK}")]
+    elif sign != TOLD:
+        when = [*when, say(" · "), *became(told.fate, endpoint)]
+    return [[say(f"{sign} {through}"), bold(f"{called}{name}"), say(kind)], when]
 
 
 def _when(event: EventRecord) -> Line:

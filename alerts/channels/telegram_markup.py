@@ -55,6 +55,11 @@ def italic(text: str) -> Piece:
     return Piece(text, "<i>", "</i>")
 
 
+def typed(text: str) -> Piece:
+    """What can be typed, as it is: a client copies it where it is pressed."""
+    return Piece(text, "<code>", "</code>")
+
+
 def block(text: str) -> Piece:
     """Lines of which each letter is as wide as any other, so that columns stand."""
     return Piece(text, "<pre>", "</pre>")

@@ -41,16 +41,17 @@ async def test_the_last_ten_are_told_with_reasons(talk: Talk) -> None:
 
     shown = lines(said)
     assert shown[:4] == [
-        "The last that happened here",
+        "What happened here lately",
         "⏸ Just now this chat is paused: nothing comes.",
-        "🚫 SOL downgraded (trader), THEN",
-        "      not told: this chat was paused then",
+        "🚫 SOL downgraded (trader)",
+        "      THEN · not told: this chat was paused then",
     ]
     assert sorted(shown[4:]) == sorted(
         [
-            "🚫 ETH upgraded (trader), THEN",
-            "      not told: it was muted then",
-            "✅ BTC upgraded (trader), THEN",
+            "🚫 ETH upgraded (trader)",
+            "      THEN · not told: it was muted then",
+            "✅ BTC upgraded (trader)",
+            "      THEN",
         ]
     )
     assert labels(said) == ["▶️ Resume"]
@@ -136,8 +137,8 @@ async def test_quiet_hours_are_said_with_their_end(talk: Talk) -> None:
 
     assert lines(of_it)[2] == f"⏳ Quiet hours: it comes at {ends:%H:%M}"
     assert lines(lately)[1:] == [
-        "⏳ BTC upgraded (trader), THEN",
-        f"      quiet hours: it comes at {ends:%H:%M}",
+        "⏳ BTC upgraded (trader)",
+        f"      THEN · quiet hours: it comes at {ends:%H:%M}",
     ]
 
 
@@ -182,7 +183,7 @@ async def test_what_an_app_tells_is_said_to_be_the_apps(talk: Talk) -> None:
     (lately,) = await talk.type(ada, "/why")
 
     assert lines(said)[2:] == ["✅ Acme Portfolio: Told here, THEN"]
-    assert "✅ Acme Portfolio: BTC upgraded (trader), THEN" in lines(lately)
+    assert "✅ Acme Portfolio: BTC upgraded (trader)" in lines(lately)
 
 
 async def test_one_of_several_tokens_is_chosen_by_its_button(talk: Talk) -> None:
