@@ -10,7 +10,7 @@ from alerts.bots.following import FollowDesk, Followed, follows, follows_all
 from alerts.bots.grades import grades_of, tokens_of
 from alerts.bots.meant import Meant, tokens_by, words_of
 from alerts.bots.telegram_cards import Cards
-from alerts.bots.telegram_grades import in_a_line, table_lines
+from alerts.bots.telegram_grades import LONGEST_CELL, in_a_line, table_lines
 from alerts.bots.telegram_list import Lists, who
 from alerts.bots.telegram_questions import ask, listed
 from alerts.bots.telegram_says import Asked, Said
@@ -264,7 +264,7 @@ def _undo(tokens: Sequence[TokenRecord], *, shows: Shows = Shows.MORE) -> Rows:
 
 
 def _names(tokens: Sequence[TokenRecord]) -> str:
-    return listed([literal(token.symbol) for token in tokens])
+    return listed([literal(token.symbol, most=LONGEST_CELL) for token in tokens])
 
 
 def _were(tokens: Sequence[TokenRecord]) -> str:

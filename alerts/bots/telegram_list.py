@@ -10,7 +10,7 @@ from alerts.bots.chats import ChatDesk
 from alerts.bots.following import follows, follows_all
 from alerts.bots.grades import big_tokens, grades_of, tokens_of
 from alerts.bots.telegram_grades import table_lines
-from alerts.bots.telegram_mutes import lasting
+from alerts.bots.telegram_mutes import RESUME, lasting
 from alerts.bots.telegram_questions import listed
 from alerts.bots.telegram_says import Asked, Said
 from alerts.bots.telegram_subjects import Shows, in_rows, labels, token_button
@@ -30,6 +30,8 @@ PAGE: Final = 8
 BIG_TOKENS: Final = 6
 MUTED: Final = "🔕"
 _WIDE: Final = 4
+_PAUSE: Final = Button("⏸ Pause all", Wanted(Verb.PAUSE))
+_SETTINGS: Final = Button("⚙️ Settings", Wanted(Verb.SET, "main"))
 _ADD: Final = Button("➕ Add", Wanted(Verb.ADD))  # noqa: RUF001 - a sign, not a letter.
 
 
@@ -58,7 +60,7 @@ class Lists:
             [bold(f"{who(asked)} {counted(len(tokens), 'token')}"), say(_quiet(endpoint))],
             *_state(endpoint),
             *table_lines(graded, endpoint.filter.kinds, self.services.ladder.policies),
-            *_mutes(here, muted),
+            *mute_lines(here, muted),
             *ending,
         ]
         cards = [
@@ -71,7 +73,7 @@ class Lists:
             )
             for each in here
         ]
-        rows = (*in_rows(cards, wide=_WIDE), *_pager(number, pages), (_ADD,))
+        rows = (*in_rows(cards, wide=_WIDE), *_pager(number, pages), _bottom(endpoint))
         return Said(lines=lines, buttons=rows, hint=hint)
 
     async def followed(self, endpoint: EndpointRecord | None) -> list[TokenRecord]:
@@ -124,12 +126,14 @@ def _quiet(endpoint: EndpointRecord) -> str:
     return "" if hours is None else f" · quiet {hours.shown} {endpoint.time_zone}"
 
 
-def _mutes(tokens: Sequence[TokenRecord], muted: Mapping[TokenId | None, datetime]) -> list[Line]:
+def mute_lines(
+    tokens: Sequence[TokenRecord], muted: Mapping[TokenId | None, datetime]
+) -> list[Line]:
     """Of what of these nothing is told just now."""
     named = [(literal(token.symbol), muted.get(token.id)) for token in tokens]
     return [
         [say(f"{MUTED} {name} "), *lasting(until)]
-        for name, until in [("All", muted.get(None)), *named]
+        for name, until in [("Everything", muted.get(None)), *named]
         if until is not None
     ]
 
@@ -141,6 +145,11 @@ def _state(endpoint: EndpointRecord) -> list[Line]:
     if endpoint.state is EndpointState.DISABLED:
         return [[say("Out of service; /subscribe or /start begins again.")]]
     return []
+
+
+def _bottom(endpoint: EndpointRecord) -> tuple[Button, ...]:
+    is_active = endpoint.state is EndpointState.ACTIVE
+    return _ADD, _PAUSE if is_active else RESUME, _SETTINGS
 
 
 def _pager(number: int, pages: int) -> Rows:

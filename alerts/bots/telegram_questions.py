@@ -17,7 +17,7 @@ from alerts.store.tokens import fold
 
 # Asked at once; of the words after them it is only said that they are not clear.
 MOST_QUESTIONS: Final = 3
-LONGEST_QUESTION: Final = 900
+LONGEST_QUESTION: Final = 600
 _WIDE: Final = 2
 
 
@@ -33,21 +33,32 @@ async def ask(
     unclear: Sequence[Meant], verb: Verb, shows: Shows, *, services: Services
 ) -> Questions:
     """Ask what is meant by each word. verb: what is then done with the token that is chosen."""
-    if len(unclear) > 1 and shows is Shows.ANSWER:
-        shows = Shows.MORE
+    asked = [
+        (meant, await grades_of(meant.tokens, services=services))
+        for meant in unclear[:MOST_QUESTIONS]
+    ]
+    several = len(unclear) > 1 and shows is Shows.ANSWER
+    then = Shows.MORE if several else shows
+    questions = posed(asked, services.ladder.policies, verb, shows=then)
+    left = [literal(meant.word) for meant in unclear[MOST_QUESTIONS:]]
+    if left:
+        questions.lines.append([say(f"Not clear either: {listed(left)}. Ask for them again.")])
+    return questions
+
+
+def posed(
+    asked: Sequence[tuple[Meant, Sequence[Graded]]], policies: Policies, verb: Verb, *, shows: Shows
+) -> Questions:
+    """Questions about words, each with the grades of the tokens that it may mean."""
     lines: list[Line] = []
     buttons: list[Button] = []
-    for meant in unclear[:MOST_QUESTIONS]:
-        graded = await grades_of(meant.tokens, services=services)
+    for meant, graded in asked:
         if lines:
             lines.append([])
-        lines += _question(meant, graded, services.ladder.policies, number=len(buttons))
+        lines += _question(meant, graded, policies, number=len(buttons))
         for number, token in enumerate(meant.tokens, start=len(buttons) + 1):
             says = f"{number} · {label(token, is_named=True)}"
             buttons.append(token_button(verb, says, token.id, shows=shows))
-    left = [literal(meant.word) for meant in unclear[MOST_QUESTIONS:]]
-    if left:
-        lines.append([say(f"Not clear either: {listed(left)}. Ask for them again.")])
     return Questions(lines, in_rows(buttons, wide=_WIDE))
 
 

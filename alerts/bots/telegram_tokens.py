@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Final
 
 from alerts.bootstrap import Services
@@ -13,6 +12,7 @@ from alerts.bots.telegram_cards import Cards
 from alerts.bots.telegram_follow import Follow
 from alerts.bots.telegram_grades import in_a_line
 from alerts.bots.telegram_list import Lists
+from alerts.bots.telegram_mutes import DEFAULT_SPAN
 from alerts.bots.telegram_questions import ask
 from alerts.bots.telegram_says import Asked, Command, Press, Said
 from alerts.bots.telegram_subjects import (
@@ -32,7 +32,6 @@ from alerts.pipeline.survey import Surveys
 
 # Looked up at once.
 MOST_GRADES: Final = 10
-MUTE_SPAN: Final = timedelta(hours=24)
 _LONGEST_PAGE: Final = 3
 
 
@@ -96,7 +95,7 @@ class _Tokens:
         subject = await read_subject(asked, self.services)
         if subject is None:
             return OLD
-        until = self.services.clock.now() + MUTE_SPAN
+        until = self.services.clock.now() + DEFAULT_SPAN
         token, desk = subject.token, self.services.desk
         await mute(asked.chat.kept, until, token=token.id, desk=desk)
         return await Cards(self.services).card(asked, token, page=subject.page)
