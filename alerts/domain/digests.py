@@ -77,6 +77,7 @@ class KindDigest:
     as_of: of the newest of their grades; None where there are none.
     moved: net changes of score within a band. returned: the band changed, and changed back.
     initiated: first graded, or graded again. stale: graded, but not lately.
+    watched: what changed of the tokens that the endpoint names, whichever way.
     shares_before, shares_after: tokens on each band, a week ago and now, lowest band first.
     rebased: the ladder itself changed within the week.
     """
@@ -94,6 +95,7 @@ class KindDigest:
     corrections: Section = Section()
     highest: Section = Section()
     stale: Section = Section()
+    watched: Section = Section()
     shares_before: tuple[int, ...] = ()
     shares_after: tuple[int, ...] = ()
     rebased: bool = False
@@ -205,6 +207,7 @@ def _kind_data(kind: KindDigest) -> dict[str, object]:
         "tokens": kind.tokens,
         "as_of": None if kind.as_of is None else rfc3339(kind.as_of),
         **{name: _section_data(getattr(kind, name)) for name in SECTIONS},
+        "watched": _section_data(kind.watched),
         "shares": {"from": list(kind.shares_before), "to": list(kind.shares_after)},
         "rebased": kind.rebased,
     }
@@ -252,6 +255,8 @@ def _read_kind(data: Mapping[str, Any]) -> KindDigest:
         tokens=data["tokens"],
         as_of=None if as_of is None else datetime.fromisoformat(as_of),
         **{name: _read_section(data[name]) for name in SECTIONS},
+        # Events of earlier releases have none.
+        watched=_read_section(data.get("watched", {"rows": (), "total": 0})),
         shares_before=tuple(data["shares"]["from"]),
         shares_after=tuple(data["shares"]["to"]),
         rebased=data["rebased"],

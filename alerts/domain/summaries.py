@@ -115,25 +115,30 @@ def _changes(found: Survey, wants: Wants) -> dict[str, Section]:
     climbs = [line for line in graded if abs(line.notches) >= wants.min_notches]
     level = [line for line in graded if not line.notches]
     step = found.ladder.move_step
+    changes: dict[str, tuple[list[Line], _Key]] = {
+        "upgrades": ([line for line in climbs if line.notches > 0], _best),
+        "downgrades": ([line for line in climbs if line.notches < 0], _worst),
+        "moved": (
+            [line for line in level if not line.moves and abs(line.delta or 0) >= step],
+            _widest,
+        ),
+        "returned": ([line for line in level if line.moves], _busiest),
+        "initiated": (
+            [line for line in lines if line.before is None and line.after is not None],
+            _highest,
+        ),
+        "withdrawn": (
+            [line for line in lines if line.before is not None and line.after is None],
+            _highest_before,
+        ),
+    }
+    watched = [
+        line for told, _ in changes.values() for line in told if line.token.id in wants.watched
+    ]
     return {
-        "upgrades": _section((line for line in climbs if line.notches > 0), wants, key=_best),
-        "downgrades": _section((line for line in climbs if line.notches < 0), wants, key=_worst),
-        "moved": _section(
-            (line for line in level if not line.moves and abs(line.delta or 0) >= step),
-            wants,
-            key=_widest,
-        ),
-        "returned": _section((line for line in level if line.moves), wants, key=_busiest),
-        "initiated": _section(
-            (line for line in lines if line.before is None and line.after is not None),
-            wants,
-            key=_highest,
-        ),
-        "withdrawn": _section(
-            (line for line in lines if line.before is not None and line.after is None),
-            wants,
-            key=_highest_before,
-        ),
+        **{name: _section(told, wants, key=key) for name, (told, key) in changes.items()},
+        # Of these all are told, as far as that goes.
+        "watched": _section(watched, replace(wants, top=MOST_TOP), key=_largest),
     }
 
 
@@ -159,6 +164,10 @@ def _section(
     ]
     # heapq.nsmallest keeps the order of `sorted`, and does not sort what nobody is shown.
     return Section(tuple(nsmallest(wants.top, marked, key=place)), len(marked))
+
+
+def _largest(line: Line) -> tuple[int, int]:
+    return -abs(line.notches), -abs(line.delta or 0)
 
 
 def _best(line: Line) -> tuple[int, int]:

@@ -71,8 +71,9 @@ def assert_taken(message: TelegramMessage) -> str:
     [
         *((name, [golden(name)]) for name in ("grade.upgraded", "grade.withdrawn")),
         ("summary", [golden(name) for name in TELLS if name.startswith("grade.")]),
+        ("digest", [body_of(week_of(60))]),
     ],
-    ids=["upgraded", "withdrawn", "summary"],
+    ids=["upgraded", "withdrawn", "summary", "digest"],
 )
 def test_it_looks_as_it_did(name: str, bodies: list[bytes]) -> None:
     shown = plain(shown_of(bodies))

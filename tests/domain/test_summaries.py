@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain.digests import CHANGES, KindDigest, Line, Rung, Window
+from alerts.domain.digests import CHANGES, KindDigest, Line, Rung, Section, Window
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
 from alerts.domain.summaries import STALE_AFTER, Wants, summarise
@@ -57,6 +57,26 @@ def test_upgrades_come_by_notches_then_by_the_watch_list_then_by_score() -> None
 
     assert numbers(kind, "upgrades") == [4, 3, 2, 1]
     assert [one.watched for one in kind.upgrades.lines] == [False, True, False, False]
+
+
+def test_what_changed_of_the_watched_is_told_whichever_way_and_however_little() -> None:
+    watched = frozenset(token(number) for number in range(1, 6))
+    large = [line(number, rung(1, 10), rung(5, 95)) for number in range(10, 40)]
+    kind = digest(
+        line(1, rung(3, 50), rung(4, 66)),
+        line(2, rung(3, 50), rung(3, 52), moves=2),
+        line(3, rung(3, 50), None),
+        line(4, rung(5, 95), rung(3, 50)),
+        # No change: less than a step within a band.
+        line(5, rung(3, 50), rung(3, 52), moves=0),
+        *large,
+        wants=Wants(watched=watched),
+    )
+
+    assert numbers(kind, "watched") == [4, 1, 2, 3]
+    assert kind.watched.total == 4
+    assert 1 not in numbers(kind, "upgrades")
+    assert digest(*large).watched == Section()
 
 
 def test_downgrades_come_by_notches_and_the_lowest_first() -> None:
