@@ -63,10 +63,9 @@ class Progress:
 
 
 def idle_delivery(delivery_id: str, now: datetime) -> ColumnElement[bool]:
-    """One delivery, if nobody is at it: it ended, or waits for its next try."""
+    """One delivery, if nobody is at it: it ended, or waits for its time or its next try."""
     waits = and_(
         deliveries.c.state == State.PENDING,
-        deliveries.c.position > 0,
         deliveries.c.lease_id.is_(None),
         deliveries.c.due_at > now,
     )

@@ -23,6 +23,7 @@ from alerts.api.schemas.filters import (
 from alerts.api.schemas.health import EXAMPLE_HEALTH, EndpointHealth
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
 from alerts.domain.events import points
+from alerts.domain.quiet import QuietHours
 from alerts.pipeline.pace import LEAST_RATE, MOST_RATE
 from alerts.store.endpoints import EndpointRecord
 
@@ -54,6 +55,8 @@ _ENDPOINT: Final[dict[str, Any]] = {
     "time_to_live_seconds": 259200,
     "retry_schedule_seconds": None,
     "headers": {"x-tenant": MASK},
+    "time_zone": None,
+    "quiet_hours": None,
     "created_at": "2026-11-19T14:02:11Z",
 }
 
@@ -158,6 +161,19 @@ class EndpointChange(Body):
     headers: dict[str, str | None] = Field(default_factory=dict)
 
 
+class ShownQuietHours(Answer):
+    """From one time of the clock to another, over midnight where that is earlier; HH:MM."""
+
+    starts: str
+    ends: str
+
+
+def _quiet(hours: QuietHours | None) -> ShownQuietHours | None:
+    if hours is None:
+        return None
+    return ShownQuietHours(starts=f"{hours.starts:%H:%M}", ends=f"{hours.ends:%H:%M}")
+
+
 class Endpoint(Answer):
     """An endpoint."""
 
@@ -185,6 +201,10 @@ class Endpoint(Answer):
     time_to_live_seconds: int
     retry_schedule_seconds: list[float] | None = Field(description="null is the service's own.")
     headers: dict[str, str] = Field(description="Values are masked.")
+    time_zone: str | None = Field(description="IANA name; a chat chooses it there.")
+    quiet_hours: ShownQuietHours | None = Field(
+        description="Of its day, in which a chat wants to be told nothing."
+    )
     created_at: Time
 
     @classmethod
@@ -223,6 +243,8 @@ class Endpoint(Answer):
             time_to_live_seconds=record.time_to_live_seconds,
             retry_schedule_seconds=_list(record.retry_schedule_seconds),
             headers=dict.fromkeys(headers, MASK),
+            time_zone=record.time_zone,
+            quiet_hours=_quiet(record.quiet_hours),
             created_at=record.created_at,
         )
 

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from alerts.api.schemas.base import EXAMPLE_ENDPOINT, EXAMPLE_EVENT, Answer
 from alerts.api.schemas.deliveries import Delivery
+from alerts.domain.deliveries import State
 from alerts.domain.events import rfc3339
 from alerts.domain.subscriptions import Miss
 from alerts.pipeline.replay import Explanation
@@ -83,10 +84,13 @@ def _summary(
     delivery: DeliveryRecord | None, miss: MissedField | None, *, held_until: datetime | None
 ) -> str:
     if delivery is not None:
-        reason = delivery.reason or delivery.deferred_reason
+        is_put_off = delivery.state is State.PENDING and delivery.deferred_reason is not None
+        reason = delivery.deferred_reason if is_put_off else delivery.reason
         because = f" ({reason})" if reason else ""
         tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
         held = "" if held_until is None else f" {held_line(held_until)}"
+        if is_put_off:
+            held = f" Quiet hours hold it back until {rfc3339(delivery.due_at)}.{held}"
         return f"It is {delivery.state.value}{because}, after {tries}.{held}"
     if miss is None:
         return "It is wanted, and its delivery is about to be written."
