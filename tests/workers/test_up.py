@@ -17,6 +17,8 @@ from tests.discord.bots import APPLICATION_ID, TOKEN
 from tests.discord.double import Discord
 from tests.discord.world import EVERYTHING, May
 from tests.programs import free_port
+from tests.telegram.double import TOKEN as TELEGRAM_TOKEN
+from tests.telegram.double import Telegram
 
 WORDS = ["up", "--day-seconds", "2"]
 VERIFIED = "verified by the receiver"
@@ -48,6 +50,9 @@ def test_the_first_start_shows_a_verified_delivery_and_ends_in_order(
     assert re.search(r"^  [▲▼] \S+ +\w.* → .*\d → .*\d$", up.output, re.MULTILINE)
     assert code == 0
     assert up.lines[-1] == "Stopped. The next start goes on from here."
+    (hint,) = [line for line in up.lines if "Telegram" in line]
+    assert "/newbot to @BotFather" in hint
+    assert "GRADEBELL_TELEGRAM_BOT_TOKEN" in hint
     assert "Traceback" not in up.output
     assert "\x1b" not in up.output
 
@@ -217,6 +222,30 @@ async def test_the_bot_on_discord_is_there_too_where_there_is_a_token(
     assert code == 0
     assert "Traceback" not in up.output
     assert "WARNING" not in up.output
+
+
+async def test_the_bot_on_telegram_is_there_too_where_there_is_a_token(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    async with Telegram() as telegram:
+        told = {"TELEGRAM_API_URL": telegram.api_url, "TELEGRAM_BOT_TOKEN": TELEGRAM_TOKEN}
+        ada = telegram.world.person()
+        chat = telegram.world.chat_of(ada)
+        with running(WORDS, tmp_path, settings | told) as up:
+            link = await asyncio.to_thread(up.wait_for, "The bot is on Telegram")
+            await asyncio.to_thread(up.wait_for, VERIFIED)
+            await telegram.people.type(ada, "/start")
+            await telegram.updates.wait_until_confirmed()
+            choices = chat.messages[-1]["reply_markup"]["inline_keyboard"]
+            await telegram.people.press(ada, chat.messages[-1], choices[0][0]["text"])
+            await telegram.people.wait_until(lambda: "You follow" in chat.texts[-1])
+            code = await asyncio.to_thread(up.end, signal.SIGTERM)
+
+    assert link.endswith("https://t.me/gradebell_bot")
+    assert code == 0
+    assert "Traceback" not in up.output
+    assert "BotFather" not in up.output
+    assert TELEGRAM_TOKEN not in up.output
 
 
 async def test_a_bot_that_discord_does_not_take_is_said_and_the_rest_goes_on(
