@@ -11,6 +11,7 @@ from jsonschema.validators import validator_for
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
+BOTS = ["bot-discord", "bot-telegram"]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 
 
@@ -37,18 +38,19 @@ def test_the_compose_file_follows_the_compose_specification(compose: dict[str, A
 def test_compose_runs_the_whole_service(compose: dict[str, Any]) -> None:
     services = compose["services"]
 
-    assert set(services) == {"postgres", "redis", "migrate", "api", "worker", "bot"}
-    assert [name for name, each in services.items() if "profiles" in each] == ["bot"]
+    assert set(services) == {"postgres", "redis", "migrate", "api", "worker", *BOTS}
+    assert [name for name, each in services.items() if "profiles" in each] == BOTS
     assert services["worker"]["deploy"]["replicas"] == 2
-    assert [services[name]["command"] for name in ("migrate", "api", "worker", "bot")] == [
+    assert [services[name]["command"] for name in ("migrate", "api", "worker", *BOTS)] == [
         ["db", "upgrade"],
         ["api"],
         ["worker"],
         ["bot", "discord"],
+        ["bot", "telegram"],
     ]
 
 
-@pytest.mark.parametrize("name", ["api", "worker", "bot"])
+@pytest.mark.parametrize("name", ["api", "worker", *BOTS])
 def test_a_process_waits_for_what_it_needs(compose: dict[str, Any], name: str) -> None:
     waits = compose["services"][name]["depends_on"]
 

@@ -1,6 +1,9 @@
 """/start, /help, /privacy and /stop, as people type and press them."""
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -14,6 +17,7 @@ from alerts.pipeline.places import close_places, list_places
 from alerts.store.endpoints import EndpointRecord
 from tests.bots.talks import Talk, labels, open_talk
 
+README: Final = Path(__file__).parent.parent.parent / "README.md"
 OLD_LINK = "app-" + "A" * 32
 
 
@@ -209,3 +213,12 @@ async def test_each_topic_of_a_forum_is_a_chat_of_its_own(talk: Talk) -> None:
         found = await desk.find(place)
         assert found is not None
         assert found.description == "Alpha"
+
+
+async def test_the_readme_names_every_command_and_no_other(talk: Talk) -> None:
+    text = README.read_text()
+    section = text[text.index("\n## On Telegram\n") :]
+    rows = re.findall(r"^\| (`/.*?) \|", section[: section.index("\n## ", 1)], re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`/(\w+)`", row)}
+
+    assert named == set(Registry.of(talk.services).commands)
