@@ -70,9 +70,15 @@ def mark(fate: Fate) -> str:
 
 def became(fate: Fate, endpoint: EndpointRecord) -> Line:
     """What became of an event in a chat: half a sentence, without a full stop."""
+    because = why(fate, endpoint)
+    return [say("not told: "), *because] if mark(fate) == UNTOLD else because
+
+
+def why(fate: Fate, endpoint: EndpointRecord) -> Line:
+    """The same beside its mark, which says whether it was told."""
     delivery = fate.delivery
     if delivery is None:
-        return [say("on its way" if fate.miss is None else f"not told: {MISSES[fate.miss]}")]
+        return [say("on its way" if fate.miss is None else MISSES[fate.miss])]
     match delivery.state:
         case State.DELIVERED:
             at = delivery.ended_at or delivery.recorded_at
@@ -80,9 +86,9 @@ def became(fate: Fate, endpoint: EndpointRecord) -> Line:
         case State.PENDING | State.SENDING:
             return [say(_waits(delivery, endpoint))]
         case State.UNKNOWN:
-            return [say(f"perhaps told: look whether it is here; {_why(delivery)}")]
+            return [say(f"perhaps told: look whether it is here; {_reason(delivery)}")]
         case State.DEAD | State.SKIPPED:
-            return [say(f"not told: {_why(delivery)}")]
+            return [say(_reason(delivery))]
         case _:
             assert_never(delivery.state)
 
@@ -103,6 +109,6 @@ def _waits(delivery: DeliveryRecord, endpoint: EndpointRecord) -> str:
     return "on its way"
 
 
-def _why(delivery: DeliveryRecord) -> str:
+def _reason(delivery: DeliveryRecord) -> str:
     words = SKIPS if delivery.state is State.SKIPPED else ENDS
     return words.get(delivery.reason or "", _REFUSED)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.bootstrap import Services
+from alerts.bots import telegram_reasons as reasons
 from alerts.bots import why
 from alerts.bots.chats import ChatDesk
 from alerts.bots.following import is_followed
@@ -44,7 +45,7 @@ _NAMES: Final = {
 }
 # As far in as what stands behind a sign.
 _UNDER: Final = "      "
-_QUIET_WEEK: Final = "not told: nothing changed in that week"
+_QUIET_WEEK: Final = "nothing changed in that week"
 _SETTINGS: Final = Button("⚙️ Settings", Wanted(Verb.EDIT))
 # What another choice in the settings would mend.
 _CHOSEN: Final = frozenset({Miss.KIND, Miss.TYPE, Miss.MIN_NOTCHES, Miss.MIN_DELTA})
@@ -175,7 +176,7 @@ def _lines(told: why.Told, endpoint: EndpointRecord, through: str) -> list[Line]
     if is_week:
         when = [*when, say(f" · {_QUIET_WEEK}")]
     elif sign != TOLD:
-        when = [*when, say(" · "), *became(told.fate, endpoint)]
+        when = [*when, say(" · "), *reasons.why(told.fate, endpoint)]
     return [[say(f"{sign} {through}"), bold(f"{called}{name}"), say(kind)], when]
 
 

@@ -44,12 +44,12 @@ async def test_the_last_ten_are_told_with_reasons(talk: Talk) -> None:
         "What happened here lately",
         "⏸ Just now this chat is paused: nothing comes.",
         "🚫 SOL downgraded (trader)",
-        "      THEN · not told: this chat was paused then",
+        "      THEN · this chat was paused then",
     ]
     assert sorted(shown[4:]) == sorted(
         [
             "🚫 ETH upgraded (trader)",
-            "      THEN · not told: it was muted then",
+            "      THEN · it was muted then",
             "✅ BTC upgraded (trader)",
             "      THEN",
         ]
