@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from alerts.channels.telegram_markup import DOWN, LEVEL, UP, Line, bold, say
-from alerts.channels.telegram_told import TITLES, Told, band_of, row_of
+from alerts.channels.telegram_told import TITLES, Company, Told, band_of, company_of, row_of
 from alerts.channels.wording import points, signed
 from alerts.domain.digests import Rung
 from alerts.domain.events import EventType
@@ -24,35 +24,36 @@ def away_rows(told: Sequence[Told]) -> tuple[str, list[Line]]:
         # What is about no token, or is not known any more, is a story of its own.
         about = (one.data["token"]["id"], one.data["kind"]) if one.is_grade else (one.id,)
         stories.setdefault(about, []).append(one)
-    is_mixed = len({one.data["kind"] for one in told if one.is_grade}) > 1
-    found = [_came_to(story, is_mixed=is_mixed) for story in stories.values()]
+    company = company_of(told)
+    found = [_came_to(story, company) for story in stories.values()]
     found.sort(key=lambda outcome: _ORDER.index(outcome[0]))
     rows = [row for _, row in found]
     return _counts(mark for mark, _ in found), rows
 
 
-def _came_to(story: Sequence[Told], *, is_mixed: bool) -> tuple[str, Line]:
+def _came_to(story: Sequence[Told], company: Company) -> tuple[str, Line]:
     """What several events of one token and kind came to, oldest first: its mark, and its line."""
     last = story[-1]
     if not last.is_grade:
-        return LEVEL, row_of(last, is_mixed=is_mixed)
+        return LEVEL, row_of(last, company)
     if len(story) == 1 or last.after is None:
-        return last.mark, row_of(last, is_mixed=is_mixed)
-    kind = f" ({last.data['kind']})" if is_mixed else ""
+        return last.mark, row_of(last, company)
+    name, kind = company.name(last), company.kind(last)
     start, end = story[0].before, last.after
     if start is None or story[0].type is EventType.REINSTATED:
         # It has no grade that was known before; what it was first graded is not news any more.
-        title = TITLES[story[0].type].format(symbol=last.symbol, after=band_of(end), before="")
+        called = f"{last.symbol}{name}"
+        title = TITLES[story[0].type].format(symbol=called, after=band_of(end), before="")
         return LEVEL, [say(f"{LEVEL} {title}{kind}")]
     score = f" · {points(end.score)} ({signed(end.score - start.score)})"
     if start.rank != end.rank:
         mark = UP if end.rank > start.rank else DOWN
         bands = f"{band_of(start)} → {band_of(end)}"
-        return mark, [say(f"{mark} "), bold(last.symbol), say(f" {bands}{kind}{score}")]
+        return mark, [say(f"{mark} "), bold(last.symbol), say(f"{name} {bands}{kind}{score}")]
     between = [one.after for one in story if one.after is not None]
     farthest = max(between, key=lambda rung: abs(rung.rank - start.rank))
     said = band_of(end) if farthest.rank == start.rank else _and_back(start, farthest)
-    return LEVEL, [say(f"{LEVEL} "), bold(last.symbol), say(f" {said}{kind}{score}")]
+    return LEVEL, [say(f"{LEVEL} "), bold(last.symbol), say(f"{name} {said}{kind}{score}")]
 
 
 def _and_back(start: Rung, farthest: Rung) -> str:

@@ -29,6 +29,7 @@ from alerts.channels.telegram_told import (
     Told,
     as_of_line,
     band_of,
+    company_of,
     counts_of,
     read_event,
     row_of,
@@ -91,9 +92,9 @@ def page_lines(bodies: Sequence[bytes], page: int) -> list[Line]:
     first = (page - 1) * ROWS_ON_A_PAGE
     told = [read_event(body) for body in bodies]
     grades = [one for one in told if one.is_grade]
-    is_mixed = len({one.data["kind"] for one in grades}) > 1
+    company = company_of(told)
     shown = told[first : first + ROWS_ON_A_PAGE]
-    rows = [row_of(one, is_mixed=is_mixed) for one in shown]
+    rows = [row_of(one, company) for one in shown]
     title = counts_of(told)
     ending = [as_of_line(grades)] if grades else []
     return [[bold(title)], *rows, *ending, [italic(DISCLAIMER)]]
@@ -178,8 +179,8 @@ def _notice(one: Told) -> TelegramMessage:
 
 def _summary(told: Sequence[Told]) -> TelegramMessage:
     """Several at once, a line each."""
-    is_mixed = len({one.data["kind"] for one in told if one.is_grade}) > 1
-    return _listed(counts_of(told), [row_of(one, is_mixed=is_mixed) for one in told], told)
+    company = company_of(told)
+    return _listed(counts_of(told), [row_of(one, company) for one in told], told)
 
 
 def _away(title: str, told: Sequence[Told]) -> TelegramMessage:

@@ -1,6 +1,7 @@
 """What a chat is told of an event, piece by piece: its title, and its line among others."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,10 +70,39 @@ def read_event(body: bytes, rule: Subscription | None = None) -> Told:
     return Told(event["id"], event_type, data, is_test, rule)
 
 
-def title_of(one: Told) -> str:
-    """What happened to a grade, in words."""
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What events are told among. is_mixed: both kinds. shared: symbols that several bear."""
+
+    is_mixed: bool
+    shared: frozenset[str]
+
+    def name(self, one: Told) -> str:
+        """What stands behind a token's symbol where others bear the same."""
+        token = one.data["token"]
+        is_told = token["symbol"] in self.shared and token["name"]
+        return f" ({literal(token['name'])})" if is_told else ""
+
+    def kind(self, one: Told) -> str:
+        """What stands behind a change where there are some of the other kind."""
+        return f" ({one.data['kind']})" if self.is_mixed else ""
+
+
+def company_of(told: Iterable[Told]) -> Company:
+    """What these are told among."""
+    grades = [one.data for one in told if one.is_grade]
+    symbols = {data["token"]["id"]: data["token"]["symbol"] for data in grades}
+    times = Counter(symbols.values())
+    return Company(
+        is_mixed=len({data["kind"] for data in grades}) > 1,
+        shared=frozenset(symbol for symbol, often in times.items() if often > 1),
+    )
+
+
+def title_of(one: Told, *, name: str = "") -> str:
+    """What happened to a grade, in words. name: what stands behind its token's symbol."""
     return TITLES[one.type].format(
-        symbol=one.symbol,
+        symbol=f"{one.symbol}{name}",
         before=band_of(one.before),
         after=band_of(one.after),
     )
@@ -83,20 +113,20 @@ def band_of(rung: Rung | None) -> str:
     return literal(rung.band) if rung is not None else "?"
 
 
-def row_of(one: Told, *, is_mixed: bool) -> Line:
-    """An event among others. is_mixed: there are some of both kinds."""
+def row_of(one: Told, company: Company) -> Line:
+    """An event among others."""
     if not one.is_grade:
         return [say(one.type.value.replace(".", " ").capitalize())]
     before, after = one.before, one.after
-    kind = f" ({one.data['kind']})" if is_mixed else ""
+    name, kind = company.name(one), company.kind(one)
     if before is None or after is None or one.type is EventType.RESTATED:
-        return [say(f"{one.mark} {title_of(one)}{kind}")]
+        return [say(f"{one.mark} {title_of(one, name=name)}{kind}")]
     bands = f"{band_of(before)} → {band_of(after)}" if before.band != after.band else band_of(after)
     change = signed(after.score - before.score)
     return [
         say(f"{one.mark} "),
         bold(one.symbol),
-        say(f" {bands}{kind} · {points(after.score)} ({change})"),
+        say(f"{name} {bands}{kind} · {points(after.score)} ({change})"),
     ]
 
 

@@ -26,7 +26,7 @@ HOURS = "22:00–07:00"
 
 def story(symbol: str, *scores: float, name: str = "") -> list[bytes]:
     """What is told of a token whose score goes this way, a day each; of the first nothing."""
-    view = TokenView(token(symbol), symbol, name, None)
+    view = TokenView(token(f"{symbol}{name}"), symbol, name, None)
     swept = [fundamental(number, score, t2=50) for number, score in enumerate(scores)]
     return [body(draft(*swept[: number + 1], view=view)) for number in range(1, len(swept))]
 
@@ -99,6 +99,15 @@ def test_a_change_that_was_reversed_meanwhile_is_told_as_such(
     assert lines[0] == f"While you were away ({HOURS})"
     assert lines[1] == line
     assert len(lines) == 4
+
+
+def test_tokens_of_one_symbol_are_told_apart_by_their_names() -> None:
+    lines = told(*story("SOL", 55, 85, name="Solana"), *story("SOL", 55, 70, 55, name="Solstice"))
+
+    assert lines[1:3] == [
+        "🟢 SOL (Solana) Speculative → Blue Chip · 85.0 (+30.0)",
+        "🔵 SOL (Solstice) was upgraded to Emerging and is back at Speculative · 55.0 (+0.0)",
+    ]
 
 
 def test_moves_within_a_band_come_to_one_move() -> None:
