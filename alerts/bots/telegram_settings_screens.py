@@ -214,7 +214,8 @@ def week(chosen: Chosen, *, unread: str = "") -> Said:
     if unread:
         lines.append([bold(f"I cannot read {literal(unread)} as a day and an hour.")])
     lines.append([bold("Weekly summary: "), bold(_summary(chosen))])
-    lines.append([say("What a week changed, in one message, within an hour of the time chosen.")])
+    what = "The upgrades and downgrades of a week, of all tokens, the largest first."
+    lines.append([say(f"{what} It comes within an hour of the time chosen.")])
     held = chosen.summary
     days = tuple(
         _option(

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from alerts.bootstrap import Services
 from alerts.bots import telegram_reasons as reasons
@@ -21,6 +23,7 @@ from alerts.channels.telegram_messages import headline
 from alerts.domain.deliveries import EndpointState
 from alerts.domain.events import EventType
 from alerts.domain.ids import HOUSE_APP
+from alerts.domain.quiet import quiet_until
 from alerts.domain.subscriptions import Miss
 from alerts.pipeline.sparing import mutes_of
 from alerts.store.apps import find_app
@@ -46,6 +49,10 @@ _NAMES: Final = {
 # As far in as what stands behind a sign.
 _UNDER: Final = "      "
 _QUIET_WEEK: Final = "nothing changed in that week"
+_STANDING: Final[Mapping[EndpointState, Line]] = {
+    EndpointState.PAUSED: [say("⏸ Just now this chat is paused: nothing comes.")],
+    EndpointState.DISABLED: [say("⛔ I stopped, for I could not write here: nothing comes.")],
+}
 _SETTINGS: Final = Button("⚙️ Settings", Wanted(Verb.EDIT))
 # What another choice in the settings would mend.
 _CHOSEN: Final = frozenset({Miss.KIND, Miss.TYPE, Miss.MIN_NOTCHES, Miss.MIN_DELTA})
@@ -131,11 +138,10 @@ class WhyDesk:
         self, asked: Asked, every: Sequence[EndpointRecord], token: TokenRecord | None
     ) -> tuple[list[Line], Rows]:
         """What keeps this chat quiet just now, and the buttons that end it. token: or only that."""
-        lines: list[Line] = []
-        buttons: list[Button] = []
-        if any(each.state is EndpointState.PAUSED for each in every):
-            lines.append([say("⏸ Just now this chat is paused: nothing comes.")])
-            buttons.append(RESUME)
+        states = {each.state for each in every}
+        lines: list[Line] = [line for state, line in _STANDING.items() if state in states]
+        buttons = [RESUME] if lines else []
+        lines += _quiet_now(every, self.services.clock.now())
         for each in await mutes_of(asked.chat.kept, desk=self.services.desk):
             if each.token is None:
                 lines.append([say("🔕 Everything is muted "), *lasting(each.until)])
@@ -178,6 +184,17 @@ def _lines(told: why.Told, endpoint: EndpointRecord, through: str) -> list[Line]
     elif sign != TOLD:
         when = [*when, say(" · "), *reasons.why(told.fate, endpoint)]
     return [[say(f"{sign} {through}"), bold(f"{called}{name}"), say(kind)], when]
+
+
+def _quiet_now(every: Sequence[EndpointRecord], now: datetime) -> list[Line]:
+    """Quiet hours are the chat's, and so the same for all."""
+    for each in every:
+        if each.quiet_hours is not None and each.time_zone is not None:
+            until = quiet_until(each.quiet_hours, each.time_zone, now)
+            if until is not None:
+                local = until.astimezone(ZoneInfo(each.time_zone))
+                return [[say(f"🌙 Quiet hours just now: what changes comes at {local:%H:%M}.")]]
+    return []
 
 
 def _when(event: EventRecord) -> Line:

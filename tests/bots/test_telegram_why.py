@@ -135,11 +135,35 @@ async def test_quiet_hours_are_said_with_their_end(talk: Talk) -> None:
     (of_it,) = await talk.type(ada, "/why btc")
     (lately,) = await talk.type(ada, "/why")
 
+    now_quiet = f"🌙 Quiet hours just now: what changes comes at {ends:%H:%M}."
     assert lines(of_it)[2] == f"⏳ Quiet hours: it comes at {ends:%H:%M}"
+    assert lines(of_it)[-1] == now_quiet
     assert lines(lately)[1:] == [
+        now_quiet,
         "⏳ BTC upgraded (trader)",
         f"      THEN · quiet hours: it comes at {ends:%H:%M}",
     ]
+
+
+async def test_a_chat_that_we_could_not_write_to_is_said_and_taken_up_again(talk: Talk) -> None:
+    ada, _ = talk.somebody()
+    group = talk.telegram.world.group(creator=ada)
+    await talk.api.push(1, {"btc": 50.0})
+    await talk.type(ada, "/subscribe btc", chat=group)
+    group.may_write = False
+    await talk.api.push(2, {"btc": 95.0})
+    await talk.api.deliver()
+    group.may_write = True
+    (said,) = await talk.type(ada, "/why btc", chat=group)
+    shown = lines(said)
+
+    await talk.press(ada, said, "▶️ Resume")
+
+    assert shown[2:] == [
+        "🚫 Not told: Telegram did not let me write here",
+        "⛔ I stopped, for I could not write here: nothing comes.",
+    ]
+    assert said["text"].startswith("▶️ It goes on: what changes from now on is told.")
 
 
 async def test_a_mute_is_said_and_ended_by_its_button(talk: Talk) -> None:
