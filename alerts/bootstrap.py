@@ -29,7 +29,6 @@ from alerts.domain.channels import POOL_RATES
 from alerts.domain.deliveries import Channel
 from alerts.domain.grades import Kind, SourceName, TokenId
 from alerts.domain.ids import make_id
-from alerts.domain.ratings import default_policies
 from alerts.domain.tokens import token_page
 from alerts.limits import open_limiter
 from alerts.pipeline.claim import MOST_LANES, Rules
@@ -231,7 +230,7 @@ def _ladder(settings: Settings) -> Ladder:
     def page(token: TokenId, symbol: str, name: str) -> str | None:
         return token_page(settings.token_page_url, token, symbol=symbol, name=name)
 
-    return Ladder(default_policies(round(settings.move_step * 100)), page)
+    return Ladder(settings.policies, page)
 
 
 def _rules(store: Store, senders: Mapping[Channel, Sender], settings: Settings) -> Rules:

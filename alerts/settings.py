@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -19,6 +20,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from alerts.domain.grades import Kind
+from alerts.domain.ratings import BandPolicy, Confirm, default_policies
 from alerts.domain.retries import STANDARD_SCHEDULE, RetrySchedule
 from alerts.domain.tokens import PAGE_WORDS
 from alerts.errors import SettingsInvalid
@@ -29,9 +32,11 @@ from alerts.telemetry import LogFormat
 PREFIX: Final = "GRADEBELL_"
 ENV_FILE: Final = Path(".env")
 MOST_TOKENS: Final = 100
-_SOURCES: Final = ("sandbox", "token_metrics", "none")
-_PROFILES: Final = ("v3", "v2-2025-08", "v2-2025-04")
-_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_KNOWN: Final = {
+    "source": ("sandbox", "token_metrics", "none"),
+    "token_metrics_profile": ("v3", "v2-2025-08", "v2-2025-04"),
+    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+}
 
 _SECONDS: Final = re.compile(r"[0-9]{1,8}(\.[0-9]{1,6})?")
 # What an Authorization header carries as it is, and nobody guesses.
@@ -74,6 +79,10 @@ class Settings(BaseSettings):
     trader_interval_seconds: int = Field(default=3600, ge=1)
     fundamental_interval_seconds: int = Field(default=86_400, ge=1)
     move_step: float = Field(default=5, ge=0.01, le=100)
+    trader_confirm_cycles: int = Field(default=1, ge=1, le=30)
+    trader_sure_margin: float | None = Field(default=None, ge=0, le=100)
+    fundamental_confirm_cycles: int = Field(default=1, ge=1, le=30)
+    fundamental_sure_margin: float | None = Field(default=None, ge=0, le=100)
 
     # Years at most: an id of before 1970 would be later than any other.
     retain_deliveries_days: int = Field(default=90, ge=1, le=3650)
@@ -104,20 +113,14 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("log_level")
+    @field_validator(*_KNOWN)
     @classmethod
-    def _known_level(cls, value: str) -> str:
-        return _one_of(_LEVELS, value.upper())
-
-    @field_validator("source")
-    @classmethod
-    def _known_source(cls, value: str) -> str:
-        return _one_of(_SOURCES, value)
-
-    @field_validator("token_metrics_profile")
-    @classmethod
-    def _known_profile(cls, value: str) -> str:
-        return _one_of(_PROFILES, value)
+    def _is_known(cls, value: str, field: ValidationInfo) -> str:
+        known = _KNOWN[str(field.field_name)]
+        value = value.upper() if field.field_name == "log_level" else value
+        if value not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return value
 
     @field_validator("admin_key")
     @classmethod
@@ -190,17 +193,15 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _lease_outlasts_send(self) -> Self:
         if self.lease_seconds < 2 * self.send_deadline_seconds:
-            raise ValueError(
-                "GRADEBELL_LEASE_SECONDS must be at least twice GRADEBELL_SEND_DEADLINE_SECONDS"
-            )
+            least = "twice GRADEBELL_SEND_DEADLINE_SECONDS"
+            raise ValueError(f"GRADEBELL_LEASE_SECONDS must be at least {least}")
         return self
 
     @model_validator(mode="after")
     def _events_outlast_deliveries(self) -> Self:
         if self.retain_events_days < self.retain_deliveries_days:
-            raise ValueError(
-                "GRADEBELL_RETAIN_EVENTS_DAYS must be at least GRADEBELL_RETAIN_DELIVERIES_DAYS"
-            )
+            least = "GRADEBELL_RETAIN_DELIVERIES_DAYS"
+            raise ValueError(f"GRADEBELL_RETAIN_EVENTS_DAYS must be at least {least}")
         return self
 
     @property
@@ -217,6 +218,15 @@ class Settings(BaseSettings):
         """The source that is polled: a Token Metrics key says so, unless SOURCE says otherwise."""
         has_key = bool(self.token_metrics_api_key.get_secret_value())
         return "token_metrics" if has_key and "source" not in self.model_fields_set else self.source
+
+    @property
+    def policies(self) -> Mapping[Kind, BandPolicy]:
+        """What each kind of grade is judged by."""
+        trader = Confirm.of_points(self.trader_confirm_cycles, self.trader_sure_margin)
+        sure = self.fundamental_sure_margin
+        fundamental = Confirm.of_points(self.fundamental_confirm_cycles, sure)
+        confirm = {Kind.TRADER: trader, Kind.FUNDAMENTAL: fundamental}
+        return default_policies(round(self.move_step * 100), confirm)
 
     @property
     def lease(self) -> timedelta:
@@ -249,10 +259,8 @@ class Settings(BaseSettings):
                 problem = f"{PREFIX}{name} is not set; `gradebell up` writes one to .env"
                 raise SettingsInvalid(problem)
         if self.source == "token_metrics" and not self.token_metrics_api_key.get_secret_value():
-            problem = (
-                f"{PREFIX}SOURCE is token_metrics, and {PREFIX}TOKEN_METRICS_API_KEY is not set"
-            )
-            raise SettingsInvalid(problem)
+            name = f"{PREFIX}TOKEN_METRICS_API_KEY"
+            raise SettingsInvalid(f"{PREFIX}SOURCE is token_metrics, and {name} is not set")
 
 
 def load_settings() -> Settings:
@@ -270,12 +278,6 @@ def load_settings() -> Settings:
         message = plain(first)
         problem = f"{PREFIX}{place}: {message}" if place else message
         raise SettingsInvalid(problem) from None
-
-
-def _one_of(known: tuple[str, ...], value: str) -> str:
-    if value not in known:
-        raise ValueError(f"must be one of {', '.join(known)}")
-    return value
 
 
 def _is_web_address(text: str) -> bool:

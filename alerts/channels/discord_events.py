@@ -6,7 +6,7 @@ from typing import Any, Final
 from alerts.channels.discord_digests import FOOTER
 from alerts.channels.discord_embeds import DESCRIPTION, DiscordMessage, Page
 from alerts.channels.discord_text import counted, literal, moment, points, signed, width
-from alerts.channels.wording import mass_words
+from alerts.channels.wording import mass_words, noise_words
 from alerts.domain.digests import Rung, read_rung
 from alerts.domain.events import EventType
 
@@ -73,6 +73,7 @@ def _grade(event_type: EventType, data: Mapping[str, Any]) -> Page:
         _scores(before, after),
         _told(data, after) if event_type is EventType.RESTATED else _held(data),
         _components(data.get("components", ())),
+        noise_words(data),
         mass_words(data),
     ]
     at = after or before

@@ -36,7 +36,7 @@ from alerts.channels.telegram_told import (
     title_of,
 )
 from alerts.channels.telegram_under import grade_buttons, summary_buttons
-from alerts.channels.wording import counted, mass_words, points, signed
+from alerts.channels.wording import counted, mass_words, noise_words, points, signed
 from alerts.domain.deliveries import DeferredReason
 from alerts.domain.digests import read_digest, read_rung
 from alerts.domain.events import EventType
@@ -156,6 +156,8 @@ def _more(one: Told) -> list[Line]:
             for move in moves[:COMPONENTS_SHOWN]
         )
         found.append([say(f"Components that moved: {named}")])
+    if noise := noise_words(one.data):
+        found.append([say(noise)])
     return found + _mass([one])
 
 

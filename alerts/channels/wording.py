@@ -59,6 +59,24 @@ def mass_words(data: Mapping[str, Any]) -> str:
     return f"Part of a mass move: {of_all} changed band at once, {up:,} up and {down:,} down"
 
 
+def noise_words(data: Mapping[str, Any]) -> str:
+    """What a change had to do with noise: that it was confirmed, or that its band goes to and fro.
+
+    Empty where nothing. data: a payload's.
+    """
+    flapping, settled, confirms = (data.get(key) for key in ("flapping", "settled", "confirms"))
+    if flapping is not None:
+        times, cycles = (
+            counted(flapping["reversals"], "time"),
+            counted(flapping["settles"], "cycle"),
+        )
+        return f"It went back {times} in a row: told again once it holds a band for {cycles}"
+    seen = f"Seen in {counted(len(confirms) + 1, 'cycle')} in a row" if confirms else ""
+    if settled is None:
+        return seen
+    return f"It has settled after going to and fro. {seen}".strip()
+
+
 def dates_of(digest: Digest) -> str:
     """The local days of the week, such as 16–22 Nov 2026; and of how many weeks it is.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Self
 
 from alerts.domain.grades import Cycle, Kind, TokenId
 
@@ -27,6 +27,11 @@ class Confirm:
 
     readings: int = 1
     sure_margin: int | None = None
+
+    @classmethod
+    def of_points(cls, readings: int, sure_margin: float | None) -> Self:
+        """With the sure margin in points."""
+        return cls(readings, None if sure_margin is None else round(sure_margin * 100))
 
 
 AT_ONCE: Final = Confirm()

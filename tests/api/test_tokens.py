@@ -44,8 +44,59 @@ async def test_a_token_shows_the_band_held_and_the_last_observation(api: Api) ->
             "class": "buy",
             "components": {"liquidity": None, "momentum": 88.25},
             "is_withdrawn": False,
+            "waiting": None,
+            "flapping_since": None,
         }
     }
+
+
+async def test_a_token_shows_the_change_that_waits_to_be_confirmed(database_url: str) -> None:
+    knobs = {"trader_confirm_cycles": 3, "trader_sure_margin": 10}
+    async with open_api(database_url, **knobs) as api:
+        await api.push(1, {"btc": 50, "eth": 50})
+        await api.push(2, {"btc": 64, "eth": 70})
+        await api.push(3, {"btc": 65, "eth": 70})
+
+        held = (await api.get("/v1/tokens/btc")).json()["ratings"]["trader"]
+        told = (await api.get("/v1/events")).json()["data"]
+
+        assert (held["band"], held["score"]) == ("Neutral", 65)
+        assert held["waiting"] == {
+            "band": "Buy",
+            "band_rank": 4,
+            "since": "2026-01-02T00:00:00Z",
+            "seen": 2,
+            "needed": 3,
+        }
+        assert [event["data"]["token"]["symbol"] for event in told] == ["ETH"]
+
+        await api.push(4, {"btc": 65, "eth": 70})
+
+        held = (await api.get("/v1/tokens/btc")).json()["ratings"]["trader"]
+        (_, event) = (await api.get("/v1/events")).json()["data"]
+        assert (held["band"], held["waiting"]) == ("Buy", None)
+        assert (event["data"]["from"]["score"], event["data"]["delta"]) == (50, 15)
+        assert [one["score"] for one in event["data"]["confirms"]] == [64, 65]
+
+
+async def test_a_grade_that_goes_to_and_fro_is_told_of_again_once_it_settles(api: Api) -> None:
+    for number, score in enumerate((50, 64, 50, 64, 50, 64, 50, 64, 50, 64, 65, 64, 50, 50, 50)):
+        await api.push(1 + number, {"btc": score})
+        if number == 7:
+            held = (await api.get("/v1/tokens/btc")).json()["ratings"]["trader"]
+            assert held["flapping_since"] == "2026-01-06T00:00:00Z"
+
+    told = [event["data"] for event in (await api.get("/v1/events")).json()["data"]]
+
+    assert [event["cycle"]["as_of"][8:10] for event in told] == ["02", "03", "04", "05", "06", "13"]
+    assert told[4]["flapping"] == {
+        "reversals": 4,
+        "since": "2026-01-03T00:00:00Z",
+        "settles": 3,
+    }
+    assert all("flapping" not in event for event in told[:4])
+    held = (await api.get("/v1/tokens/btc")).json()["ratings"]["trader"]
+    assert held["flapping_since"] is None
 
 
 async def test_tokens_are_found_by_part_of_what_they_are_called(api: Api) -> None:

@@ -9,6 +9,7 @@ from alerts.api.schemas.base import EXAMPLE_CYCLE, Answer, Time
 from alerts.domain.events import points
 from alerts.domain.grades import Kind
 from alerts.domain.ratings import BandPolicy, Rating
+from alerts.domain.verdicts import readings_needed
 from alerts.store.ratings import Observation
 from alerts.store.tokens import TokenRecord
 
@@ -30,6 +31,14 @@ _TOKEN: dict[str, Any] = {
             "class": "Blue Chip",
             "components": {"tokenomics": 8.8},
             "is_withdrawn": False,
+            "waiting": {
+                "band": "Emerging",
+                "band_rank": 3,
+                "since": "2026-11-21T00:00:00Z",
+                "seen": 1,
+                "needed": 2,
+            },
+            "flapping_since": None,
         }
     },
 }
@@ -43,6 +52,30 @@ _GRADE: dict[str, Any] = {
     "cycle_id": EXAMPLE_CYCLE,
     "recorded_at": "2026-11-20T00:04:07Z",
 }
+
+
+class WaitingChange(Answer):
+    """A change of band that is told once it was seen in as many cycles in a row as it needs."""
+
+    band: str = Field(description="The one that the last observation stands in.")
+    band_rank: int
+    since: Time = Field(description="The first of the cycles in a row.")
+    seen: int = Field(description="Cycles in a row so far.")
+    needed: int = Field(description="Cycles in a row that it takes.")
+
+    @classmethod
+    def of(cls, rating: Rating, policy: BandPolicy) -> Self | None:
+        """From the domain's; None where nothing waits."""
+        if rating.pending is None:
+            return None
+        rank = policy.rank_held(rating.rank, rating.score)
+        return cls(
+            band=policy.name_of(rank),
+            band_rank=rank,
+            since=rating.pending.seen[0][0],
+            seen=len(rating.pending.seen),
+            needed=readings_needed(rating, policy),
+        )
 
 
 class HeldRating(Answer):
@@ -61,6 +94,12 @@ class HeldRating(Answer):
     )
     components: dict[str, float | None]
     is_withdrawn: bool = Field(description="The source has not graded it for days.")
+    waiting: WaitingChange | None = Field(
+        description="The change of band that the last observation would be, once confirmed."
+    )
+    flapping_since: Time | None = Field(
+        description="Since when its band goes to and fro, so that a change waits until it settles."
+    )
 
     @classmethod
     def of(cls, rating: Rating, policy: BandPolicy) -> Self:
@@ -75,6 +114,8 @@ class HeldRating(Answer):
             class_=rating.label,
             components={name: points(value) for name, value in rating.components},
             is_withdrawn=rating.withdrawn,
+            waiting=WaitingChange.of(rating, policy),
+            flapping_since=None if rating.swings is None else rating.swings.flapping_since,
         )
 
 
