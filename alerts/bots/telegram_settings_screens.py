@@ -214,7 +214,7 @@ def week(chosen: Chosen, *, unread: str = "") -> Said:
     if unread:
         lines.append([bold(f"I cannot read {literal(unread)} as a day and an hour.")])
     lines.append([bold("Weekly summary: "), bold(_summary(chosen))])
-    what = "The upgrades and downgrades of a week, of all tokens, the largest first."
+    what = "The upgrades and downgrades of a week, those of followed tokens first."
     lines.append([say(f"{what} It comes within an hour of the time chosen.")])
     held = chosen.summary
     days = tuple(
