@@ -10,11 +10,10 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from telegram import Bot, Update
+from telegram import Bot
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
@@ -22,6 +21,7 @@ from alerts.bootstrap import Services
 from alerts.bots.leader import lead, wait_for
 from alerts.bots.telegram_commands import Registry, offer
 from alerts.bots.telegram_door import Door
+from alerts.bots.telegram_updates import SIDE_BY_SIDE, Handled, InHand
 from alerts.bots.telegram_voice import seconds_asked
 from alerts.channels.telegram_answers import REFUSED_DETAIL
 from alerts.domain.deliveries import Channel
@@ -41,29 +41,13 @@ FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 60.0
 # A session ends by itself only where something broke that should not.
 PAUSES: Final = (5.0, 300.0)
-# How long what is being answered may go on once the bot is asked to end.
+# How long what is being answered may go on once the bot is asked to end, and the rest of the end.
+FINISHING_SECONDS: Final = 2.0
 CLOSING_SECONDS: Final = 3.0
 # Telegram holds an answer back for up to 8 s where a bot says too much, and then takes it:
 # https://github.com/tdlib/td, NetQueryCreator.cpp
 ANSWER_SECONDS: Final = 20.0
 CONNECT_SECONDS: Final = 5.0
-# Chats that are answered at a time.
-SIDE_BY_SIDE: Final = 32
-# Updates that are remembered as handled: Telegram hands out 100 at a time.
-REMEMBERED: Final = 1000
-
-
-@dataclass(slots=True)
-class Handled:
-    """Updates that this process has handled; some may not be confirmed, and come again."""
-
-    ids: dict[int, None] = field(default_factory=dict)
-
-    def note(self, update_id: int) -> None:
-        """One more; the oldest are forgotten."""
-        self.ids[update_id] = None
-        while len(self.ids) > REMEMBERED:
-            del self.ids[next(iter(self.ids))]
 
 
 class TelegramBot:
@@ -71,17 +55,16 @@ class TelegramBot:
 
     def __init__(self, services: Services, handled: Handled) -> None:
         self._services = services
-        self._handled = handled
+        self._in_hand = InHand(handled)
         self._closing = asyncio.Event()
         self._ended = asyncio.Event()
-        self._offset: int | None = None
         self._was_taken: bool | None = None
         self.was_ready = False
 
     async def attend(self) -> None:
         """Handle what comes, until `close`; no refusal of Telegram's ends it."""
-        try:
-            async with _connected(self._services.settings) as (bot, polls):
+        async with _connected(self._services.settings) as (bot, polls):
+            try:
                 door: Door | None = None
                 pause = FIRST_PAUSE_SECONDS
                 while not self._closing.is_set():
@@ -96,11 +79,12 @@ class TelegramBot:
                         await wait_for(self._closing, wait)
                         continue
                     pause = FIRST_PAUSE_SECONDS
-                    await self._handle(updates, door, bot)
-                with suppress(TelegramError):
-                    await self._confirm(polls)
-        finally:
-            self._ended.set()
+                    await self._in_hand.take(updates, door, bot)
+                await self._in_hand.wait(FINISHING_SECONDS)
+                await self._confirm(polls)
+            finally:
+                await self._in_hand.end()
+                self._ended.set()
 
     async def close(self) -> None:
         """End the session; what is being answered may end, and is confirmed."""
@@ -150,46 +134,23 @@ class TelegramBot:
 
     async def _poll(self, polls: "_Polls", *, seconds: int) -> Sequence[dict[str, Any]]:
         """Confirm what was handled, and wait for more; none where we are to end meanwhile."""
-        polling = asyncio.create_task(polls.ask(self._offset, seconds=seconds))
+        polling = asyncio.create_task(polls.ask(self._in_hand.offset, seconds=seconds))
         closing = asyncio.create_task(self._closing.wait())
         try:
             await asyncio.wait({polling, closing}, return_when=asyncio.FIRST_COMPLETED)
             if not polling.done():
                 return []
-            updates = polling.result()
+            return polling.result()
         finally:
             polling.cancel()
             closing.cancel()
             await asyncio.gather(polling, closing, return_exceptions=True)
-        # It is confirmed now. After a week of silence numbers begin anew, perhaps below it.
-        self._offset = None
-        return updates
 
     async def _confirm(self, polls: "_Polls") -> None:
-        if self._offset is not None:
-            await polls.ask(self._offset, seconds=0, limit=1)
-
-    async def _handle(self, updates: Sequence[dict[str, Any]], door: Door, bot: Bot) -> None:
-        """All of them: those of a chat in their order, and chats side by side."""
-        by_chat: dict[int | None, list[Update]] = {}
-        for raw in updates:
-            if raw["update_id"] in self._handled.ids:
-                continue
-            update = _read(raw, bot)
-            if update is not None:
-                chat = update.effective_chat
-                by_chat.setdefault(None if chat is None else chat.id, []).append(update)
-        room = asyncio.Semaphore(SIDE_BY_SIDE)
-
-        async def handle(those: Sequence[Update]) -> None:
-            async with room:
-                for each in those:
-                    await _take(door, each)
-                    self._handled.note(each.update_id)
-
-        await asyncio.gather(*map(handle, by_chat.values()))
-        if updates:
-            self._offset = updates[-1]["update_id"] + 1
+        """What was handled since the last poll."""
+        if self._in_hand.offset is not None:
+            with suppress(TelegramError):
+                await polls.ask(self._in_hand.offset, seconds=0, limit=1)
 
 
 class _Polls:
@@ -255,21 +216,6 @@ async def run_bot(services: Services, stop: asyncio.Event) -> None:
         stop=stop,
         pauses=PAUSES,
     )
-
-
-async def _take(door: Door, update: Update) -> None:
-    try:
-        await door.take(update)
-    except Exception as error:  # noqa: BLE001 - the edge of a process: logged, and it lives on.
-        fail(Step.JOB_FAILED, error, job="bot", update=update.update_id)
-
-
-def _read(raw: dict[str, Any], bot: Bot) -> Update | None:
-    try:
-        return Update.de_json(raw, bot)
-    except Exception as error:  # noqa: BLE001 - whatever the library makes of what it does not know.
-        fail(Step.JOB_FAILED, error, job="bot", update=raw["update_id"])
-        return None
 
 
 def _problem(error: TelegramError) -> str:

@@ -197,6 +197,30 @@ async def test_an_answer_waits_a_little_where_telegram_asks_for_it_and_no_longer
     assert [each["event"] for each in heard].count("answer.lost") == 1
 
 
+async def test_a_chat_that_is_answered_slowly_keeps_itself_waiting_alone_and_in_order(
+    sqlite_url: str,
+) -> None:
+    async with open_talk(sqlite_url) as talk:
+        ada, slow = talk.somebody()
+        bob, quick = talk.somebody("Bob")
+        people, held = talk.telegram.people, asyncio.Event()
+        talk.telegram.fail(Fault(None, held=held, after_effect=True))
+        await people.type(ada, "/help")
+        await people.wait_until(lambda: len(slow.texts) == 1)
+        await people.type(ada, "/privacy")
+        for number in range(3):
+            await people.type(bob, "/help")
+            await people.wait_until(lambda: len(quick.texts) > number)  # noqa: B023
+        assert len(slow.texts) == 1
+        held.set()
+        await talk.telegram.updates.wait_until_confirmed()
+
+    assert "crypto tokens" in slow.texts[0]
+    assert "What is stored" in slow.texts[1]
+    assert len(slow.texts) == 2
+    assert len(quick.texts) == 3
+
+
 async def test_an_answer_that_may_have_arrived_is_not_sent_again(sqlite_url: str) -> None:
     async with open_talk(sqlite_url) as talk:
         ada, chat = talk.somebody()
