@@ -21,6 +21,8 @@ from alerts.store.tokens import (
 
 # As many as a person looks through before they choose.
 MOST_CHOICES: Final = 8
+# Words that nothing is known of, after which only symbols and ids are.
+MOST_VAGUE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +58,25 @@ async def tokens_by(words: Sequence[str], *, services: Services) -> list[Meant]:
             if called:
                 return [Meant(name, tuple(called), is_known=True)]
         bearers = await bearers_of(tx, [fold(word) for word in words])
-        return [
-            await _meant(tx, word, [one.id for one in bearers.get(fold(word), ())])
-            for word in words
-        ]
+        meant: list[Meant] = []
+        for word in words:
+            borne = [one.id for one in bearers.get(fold(word), ())]
+            vague = sum(not each.is_known for each in meant)
+            meant.append(await _meant(tx, word, borne, looks=vague < MOST_VAGUE))
+        return meant
 
 
-async def _meant(tx: Transaction, word: str, bearers: Sequence[TokenId]) -> Meant:
+async def _meant(tx: Transaction, word: str, bearers: Sequence[TokenId], *, looks: bool) -> Meant:
+    """looks: also among names, and for what comes near; that is a walk through all tokens."""
     if not bearers and is_token_identity(word):
         bearers = [TokenId(word)]
-    known = await _records(tx, bearers) or await tokens_called(tx, word, limit=MOST_CHOICES)
+    known = await _records(tx, bearers)
+    if not known and looks:
+        known = await tokens_called(tx, word, limit=MOST_CHOICES)
     if known:
         return Meant(word, tuple(known), is_known=True)
-    return Meant(word, tuple(await _near(tx, word)), is_known=False)
+    near = await _near(tx, word) if looks else []
+    return Meant(word, tuple(near), is_known=False)
 
 
 async def _near(tx: Transaction, word: str) -> list[TokenRecord]:

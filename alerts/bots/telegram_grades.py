@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from alerts.bots.grades import Graded
+from alerts.bots.telegram_subjects import labels
 from alerts.channels.telegram_markup import (
     DISCLAIMER,
     DOWN,
@@ -126,7 +127,7 @@ def table_lines(graded: Sequence[Graded], kinds: Iterable[Kind], policies: Polic
     A letter says so where there are two.
     """
     asked = sorted(kinds)
-    cells = [cell(each.token.symbol, LONGEST_CELL) for each in graded]
+    cells = [cell(name, LONGEST_CELL) for name in labels([each.token for each in graded])]
     wide = max(map(width, cells), default=0)
     rows: list[str] = []
     for name, each in zip(cells, graded, strict=True):

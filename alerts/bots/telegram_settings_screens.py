@@ -79,7 +79,7 @@ def main(chosen: Chosen) -> Said:
         lines.append([italic("No token is followed yet: /subscribe BTC begins it.")])
     names = (("Grades", "grades"), ("Changes", "changes"), ("Smallest change", "size"))
     more = (("Time zone", "zone"), ("Quiet hours", "quiet"), ("Weekly summary", "week"))
-    return Said(lines=lines, buttons=_rows(_set(*each) for each in (*names, *more)))
+    return Said(lines=lines, buttons=(*_rows(_set(*each) for each in (*names, *more)), _LIST))
 
 
 def grades(chosen: Chosen) -> Said:
@@ -295,5 +295,6 @@ def _rows(buttons: Iterable[Button], *, on_a_row: int = _ON_A_ROW) -> Rows:
     return tuple(every[start : start + on_a_row] for start in range(0, len(every), on_a_row))
 
 
+_LIST: Final = (Button("📋 List", Wanted(Verb.LIST, "1")),)
 _BACK: Final = (_set("‹ Settings", "main"),)
 _OTHER_ZONES: Final = (_set("‹ Other zones", "zone"),)

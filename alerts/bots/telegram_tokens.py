@@ -1,7 +1,8 @@
 """What can be asked of our bot on Telegram about tokens: follow them, and see their grades."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from alerts.bootstrap import Services
@@ -37,10 +38,11 @@ _LONGEST_PAGE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:
-    """What is looked at. surveys: many who ask in one minute cost one reading."""
+    """What is looked at. surveys: many who ask in one minute cost one reading, one at a time."""
 
     services: Services
     surveys: Surveys
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def grade(self, asked: Asked) -> Said:
         words = words_of(asked.words)[:MOST_GRADES]
@@ -108,7 +110,8 @@ class _Tokens:
         return await Cards(self.services).card(asked, subject.token, page=subject.page)
 
     async def top(self, _asked: Asked) -> Said:
-        week = await week_so_far(self.services, self.surveys)
+        async with self.reading:
+            week = await week_so_far(self.services, self.surveys)
         graded = [kind for kind in week.kinds if kind.tokens]
         if not week.is_empty:
             return Said(lines=digest_lines(week, title="The last seven days"))

@@ -50,6 +50,17 @@ async def test_a_list_is_turned_and_a_token_looked_at_in_one_message(talk: Talk)
     assert len([each for each in chat.messages if each["from"]["is_bot"]]) == 2
 
 
+async def test_tokens_of_one_symbol_are_told_apart_in_a_list(talk: Talk) -> None:
+    ada, _ = talk.somebody()
+    await talk.type(ada, "/subscribe demo:1 demo:3 ETH")
+
+    (shown,) = await talk.type(ada, "/list")
+
+    assert labels(shown)[:3] == ["BTC Bitcoin", "BTC Wrapped Bitcoin", "ETH"]
+    cells = [line[:10].strip() for line in shown["text"].splitlines()[1:7]]
+    assert cells == ["BTC Bitco…", "", "BTC Wrapp…", "", "ETH", ""]
+
+
 async def test_a_card_says_when_it_was_told_here_last(talk: Talk) -> None:
     ada, _ = talk.somebody()
     await talk.type(ada, "/subscribe ETH")
@@ -110,6 +121,26 @@ async def test_in_a_group_all_may_look_and_its_admins_alone_may_change(talk: Tal
     assert pressed.answer is not None
     assert pressed.answer["text"] == ADMINS_ONLY
     assert await followed(talk) == ("demo:2",)
+
+
+async def test_a_list_leads_to_the_settings_and_back_and_a_press_pauses_all(talk: Talk) -> None:
+    ada, _ = talk.somebody()
+    await talk.type(ada, "/subscribe ETH")
+    (shown,) = await talk.type(ada, "/list")
+
+    await talk.press(ada, shown, "⚙️ Settings")
+    settings = str(shown["text"])
+    await talk.press(ada, shown, "📋 List")
+    back = labels(shown)
+    await talk.press(ada, shown, "⏸ Pause all")
+    (paused,) = await talk.type(ada, "/list")
+    (followed_too,) = await talk.type(ada, "/subscribe SHIB")
+
+    assert settings.startswith("⚙️ Settings")
+    assert back == ["ETH", "➕ Add", "⏸ Pause all", "⚙️ Settings"]  # noqa: RUF001 - a sign.
+    assert "⏸ Paused" in paused["text"]
+    assert "▶️ Resume" in labels(paused)
+    assert "⏸ Paused: nothing is told here until /resume." in followed_too["text"]
 
 
 async def test_what_no_button_of_ours_says_does_nothing(talk: Talk) -> None:

@@ -77,6 +77,7 @@ async def test_who_has_chosen_nothing_sees_what_holds_then(talk: Talk) -> None:
         "Time zone",
         "Quiet hours",
         "Weekly summary",
+        "📋 List",
     ]
     assert await ChatDesk(talk.services).find(TelegramChat(chat.id)) is None
 
