@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import httpx
@@ -125,7 +126,7 @@ async def _taken(ask: Callable[[], Awaitable[object]]) -> None:
 def seconds_asked(error: RetryAfter) -> float:
     """How long Telegram asks to be left alone; a number, or soon a duration."""
     asked = error.retry_after
-    return float(asked) if isinstance(asked, int) else asked.total_seconds()
+    return asked.total_seconds() if isinstance(asked, timedelta) else float(asked)
 
 
 def _fitting(lines: Sequence[Line]) -> Sequence[Line]:

@@ -7,12 +7,16 @@ import pytest
 
 from alerts.bootstrap import Services
 from alerts.bots.chats import ChatDesk
+from alerts.bots.discord import run_bot as run_on_discord
 from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.deliveries import Channel, EndpointState
 from alerts.domain.events import EventType
+from alerts.errors import SettingsInvalid
 from alerts.pipeline.platforms import note_accepted, note_refused
 from tests.api.conftest import Api, open_api
 from tests.bots.talks import open_talk, running
+from tests.discord.bots import TOKEN as DISCORD_TOKEN
+from tests.discord.double import Discord
 from tests.pipeline.conftest import feed
 from tests.telegram.double import TOKEN, Telegram
 
@@ -111,6 +115,25 @@ async def test_a_bot_that_starts_refused_is_there_once_it_is_taken(
         telegram.token = TOKEN
         await wait_until_told(api.services, *NOTICES)
         await running_bot
+
+
+async def test_a_bot_on_discord_that_is_refused_tells_it_and_one_that_is_taken_too(
+    sqlite_url: str,
+) -> None:
+    async with Discord() as discord:
+        knobs = {"discord_api_url": discord.api_url, "discord_bot_token": "another"}
+        for _ in range(2):
+            async with open_api(sqlite_url, **knobs) as api:
+                with pytest.raises(SettingsInvalid):
+                    await run_on_discord(api.services, asyncio.Event())
+                assert await told(api.services) == [EventType.CHANNEL_FAILING]
+        knobs["discord_bot_token"] = DISCORD_TOKEN
+        async with open_api(sqlite_url, **knobs) as api:
+            stop = asyncio.Event()
+            bot = asyncio.create_task(run_on_discord(api.services, stop))
+            await wait_until_told(api.services, *NOTICES)
+            stop.set()
+            await bot
 
 
 async def attend(services: Services, telegram: Telegram) -> None:
