@@ -2,7 +2,8 @@
 
 `python -m tests.bench.raw_receiver PEM PORT TLS_PORT CLOSING_PORT CLOSING_TLS_PORT`. It counts
 blank lines and content lengths, no more: for loads of our own making. Paths that begin with /fails
-are answered 500, and the last two ports close each connection after one answer.
+are answered 500, those that begin with /bot as Telegram does, and the last two ports close each
+connection after one answer.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ import uvloop
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 FAILURE = b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"
+MESSAGE = '{"ok":true,"result":{"message_id":1}}'
+STORED = f"HTTP/1.1 200 OK\r\ncontent-length: {len(MESSAGE)}\r\n\r\n{MESSAGE}".encode()
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -46,6 +49,8 @@ class Answering(asyncio.Protocol):
 
     def answer(self, request: bytes) -> bytes:
         """What is said to a request, nothing if nothing is."""
+        if request.startswith(b"POST /bot"):
+            return STORED
         return FAILURE if request.startswith(b"POST /fails") else ANSWER
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.raw_receiver import MESSAGE
 from tests.channels.raw import make_certificate
 from tests.programs import LOOPBACK, free_port, private_folder, running
 
@@ -36,6 +37,7 @@ http {{
     listen 127.0.0.1:{tls_port} ssl backlog=4096;
     location / {{ return 204; }}
     location /fails {{ return 500; }}
+    location /bot {{ default_type application/json; return 200 '{message}'; }}
   }}
   server {{
     listen 127.0.0.1:{closing} backlog=4096;
@@ -51,7 +53,8 @@ http {{
 class LoadReceiver:
     """A receiver that runs.
 
-    It answers 204, and 500 where a path begins with /fails. closing_http, closing_https: where it
+    It answers 204, 500 where a path begins with /fails, and as Telegram answers that a message is
+    stored where it begins with /bot. closing_http, closing_https: where it
     closes each connection after one answer. authority: the file of whoever vouches for it.
     """
 
@@ -81,7 +84,7 @@ def receiving(*, processor: int | None) -> Iterator[LoadReceiver]:
             name = f"nginx `return 204`, one worker ({program})"
             configuration = folder / "nginx.conf"
             named = dict(zip(("port", "tls_port", "closing", "closing_tls"), ports, strict=True))
-            configuration.write_text(NGINX.format(folder=folder, **named))
+            configuration.write_text(NGINX.format(folder=folder, message=MESSAGE, **named))
             command = [program, "-p", folder, "-c", configuration]
             start_in = folder
         with running(
