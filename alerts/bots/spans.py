@@ -36,10 +36,14 @@ _PROBLEM: Final = "must be such as 24h, 3d, until 7:00, until monday, or until 2
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """When something ends. words: what was typed before that was said."""
+    """When something ends. words: what was typed before that was said.
+
+    is_local: by a day or a clock, so that the zone mattered.
+    """
 
     words: tuple[str, ...]
     at: datetime | None
+    is_local: bool = False
 
 
 def read_span(typed: str) -> timedelta | None:
@@ -60,7 +64,8 @@ def read_until(words: Sequence[str], now: datetime, time_zone: str) -> Until:
     folded = [word.casefold() for word in words]
     if _UNTIL in folded:
         place = folded.index(_UNTIL)
-        return Until(tuple(words[:place]), _until(folded[place + 1 :], now, time_zone))
+        at = _until(folded[place + 1 :], now, time_zone)
+        return Until(tuple(words[:place]), at, is_local=True)
     if folded and folded[-1] in _FOREVER:
         return Until(tuple(words[:-1]), FOREVER)
     span = read_span(folded[-1]) if folded else None

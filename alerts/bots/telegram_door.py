@@ -123,10 +123,12 @@ class Door:
             doing.cancel()
         if not is_late:
             await self._voice.hint(query.id, said.hint)
-        is_there = isinstance(message, Message)
-        if (said.lines or said.buttons) and not said.is_new and is_there:
+        is_replaced = not said.is_new and isinstance(message, Message)
+        if is_replaced and (said.lines or said.buttons):
             await self._voice.rewrite(chat, message.message_id, said)
-        elif said.lines or is_late:
+        if is_late and not said.lines:
+            await self._voice.say(chat, Said(hint=said.hint))
+        elif said.lines and not is_replaced:
             await self._voice.say(chat, said)
 
     async def _do(self, what: Command | Press, asked: Asked, who: int | None) -> Said:

@@ -1,7 +1,7 @@
 """`/mute`, `/pause` and `/resume` on Telegram: what a chat is not told of, and until when."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +13,8 @@ from alerts.bots.spans import FOREVER, Until, read_span, read_until
 from alerts.bots.telegram_questions import ask, listed
 from alerts.bots.telegram_says import Asked, Command, Press, Said
 from alerts.bots.telegram_subjects import OLD, Shows, in_rows, label, labels, read_subject
+from alerts.bots.watching import MOST_WATCHED
+from alerts.bots.zones import UTC_NAME
 from alerts.channels.telegram_buttons import Button, Verb, Wanted
 from alerts.channels.telegram_markup import Line, bold, literal, moment, say, typed
 from alerts.domain.deliveries import EndpointState
@@ -26,13 +28,13 @@ from alerts.store.tokens import TokenRecord, find_short
 DEFAULT_SPAN: Final = timedelta(hours=24)
 # What a button says, and how long it mutes.
 SPANS: Final = {"1h": "1 hour", "8h": "8 hours", "24h": "24 hours", "3d": "3 days", "7d": "7 days"}
-_MOST_TOKENS: Final = 20
 # Muted tokens that have a line and a button; a chat has seldom more than a few.
 _MOST_SHOWN: Final = 40
 _EVERYTHING: Final = frozenset({"all", "everything"})
 _FOREVER: Final = "forever"
 _OFF: Final = "off"
 _UNTOLD: Final = "What changes meanwhile is not told later; /why shows it."
+_UNZONED: Final[Line] = [say("That is by UTC: /settings knows your time zone once you choose it.")]
 _NOTHING: Final = "Nothing is told here yet: /subscribe BTC begins it."
 
 
@@ -48,18 +50,22 @@ class MuteDesk:
             return Said(lines=[[say(_NOTHING)]])
         if not asked.words:
             return await self._shown(asked)
-        until = read_until(asked.words, self.services.clock.now(), await self._zone(asked))
+        zone = await self._zone(asked)
+        until = read_until(asked.words, self.services.clock.now(), zone or UTC_NAME)
+        unzoned = [_UNZONED] if until.is_local and zone is None else []
         words = words_of(until.words)
         if not words or (len(words) == 1 and words[0].casefold() in _EVERYTHING):
-            return await self._mute_all(asked, until)
-        meant = await tokens_by(words[:_MOST_TOKENS], services=self.services)
+            done = await self._mute_all(asked, until)
+            return replace(done, lines=[*done.lines, *unzoned])
+        meant = await tokens_by(words[:MOST_WATCHED], services=self.services)
         tokens = [one for each in meant if (one := each.one) is not None]
         done = await self._mute(asked, tokens, until) if tokens else Said()
         unclear = [each for each in meant if each.one is None]
         shows = Shows.MORE if tokens else Shows.ANSWER
         questions = await ask(unclear, Verb.LONG, shows, services=self.services)
         return Said(
-            lines=[*done.lines, *questions.lines], buttons=(*done.buttons, *questions.buttons)
+            lines=[*done.lines, *unzoned, *questions.lines],
+            buttons=(*done.buttons, *questions.buttons),
         )
 
     async def press(self, asked: Asked) -> Said:
@@ -128,7 +134,8 @@ class MuteDesk:
             [bold(f"🔕 {names} {is_are} muted "), *lasting(ends)],
             [say(_UNTOLD)],
         ]
-        buttons = [_button(f"🔔 Unmute {label(each)}", _OFF, each.id) for each in tokens]
+        shown = tokens[:_MOST_SHOWN]
+        buttons = [_button(f"🔔 Unmute {label(each)}", _OFF, each.id) for each in shown]
         return Said(lines=lines, buttons=in_rows(buttons, wide=2))
 
     async def _mute_all(self, asked: Asked, until: Until) -> Said:
@@ -140,9 +147,9 @@ class MuteDesk:
         ]
         return Said(lines=lines, buttons=((_button("🔔 Unmute", _OFF, None),),))
 
-    async def _zone(self, asked: Asked) -> str:
+    async def _zone(self, asked: Asked) -> str | None:
         every = await ChatDesk(self.services).every(asked.chat)
-        return next((each.time_zone for each in every if each.time_zone is not None), "UTC")
+        return next((each.time_zone for each in every if each.time_zone is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from alerts.bots import telegram_door
 from alerts.bots.chats import ChatDesk
 from alerts.bots.spans import FOREVER
 from alerts.channels.telegram_address import TelegramChat
@@ -15,6 +16,12 @@ from tests.bots.talks import Message, Talk, labels, open_talk, said_by_bot
 from tests.telegram.world import MEMBER, Chat, Person
 
 UNDER = ["🔕 Mute BTC 24 h", "✏️ Edit", "✖ Stop"]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever pressed a button is answered there, however much the machine has to do."""
+    monkeypatch.setattr(telegram_door, "SPINNING_SECONDS", 60.0)
 
 
 @pytest.fixture

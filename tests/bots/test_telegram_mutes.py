@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
+from alerts.bots import telegram_door
 from alerts.bots.chats import ChatDesk
 from alerts.bots.spans import FOREVER, read_hours, read_until
 from alerts.channels.telegram_address import TelegramChat
@@ -18,6 +19,12 @@ from tests.telegram.world import MEMBER, Chat
 
 # A Wednesday, 15:00 in Berlin.
 NOW = datetime(2026, 11, 18, 14, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever pressed a button is answered there, however much the machine has to do."""
+    monkeypatch.setattr(telegram_door, "SPINNING_SECONDS", 60.0)
 
 
 @pytest.fixture
@@ -76,6 +83,21 @@ async def test_everything_is_muted_by_words_and_by_buttons(talk: Talk) -> None:
     assert about(fortnight[None], 14 * 24)
     assert answer["text"].startswith("🔕 Everything is muted until ")
     assert labels(shown) == ["🔔 Unmute everything"]
+
+
+async def test_who_has_no_time_zone_yet_hears_by_which_clock_it_ends(talk: Talk) -> None:
+    ada, _ = talk.somebody()
+    await talk.api.push(1, {"btc": 50.0})
+    await talk.type(ada, "/subscribe btc")
+
+    (unzoned,) = await talk.type(ada, "/mute btc until tomorrow")
+    await talk.type(ada, "/settings zone Tokyo")
+    (zoned,) = await talk.type(ada, "/mute btc until tomorrow")
+
+    assert "00:00 UTC" in unzoned["text"]
+    assert unzoned["text"].endswith("/settings knows your time zone once you choose it.")
+    assert "15:00 UTC" in zoned["text"]
+    assert "That is by UTC" not in zoned["text"]
 
 
 async def test_a_symbol_of_several_tokens_is_asked_about_and_muted_by_buttons(talk: Talk) -> None:

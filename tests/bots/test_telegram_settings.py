@@ -6,6 +6,7 @@ from datetime import time
 
 import pytest
 
+from alerts.bots import telegram_door
 from alerts.bots.chats import ChatDesk
 from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.events import BAND_CHANGES, EventType
@@ -25,6 +26,12 @@ FRESH = [
     "Weekly summary: off",
     "No token is followed yet: /subscribe BTC begins it.",
 ]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever pressed a button is answered there, however much the machine has to do."""
+    monkeypatch.setattr(telegram_door, "SPINNING_SECONDS", 60.0)
 
 
 @pytest.fixture
