@@ -6,6 +6,7 @@ from alerts.bootstrap import Services
 from alerts.domain.grades import Kind
 from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.fan_out import fan_out_events
+from alerts.pipeline.freshness import watch_freshness
 from alerts.pipeline.poll import Plan, poll
 from alerts.pipeline.recover import reap
 from alerts.pipeline.retain import drop_old
@@ -20,6 +21,15 @@ async def poll_sources(services: Services) -> None:
         return
     for kind in Kind:
         await _alone(_poll(kind, services, services.plan), job=f"poll_{kind}")
+
+
+async def watch_sources(services: Services) -> None:
+    """Say so when a source grows stale, or no longer is."""
+    if services.plan is None:
+        return
+    for kind in Kind:
+        watching = watch_freshness(kind, store=services.store, plan=services.plan)
+        await _alone(watching, job=f"watch_{kind}")
 
 
 async def finish_cycles(services: Services) -> None:

@@ -7,7 +7,14 @@ from typing import Final
 
 from alerts.bootstrap import Services
 from alerts.telemetry import Step, fail
-from workers.jobs import drop_old_rows, finish_cycles, poll_sources, reap_lanes, tell_digests
+from workers.jobs import (
+    drop_old_rows,
+    finish_cycles,
+    poll_sources,
+    reap_lanes,
+    tell_digests,
+    watch_sources,
+)
 
 Job = Callable[[Services], Awaitable[None]]
 
@@ -36,5 +43,6 @@ SCHEDULE: Final = (
     Entry("finish_cycles", finish_cycles, every=5, timeout=300),
     Entry("reap_lanes", reap_lanes, every=10, timeout=60),
     Entry("tell_digests", tell_digests, every=10, timeout=600),
+    Entry("watch_sources", watch_sources, every=60, timeout=60),
     Entry("drop_old_rows", drop_old_rows, every=60, timeout=300),
 )

@@ -89,9 +89,10 @@ def _grade(
         embed = discord.Embed(description=called)
         for kind, rating in sorted(found.ratings.items()):
             band = services.ladder.policies[kind].name_of(rating.rank)
+            held = f"**{band}** {points(rating.score)}\nsince {moment(rating.since, 'D')}"
+            late = f"\n⚠️ no fresh data since {moment(rating.as_of, 'D')}"
             embed.add_field(
-                name=f"{kind.value.title()} grade",
-                value=f"**{band}** {points(rating.score)}\nsince {moment(rating.since, 'D')}",
+                name=f"{kind.value.title()} grade", value=held + late * (kind in found.stale)
             )
         embed.set_footer(text=FOOTER)
         return Said(embed=embed)

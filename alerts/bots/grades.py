@@ -7,6 +7,7 @@ from typing import Final
 from alerts.bootstrap import Services
 from alerts.domain.grades import Kind, TokenId, is_token_identity
 from alerts.domain.ratings import Rating
+from alerts.pipeline.freshness import read_freshness
 from alerts.pipeline.naming import known_token
 from alerts.store.engine import Transaction
 from alerts.store.ratings import highest_rated, ratings_of
@@ -18,11 +19,15 @@ WELL_KNOWN: Final = ("BTC", "ETH", "SOL", "BNB", "XRP", "ADA", "DOGE", "LTC")
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """A token with the ratings held of it, by kind. url: its page, where there is one."""
+    """A token with the ratings held of it, by kind. url: its page, where there is one.
+
+    stale: kinds of which no fresh grade came lately.
+    """
 
     token: TokenRecord
     ratings: dict[Kind, Rating]
     url: str | None
+    stale: frozenset[Kind] = frozenset()
 
 
 async def tokens_meant(name: str, *, services: Services) -> list[TokenRecord]:
@@ -50,11 +55,13 @@ async def grades_of(tokens: Sequence[TokenRecord], *, services: Services) -> lis
     """What is held of tokens, in their order."""
     async with services.store.read() as tx:
         held = await ratings_of(tx, [token.id for token in tokens])
-    page = services.ladder.token_page
-    return [
-        Graded(each, held.get(each.id, {}), page(each.id, each.symbol, each.name))
-        for each in tokens
-    ]
+        freshness = await read_freshness(tx)
+    page, found = services.ladder.token_page, []
+    for each in tokens:
+        ratings = held.get(each.id, {})
+        stale = frozenset(kind for kind in ratings if freshness.is_stale(ratings[kind], kind))
+        found.append(Graded(each, ratings, page(each.id, each.symbol, each.name), stale))
+    return found
 
 
 async def big_tokens(*, most: int, services: Services) -> list[TokenRecord]:

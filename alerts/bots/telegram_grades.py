@@ -58,7 +58,9 @@ def standing(rating: Rating | None, policy: BandPolicy) -> str:
 def in_a_line(graded: Graded, policies: Policies) -> Line:
     """A token with its grades, briefly."""
     held = [
-        standing(graded.ratings[kind], policies[kind]) for kind in Kind if kind in graded.ratings
+        f"{standing(graded.ratings[kind], policies[kind])}{' ⚠️ not fresh' * (kind in graded.stale)}"
+        for kind in Kind
+        if kind in graded.ratings
     ]
     stands = " · ".join(held) or NO_GRADE
     name = graded.token.name
@@ -79,6 +81,8 @@ def ratings_of(graded: Graded, policies: Policies, now: datetime) -> list[Line]:
         held = f", {counted(days, 'day')}" if days > 0 else ""
         lines.append([say(title), bold(band), say(f" {points(rating.score)}")])
         lines.append([say("since "), day_of(rating.since), say(held)])
+        if kind in graded.stale:
+            lines.append([say("⚠️ no fresh data since "), day_of(rating.as_of)])
     return lines
 
 

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from heapq import nsmallest
 from typing import Final
 
 from alerts.domain.digests import Digest, KindDigest, Line, Rung, Section, Window
+from alerts.domain.freshness import STALE_AFTER
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.surveys import Ladder, Survey
 from alerts.domain.weeks import Schedule
 
-# A grade that is older than this at the end of a window is not fresh: two daily cycles missed it.
-STALE_AFTER: Final = timedelta(hours=48)
 DEFAULT_TOP: Final = 5
 MOST_TOP: Final = 25
 

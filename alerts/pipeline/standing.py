@@ -13,6 +13,7 @@ from alerts.store.engine import Transaction
 from alerts.store.sweeps import (
     SourceRecord,
     SweepRecord,
+    find_state,
     list_states,
     postpone_sweep,
     set_announced,
@@ -36,16 +37,18 @@ _OF_THE_KEY: Final = frozenset({SourceState.WAITING, SourceState.QUOTA})
 
 
 async def recovered(tx: Transaction, sweep: SweepRecord, aside: Aside) -> None:
-    """A page came."""
+    """A page came. A source that is stale is so until it brings news, not pages."""
+    known = await _stale(tx, sweep)
     record = await set_state(
         tx,
         sweep.source,
         sweep.kind,
-        state=SourceState.OK,
-        detail=None,
+        state=SourceState.OK if known is None else known.state,
+        detail=None if known is None else known.detail,
         clock_skew_seconds=skew_seconds(aside),
     )
-    await announce(tx, record, EventType.SOURCE_RECOVERED)
+    if known is None:
+        await announce(tx, record, EventType.SOURCE_RECOVERED)
 
 
 async def troubled(tx: Transaction, sweep: SweepRecord, trouble: Trouble, *, jitter: float) -> None:
@@ -56,15 +59,18 @@ async def troubled(tx: Transaction, sweep: SweepRecord, trouble: Trouble, *, jit
     await postpone_sweep(tx, sweep.id, failures=failures, not_before=again_at)
     if trouble.state in _OF_THE_KEY:
         await pause(tx, sweep.source, again_at)
+    is_told = trouble.state in _ENDURING or failures >= TOLD_AFTER
+    known = await _stale(tx, sweep)
     record = await set_state(
         tx,
         sweep.source,
         sweep.kind,
-        state=trouble.state,
-        detail=trouble.detail,
+        # A moment's trouble is less than what is known already.
+        state=trouble.state if is_told or known is None else known.state,
+        detail=trouble.detail if is_told or known is None else known.detail,
         clock_skew_seconds=skew_seconds(trouble.aside),
     )
-    if trouble.state in _ENDURING or failures >= TOLD_AFTER:
+    if is_told:
         await announce(tx, record, EventType.SOURCE_FAILING)
     emit(
         Step.SOURCE_TROUBLED,
@@ -129,6 +135,12 @@ def _wait(trouble: Trouble, failures: int, *, jitter: float) -> timedelta:
     if trouble.state in _ENDURING:
         wait = max(wait, LAST_BACKOFF)
     return max(wait, trouble.retry_after or wait)
+
+
+async def _stale(tx: Transaction, sweep: SweepRecord) -> SourceRecord | None:
+    """How the kind stands, if it is stale."""
+    known = await find_state(tx, sweep.source, sweep.kind)
+    return known if known is not None and known.state is SourceState.STALE else None
 
 
 async def _said_of_the_key(tx: Transaction, sweep: SweepRecord) -> SourceRecord | None:

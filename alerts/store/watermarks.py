@@ -36,20 +36,28 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class LastAccepted:
-    """The cycle of a source and kind that was accepted last. cycle_id: None before the first."""
+    """The cycle of a source and kind that was accepted last. cycle_id: None before the first.
+
+    newest_as_of, news_at, tokens: its watermark's `as_of`, `news_at` and `reference`.
+    """
 
     source: SourceName
     kind: Kind
     cycle_id: str | None
     as_of: datetime | None
     accepted_at: datetime | None
+    newest_as_of: datetime | None = None
+    news_at: datetime | None = None
+    tokens: int | None = None
 
 
 async def list_last_accepted(tx: Transaction) -> list[LastAccepted]:
     """What was accepted last, of every source and kind that ever came in."""
     columns = watermarks.c
+    mark = (columns.as_of, columns.news_at, columns.reference)
+    last = (columns.cycle_id, cycles.c.as_of, columns.accepted_at)
     query = (
-        select(columns.source, columns.kind, columns.cycle_id, cycles.c.as_of, columns.accepted_at)
+        select(columns.source, columns.kind, *last, *mark)
         .outerjoin_from(watermarks, cycles, cycles.c.id == columns.cycle_id)
         .order_by(columns.source, columns.kind)
     )

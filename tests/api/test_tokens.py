@@ -46,6 +46,7 @@ async def test_a_token_shows_the_band_held_and_the_last_observation(api: Api) ->
             "is_withdrawn": False,
             "waiting": None,
             "flapping_since": None,
+            "is_stale": False,
         }
     }
 
@@ -97,6 +98,19 @@ async def test_a_grade_that_goes_to_and_fro_is_told_of_again_once_it_settles(api
     assert all("flapping" not in event for event in told[:4])
     held = (await api.get("/v1/tokens/btc")).json()["ratings"]["trader"]
     assert held["flapping_since"] is None
+
+
+async def test_a_grade_that_is_two_days_behind_the_others_is_stale(api: Api) -> None:
+    await api.push(1, {"btc": 50, "eth": 50})
+    await api.push(3, {"eth": 51}, complete=False)
+    before = (await api.get("/v1/tokens/btc")).json()
+    await api.push(4, {"eth": 52}, complete=False)
+
+    after = {token["id"]: token for token in (await api.get("/v1/tokens")).json()["data"]}
+
+    stale = {name: token["ratings"]["trader"]["is_stale"] for name, token in after.items()}
+    assert before["ratings"]["trader"]["is_stale"] is False
+    assert stale == {"demo:btc": True, "demo:eth": False}
 
 
 async def test_tokens_are_found_by_part_of_what_they_are_called(api: Api) -> None:

@@ -29,15 +29,20 @@ async def open_graded(database_url: str) -> AsyncIterator[Talk]:
         yield talk
 
 
-async def grade(talk: Talk, day: int, score: float, *, kind: str = "trader") -> None:
-    """A cycle in which all of them have one score."""
+async def grade(
+    talk: Talk, day: int, score: float, *, kind: str = "trader", without: str | None = None
+) -> None:
+    """A cycle in which all of them have one score. without: a token that it lacks."""
     parts = {"quant_grade": score - 5, "unknown": None}
     rows = [
         {"token_id": token, "symbol": symbol, "name": name, "score": score, "components": parts}
         for token, (symbol, name) in LABELS.items()
+        if token != without
     ]
     body = {"source": "demo", "kind": kind, "as_of": f"2026-01-{day:02}T00:00:00Z"}
-    answer = await talk.api.post("/v1/cycles", json={**body, "complete": True, "grades": rows})
+    answer = await talk.api.post(
+        "/v1/cycles", json={**body, "complete": without is None, "grades": rows}
+    )
     assert answer.status_code == 201, answer.text
 
 

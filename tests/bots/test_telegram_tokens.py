@@ -35,6 +35,16 @@ async def test_what_is_subscribed_to_is_told_and_what_is_not_is_not(talk: Talk) 
     assert chat.texts[-1].startswith("🔴 ETH downgraded")
 
 
+async def test_a_grade_that_is_not_fresh_says_so(talk: Talk) -> None:
+    ada, _ = talk.somebody()
+    await grade(talk, 5, 85, without="4")
+
+    stale, fresh = await says(talk, ada, "/grade SHIB"), await says(talk, ada, "/grade ETH")
+
+    assert "⚠️ no fresh data since 2 Jan 2026" in stale.splitlines()
+    assert "no fresh data" not in fresh
+
+
 async def test_without_words_it_explains_and_offers_tokens_that_there_are(talk: Talk) -> None:
     ada, chat = talk.somebody()
 

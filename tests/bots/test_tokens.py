@@ -31,6 +31,22 @@ async def test_a_grade_is_shown_to_all_and_a_refusal_to_who_typed_it(chat: Chat)
     assert unknown.is_ephemeral
 
 
+async def test_a_grade_that_is_not_fresh_says_so(chat: Chat) -> None:
+    place = await known(chat)
+    await chat.api.push(1, {"btc": 50.0, "eth": 50.0})
+    await chat.api.push(4, {"eth": 60.0}, complete=False)
+
+    stale, fresh = [
+        await chat.discord.interactions.type(
+            "grade", channel=place, permissions=0, options={"symbol": symbol}
+        )
+        for symbol in ("btc", "eth")
+    ]
+
+    assert "no fresh data since" in stale.text
+    assert "no fresh data" not in fresh.text
+
+
 async def test_a_symbol_as_long_as_discord_lets_one_type_is_refused_in_so_many_words(
     chat: Chat,
 ) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from alerts.domain.digests import CHANGES, KindDigest, Line, Rung, Section, Window
 from alerts.domain.events import EventType
+from alerts.domain.freshness import STALE_AFTER
 from alerts.domain.grades import Kind
-from alerts.domain.summaries import STALE_AFTER, Wants, summarise
+from alerts.domain.summaries import Wants, summarise
 from alerts.domain.surveys import Ladder, Mark, Standing, Survey, Told, survey
 from tests.builders import TRADER, day, token, token_view
 

@@ -1,7 +1,6 @@
 """Sources: how each stands, what it brought last, and what it may still be asked."""
 
 from datetime import datetime, timedelta
-from typing import Final
 
 from fastapi import APIRouter
 
@@ -9,7 +8,9 @@ from alerts.api.deps import Bell, Reader
 from alerts.api.docs import refuses
 from alerts.api.schemas.cycles import Budget, LastCycle, Source, SourceKind, Sources
 from alerts.bootstrap import Services
+from alerts.domain.freshness import staleness
 from alerts.domain.grades import Kind, SourceName
+from alerts.pipeline.freshness import HOPEFUL
 from alerts.ports import SourceState
 from alerts.store.budgets import spent
 from alerts.store.engine import Transaction
@@ -17,11 +18,6 @@ from alerts.store.sweeps import SourceRecord, list_states
 from alerts.store.watermarks import LastAccepted, list_last_accepted
 
 router = APIRouter(prefix="/v1/sources", tags=["Cycles"])
-
-# A source that has brought nothing for so many intervals is stale.
-STALE_AFTER: Final = 3
-# What a source may be in and still bring nothing; the other states say more than `stale` would.
-_HOPEFUL: Final = frozenset({SourceState.OK, SourceState.WAITING})
 
 
 @router.get("", responses=refuses())
@@ -75,13 +71,23 @@ def standing(
     if record is not None:
         state, since = record.state, record.since
     heard_at = accepted_at or since
-    if state in _HOPEFUL and heard_at is not None and now > heard_at + STALE_AFTER * interval:
-        state, since = SourceState.STALE, heard_at + STALE_AFTER * interval
+    detail = None if record is None else record.detail
+    if state in HOPEFUL and heard_at is not None:
+        found = staleness(
+            kind,
+            heard_at=heard_at,
+            news_at=None if last is None else last.news_at,
+            tokens=None if last is None else last.tokens,
+            interval=interval,
+            now=now,
+        )
+        if found is not None:
+            state, since, detail = SourceState.STALE, found.since, detail or found.why
     return SourceKind(
         kind=kind,
         state=state,
         since=since,
-        detail=None if record is None else record.detail,
+        detail=detail,
         last_cycle=_last_cycle(last),
         clock_skew_seconds=None if record is None else record.clock_skew_seconds,
     )

@@ -15,6 +15,7 @@ from alerts.bootstrap import Services
 from alerts.domain.events import rfc3339
 from alerts.domain.grades import Kind
 from alerts.errors import InvalidInput, NotFound
+from alerts.pipeline.freshness import read_freshness
 from alerts.pipeline.naming import known_token
 from alerts.store.engine import Transaction
 from alerts.store.ratings import Observation, list_history, ratings_of
@@ -105,12 +106,15 @@ async def _tokens(
 ) -> list[Token]:
     """Tokens with their ratings."""
     ladder = services.ladder
+    freshness = await read_freshness(tx)
     held = await ratings_of(tx, [record.id for record in records])
     return [
         Token.of(
             record,
             {
-                kind: HeldRating.of(rating, ladder.policies[kind])
+                kind: HeldRating.of(
+                    rating, ladder.policies[kind], is_stale=freshness.is_stale(rating, kind)
+                )
                 for kind, rating in held.get(record.id, {}).items()
             },
             ladder.token_page(record.id, record.symbol, record.name),

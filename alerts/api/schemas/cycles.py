@@ -198,9 +198,12 @@ class SourceKind(Answer):
     """How one kind of a source stands."""
 
     kind: Kind
-    state: SourceState = Field(description="stale: nothing was accepted for three intervals.")
+    state: SourceState = Field(
+        description="stale: nothing was accepted for three intervals, or of 20 grades and more "
+        "none has changed for 48 hours (fundamental: 14 days)."
+    )
     since: Time | None
-    detail: str | None = Field(description="What the source last refused with.")
+    detail: str | None = Field(description="What the source last refused with, or why it is stale.")
     last_cycle: LastCycle | None
     clock_skew_seconds: int | None = Field(
         default=None,

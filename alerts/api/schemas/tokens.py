@@ -39,6 +39,7 @@ _TOKEN: dict[str, Any] = {
                 "needed": 2,
             },
             "flapping_since": None,
+            "is_stale": False,
         }
     },
 }
@@ -100,9 +101,13 @@ class HeldRating(Answer):
     flapping_since: Time | None = Field(
         description="Since when its band goes to and fro, so that a change waits until it settles."
     )
+    is_stale: bool = Field(
+        description="48 hours older than the newest grade of its source and kind, or all of those "
+        "are stale."
+    )
 
     @classmethod
-    def of(cls, rating: Rating, policy: BandPolicy) -> Self:
+    def of(cls, rating: Rating, policy: BandPolicy, *, is_stale: bool) -> Self:
         """From the domain's."""
         return cls(
             band=policy.name_of(rating.rank),
@@ -116,6 +121,7 @@ class HeldRating(Answer):
             is_withdrawn=rating.withdrawn,
             waiting=WaitingChange.of(rating, policy),
             flapping_since=None if rating.swings is None else rating.swings.flapping_since,
+            is_stale=is_stale,
         )
 
 

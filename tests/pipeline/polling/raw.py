@@ -1,7 +1,7 @@
 """An upstream on loopback that says what it is told to, byte by byte."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -12,17 +12,14 @@ from tests.sources.wire import answer, page, tm_row
 class RawUpstream:
     """It answers every connection with `says`, and closes it; None: it says nothing at all.
 
-    requests: the heads as they came. drips: a byte at a time, for ever so slowly.
-    resets: the connection, once it was asked.
+    requests: the heads as they came.
     """
 
     says: bytes | None = None
-    drips: bool = False
-    resets: bool = False
     requests: list[str] = field(default_factory=list)
     url: str = ""
 
-    def grades(self, grades: dict[int, object], *headers: str, **extra: object) -> None:
+    def grades(self, grades: Mapping[int, object], *headers: str, **extra: object) -> None:
         """From now on a page of these trader grades, by token; extra: the same on every row."""
         rows = [tm_row(token, grade, **extra) for token, grade in grades.items()]
         self.says = answer(page(*rows), *headers)
@@ -30,24 +27,14 @@ class RawUpstream:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
-            await self._answer(reader, writer)
+            if self.says is None:
+                await reader.read()
+            else:
+                writer.write(self.says)
+                await writer.drain()
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.resets:
-            writer.transport.abort()
-        elif self.says is None:
-            await reader.read()
-        elif self.drips:
-            for byte in self.says:
-                writer.write(bytes([byte]))
-                await writer.drain()
-                await asyncio.sleep(0.05)
-        else:
-            writer.write(self.says)
-            await writer.drain()
 
 
 @asynccontextmanager
