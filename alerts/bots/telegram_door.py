@@ -54,7 +54,7 @@ class Door:
 
     def __init__(self, bot: Bot, registry: Registry, *, services: Services) -> None:
         self._username = bot.username.lower()
-        self._voice = Voice(bot)
+        self._voice = Voice(bot, services.clock)
         self._registry = registry
         self._admins = Admins(bot, services.clock)
         self._members = Members(services, self._voice)

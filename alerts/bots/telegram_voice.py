@@ -14,12 +14,17 @@ from alerts.channels.telegram_address import TelegramChat
 from alerts.channels.telegram_buttons import Rows
 from alerts.channels.telegram_markup import MOST_TEXT, Line, as_html, as_plain, length, say
 from alerts.channels.wording import shown
+from alerts.ports import Clock
 from alerts.telemetry import Step, emit
 
 # https://core.telegram.org/bots/api#answercallbackquery
 LONGEST_HINT: Final = 200
 # Whoever asked does not wait for an answer much longer.
 LONGEST_WAIT_SECONDS: Final = 5.0
+# Messages a second that are left beside those of the pool (`POOL_RATES`), of the 30 or so that
+# Telegram takes, and how many it forgives at once.
+ANSWERS_A_SECOND: Final = 5.0
+AT_ONCE: Final = 20
 # What a request that ended so had not sent, so that it may be made again.
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _SAME: Final = "message is not modified"
@@ -29,8 +34,10 @@ _NO_MARKUP: Final = "can't parse entities"
 class Voice:
     """Says what is said. What Telegram does not take is logged, and lost: nobody waits for it."""
 
-    def __init__(self, bot: Bot) -> None:
+    def __init__(self, bot: Bot, clock: Clock) -> None:
         self._bot = bot
+        self._clock = clock
+        self._last_slot = float("-inf")
 
     async def say(self, chat: TelegramChat, said: Said) -> None:
         """A message of its own; of no lines, the hint."""
@@ -56,6 +63,12 @@ class Voice:
 
         await self._heard(None, answer)
 
+    async def _turn(self) -> None:
+        """Wait until one more message may be sent."""
+        now, gap = self._clock.monotonic(), 1 / ANSWERS_A_SECOND
+        self._last_slot = max(self._last_slot + gap, now - (AT_ONCE - 1) * gap)
+        await asyncio.sleep(max(0.0, self._last_slot - now))
+
     async def _send(self, chat: TelegramChat, lines: Sequence[Line], buttons: Rows) -> None:
         async def send(chat: TelegramChat, *, is_plain: bool = False) -> None:
             await self._bot.send_message(
@@ -64,6 +77,7 @@ class Voice:
                 **_composed(lines, buttons, is_plain=is_plain),
             )
 
+        await self._turn()
         try:
             await _taken(lambda: send(chat))
         except ChatMigrated as error:
@@ -78,6 +92,7 @@ class Voice:
     async def _edit(self, chat: TelegramChat, message_id: int, said: Said) -> None:
         lines = _fitting(said.lines)
         given = _composed(lines, said.buttons, is_plain=False)
+        await self._turn()
         try:
             await _taken(
                 lambda: self._bot.edit_message_text(chat_id=chat.id, message_id=message_id, **given)
@@ -87,6 +102,7 @@ class Voice:
                 await self._send(chat, lines, said.buttons)
 
     async def _edit_buttons(self, chat: TelegramChat, message_id: int, said: Said) -> None:
+        await self._turn()
         try:
             await _taken(
                 lambda: self._bot.edit_message_reply_markup(

@@ -221,6 +221,20 @@ async def test_a_chat_that_is_answered_slowly_keeps_itself_waiting_alone_and_in_
     assert len(quick.texts) == 3
 
 
+async def test_many_who_write_at_once_are_all_answered_within_what_telegram_takes(
+    sqlite_url: str,
+) -> None:
+    async with open_talk(sqlite_url) as talk:
+        chats = [talk.somebody()[1] for _ in range(35)]
+        for chat in chats:
+            assert chat.person is not None
+            await talk.telegram.people.type(chat.person, "/help")
+        await talk.telegram.updates.wait_until_confirmed(within_seconds=30)
+
+    assert [len(chat.texts) for chat in chats] == [1] * len(chats)
+    assert {call.status for call in talk.telegram.calls()} == {200}
+
+
 async def test_an_answer_that_may_have_arrived_is_not_sent_again(sqlite_url: str) -> None:
     async with open_talk(sqlite_url) as talk:
         ada, chat = talk.somebody()
