@@ -63,6 +63,12 @@ class TelegramBot:
 
     async def attend(self) -> None:
         """Handle what comes, until `close`; no refusal of Telegram's ends it."""
+        try:
+            await self._attend()
+        finally:
+            self._ended.set()
+
+    async def _attend(self) -> None:
         async with _connected(self._services.settings) as (bot, polls):
             try:
                 door: Door | None = None
@@ -84,7 +90,6 @@ class TelegramBot:
                 await self._confirm(polls)
             finally:
                 await self._in_hand.end()
-                self._ended.set()
 
     async def close(self) -> None:
         """End the session; what is being answered may end, and is confirmed."""
