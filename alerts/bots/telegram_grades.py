@@ -29,6 +29,7 @@ from alerts.domain.digests import read_rung
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
 from alerts.domain.ratings import BandPolicy, Rating
+from alerts.domain.verdicts import readings_needed
 from alerts.store.events import EventRecord
 
 Policies = Mapping[Kind, BandPolicy]
@@ -83,7 +84,19 @@ def ratings_of(graded: Graded, policies: Policies, now: datetime) -> list[Line]:
         lines.append([say("since "), day_of(rating.since), say(held)])
         if kind in graded.stale:
             lines.append([say("⚠️ no fresh data since "), day_of(rating.as_of)])
+        lines += _unsettled(rating, policies[kind])
     return lines
+
+
+def _unsettled(rating: Rating, policy: BandPolicy) -> list[Line]:
+    """What the last reading would change, and why that is not told yet."""
+    if rating.is_flapping:
+        return [[italic("Its band goes to and fro: a change is told once it settles.")]]
+    if rating.pending is None:
+        return []
+    band = policy.name_of(policy.rank_held(rating.rank, rating.score))
+    seen, needed = len(rating.pending.seen), readings_needed(rating, policy)
+    return [[italic(f"Now in {band}: told after {needed} readings in a row, {seen} so far.")]]
 
 
 def components_of(graded: Graded) -> list[Line]:

@@ -30,10 +30,10 @@ from alerts.channels.telegram_address import TelegramChat
 from alerts.channels.telegram_buttons import Rows, Verb, keyboard, read_data
 from alerts.channels.telegram_markup import MOST_TEXT, Line, as_html, as_plain
 from alerts.domain.grades import Kind, SourceName, TokenId
-from alerts.domain.ratings import Rating, default_policies
+from alerts.domain.ratings import Confirm, Rating, Run, Swings, default_policies
 from alerts.store.tokens import TokenRecord
 from tests.api.conftest import Api, open_api
-from tests.builders import FIRST_DAY
+from tests.builders import FIRST_DAY, TRADER, rating
 from tests.telegram.markup import read_keyboard, read_text
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "telegram"
@@ -122,6 +122,28 @@ def assert_taken(lines: Sequence[Line], buttons: Rows = ()) -> None:
         read_keyboard(keyboard(buttons))
         pressed = [read_data(button.wanted.data) for row in buttons for button in row]
         assert pressed == [button.wanted for row in buttons for button in row]
+
+
+def test_what_is_not_told_yet_is_said_to_wait_and_for_what() -> None:
+    held = rating(3, 71)
+    run = Run(50, FIRST_DAY, (), ((FIRST_DAY, 7100), (FIRST_DAY + timedelta(hours=1), 7100)))
+    policy = dataclasses.replace(TRADER, confirm=Confirm(3))
+    waits = dataclasses.replace(held, pending=run)
+    swings = dataclasses.replace(held, swings=Swings(is_upward=True, flapping_since=FIRST_DAY))
+
+    said = [
+        as_plain(ratings_of(of(each), {**POLICIES, Kind.TRADER: policy}, NOW))
+        for each in (held, waits, swings)
+    ]
+
+    assert "Now in" not in said[0]
+    assert "Now in Buy: told after 3 readings in a row, 2 so far." in said[1]
+    assert "goes to and fro" in said[2]
+
+
+def of(held: Rating) -> Graded:
+    token = TokenRecord(held.token, SourceName("demo"), "T1", "Token 1", FIRST_DAY)
+    return Graded(token, {Kind.TRADER: held}, None)
 
 
 NAMES = st.text(min_size=1, max_size=120) | st.sampled_from(
