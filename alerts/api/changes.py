@@ -30,6 +30,7 @@ _PLAIN: Final = (
     "order",
     "time_to_live_seconds",
     "retry_schedule_seconds",
+    "cooldown_seconds",
 )
 
 
@@ -93,6 +94,7 @@ async def wish_of(body: NewEndpoint, store: Store) -> Wish:
         order=body.order if "order" in given else None,
         time_to_live=life if "time_to_live_seconds" in given else None,
         retry_schedule_seconds=body.retry_schedule_seconds,
+        cooldown_seconds=body.cooldown_seconds,
         headers=body.headers,
     )
 

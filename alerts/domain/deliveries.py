@@ -163,7 +163,10 @@ TOLD: Final = frozenset({State.DELIVERED, State.UNKNOWN})
 
 
 class SkipReason(StrEnum):
-    """Why a delivery was never to be sent. untold: it corrects what was not told either."""
+    """Why a delivery was never to be sent. untold: it corrects what was not told either.
+
+    reversed: a cooldown held it, and it led back to what the endpoint had been told before.
+    """
 
     MUTED = "muted"
     PAUSED = "paused"
@@ -172,12 +175,14 @@ class SkipReason(StrEnum):
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
     UNTOLD = "untold"
+    REVERSED = "reversed"
 
 
 class DeferredReason(StrEnum):
     """Why a delivery waits that could go, because whoever is told wanted that."""
 
     QUIET_HOURS = "quiet_hours"
+    COOLDOWN = "cooldown"
 
 
 class EndReason(StrEnum):

@@ -155,12 +155,18 @@ _SKIPS: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         SkipReason.SUPERSEDED: Meaning(
             "Something newer about the same token and kind came before it was sent, and the "
-            "endpoint's `order` is `latest`.",
-            "Nothing: that is what `latest` means. With `order` `none` or `strict` all are sent.",
+            "endpoint's `order` is `latest`, or it has a `cooldown_seconds`.",
+            "Nothing: that is what they mean. With `order` `none` or `strict`, and no cooldown, "
+            "all are sent.",
         ),
         SkipReason.UNTOLD: Meaning(
             "It corrects an event that this endpoint was never told.",
             "Nothing: there is nothing to correct. It goes along when what it corrects is resent.",
+        ),
+        SkipReason.REVERSED: Meaning(
+            "It came within the endpoint's `cooldown_seconds`, and led back to the band that the "
+            "endpoint had been told last.",
+            "Nothing: what it was told holds. A shorter cooldown, or none, tells each change.",
         ),
     }
 )
@@ -169,6 +175,11 @@ _WAITS: Final[Mapping[str, Meaning]] = MappingProxyType(
         DeferredReason.QUIET_HOURS: Meaning(
             "It came within the chat's quiet hours, and is told when they end.",
             "Nothing: it is told with all else that came meanwhile.",
+        ),
+        DeferredReason.COOLDOWN: Meaning(
+            "The endpoint was told of the same token and kind within its `cooldown_seconds`.",
+            "Nothing: what holds when they are over is told then. A PATCH of `cooldown_seconds` "
+            "lets go of it.",
         ),
     }
 )

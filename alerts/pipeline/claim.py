@@ -20,6 +20,7 @@ from alerts.pipeline.parcels import Group, gather
 from alerts.pipeline.recover import recover
 from alerts.pipeline.vault import Vault
 from alerts.ports import Destination, Letter
+from alerts.store.cooldowns import hold_for_cooldown
 from alerts.store.decisions import apply_decisions
 from alerts.store.endpoints import Recipient, find_recipients
 from alerts.store.engine import Transaction
@@ -193,17 +194,20 @@ async def take(
     now = await tx.now()
     ours = [endpoint for endpoint in endpoints.values() if endpoint.id in quotas]
     await spare(tx, ours, now)
-    await supersede(tx, [endpoint.id for endpoint in ours if endpoint.order is Order.LATEST])
+    await supersede(tx, [endpoint.id for endpoint in ours if tells_newest_alone(endpoint)])
     strict = {e.id for e in endpoints.values() if e.order is Order.STRICT}
     wanted = dict(quotas)
     taken: dict[str, list[Parcel]] = {}
     for _ in range(ROUNDS):
         found = await _look(tx, wanted, endpoints=endpoints, strict=strict)
-        given = await consent(tx, found, now, leases=leases)
-        short = {decision.delivery_id for decision in given.ended}
-        if short:
-            await reserve(tx, short)
+        given = await consent(tx, found, now, leases=leases, endpoints=endpoints)
+        if given.held:
+            await hold_for_cooldown(tx, given.held)
+        ended = {decision.delivery_id for decision in given.ended}
+        if ended:
+            await reserve(tx, ended)
             await apply_decisions(tx, given.ended)
+        short = ended | given.held.keys()
         for endpoint_id, group in _groups(given.kept, endpoints=endpoints):
             parcels = taken.setdefault(endpoint_id, [])
             if len(parcels) < quotas[endpoint_id]:
@@ -248,6 +252,11 @@ def _groups(
         is_latest = endpoints[endpoint_id].order is Order.LATEST
         for group in gather(waiting, newest_first=is_latest):
             yield endpoint_id, group
+
+
+def tells_newest_alone(endpoint: Recipient) -> bool:
+    """Whether what waits gives way to something newer about the same token and kind."""
+    return endpoint.order is Order.LATEST or endpoint.cooldown_seconds is not None
 
 
 def takes_summaries(endpoint: Recipient) -> bool:

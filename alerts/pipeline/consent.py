@@ -8,6 +8,7 @@ from alerts.domain.deliveries import TOLD, Channel, EndReason, SkipReason, State
 from alerts.domain.grades import TokenId
 from alerts.domain.quiet import quiet_until
 from alerts.domain.subscriptions import Miss, Subscription, find_rule
+from alerts.pipeline.cooldown import read_cooling
 from alerts.store.decisions import Decision
 from alerts.store.endpoints import Recipient
 from alerts.store.engine import Transaction
@@ -19,11 +20,15 @@ from alerts.store.subscriptions import subscriptions_for
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What may be sent, and what ends instead. rules: what wants it, by delivery, if anything."""
+    """What may be sent, and what ends instead. rules: what wants it, by delivery, if anything.
+
+    held: what is to wait for a cooldown, by delivery: until when, and when it expires then.
+    """
 
     kept: list[Waiting]
     rules: dict[str, Subscription]
     ended: list[Decision]
+    held: dict[str, tuple[datetime, datetime]]
 
 
 async def consent(
@@ -32,6 +37,7 @@ async def consent(
     now: datetime,
     *,
     leases: Mapping[str, str],
+    endpoints: Mapping[str, Recipient],
 ) -> Consent:
     """Whether what was found is to be sent. leases: ours, by endpoint."""
     asked = [w for w in found if w.news.is_matched and w.trigger is Trigger.SCHEDULE]
@@ -41,11 +47,18 @@ async def consent(
         subscribed = await subscriptions_for(
             tx, ids, {waiting.news.facts.token for waiting in asked}
         )
-    given = Consent([], {}, [])
+    given = Consent([], {}, [], {})
+    cooling = await read_cooling(tx, found, endpoints=endpoints, now=now)
     near = _by_token(subscribed)
     for waiting in found:
         rule = _rule(waiting, subscribed, near)
         refused = _refusal(waiting, rule, now)
+        until = None if refused else cooling.until(waiting)
+        if until is not None:
+            given.held[waiting.id] = until, waiting.expires_at + (until - now)
+            continue
+        if refused is None and cooling.is_taken_back(waiting):
+            refused = State.SKIPPED, SkipReason.REVERSED
         if refused is not None:
             given.ended.append(_ended(waiting, refused, lease_id=leases[waiting.endpoint_id]))
             continue

@@ -67,6 +67,7 @@ class Wish:
     rate_limit: sends per second. time_to_live: how long news stays news.
     rate_limit, order, time_to_live: None for the channel's own (domain/channels.py).
     retry_schedule_seconds: the wait before each attempt, None for the service's own.
+    cooldown_seconds: None for none.
     """
 
     description: str = ""
@@ -77,6 +78,7 @@ class Wish:
     order: Order | None = None
     time_to_live: timedelta | None = None
     retry_schedule_seconds: Sequence[float] | None = None
+    cooldown_seconds: int | None = None
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -238,6 +240,7 @@ async def add_endpoint(
         order=terms.order if wish.order is None else wish.order,
         time_to_live_seconds=int(life.total_seconds()),
         retry_schedule_seconds=_tuple(wish.retry_schedule_seconds),
+        cooldown_seconds=wish.cooldown_seconds,
         headers=seal_headers(channel, wish.headers, desk=desk),
         created_at=now,
     )

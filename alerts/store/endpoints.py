@@ -29,7 +29,7 @@ from alerts.store.digests import find_schedule, plan_digest
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import current_sequence
 from alerts.store.lanes import bring_slot_nearer
-from alerts.store.quiet import bring_forward, find_quiet
+from alerts.store.quiet import bring_forward, find_spared
 from alerts.store.rows import record_of
 from alerts.store.subscriptions import (
     add_subscriptions,
@@ -54,6 +54,7 @@ class Recipient:
     retry_schedule_seconds: the wait before each attempt, None is the service's own.
     role: of a Discord server, that its digest mentioned when this was read.
     time_zone: IANA, None where none was chosen; there are no quiet_hours without one.
+    cooldown_seconds: nothing more of a token and kind for so long; None: it is told each change.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Recipient:
     role: str | None = None
     time_zone: str | None = None
     quiet_hours: QuietHours | None = None
+    cooldown_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,14 @@ _ROLE: Final = endpoints.c.digest["role"].as_string().label("role")
 
 def _column(name: str) -> ColumnElement[Any]:
     return endpoints.c[name] if name != "role" else _ROLE
+
+
+# What is stored as it is, and may change.
+_CHANGEABLE: Final = (
+    *("description", "state", "disabled_reason", "state_since", "digest", "rate_limit", "order"),
+    *("time_to_live_seconds", "retry_schedule_seconds", "headers", "time_zone"),
+    "cooldown_seconds",
+)
 
 
 # A filter and a digest come as they are stored, in JSON: the driver would read all at once.
@@ -145,14 +155,14 @@ async def update_endpoint(
     old: its filter until now. since: the number of the event after which starts what a filter
     newly asks for, and everything when `is_resumed`.
     """
-    schedule, quiet = await find_schedule(tx, record.id), await find_quiet(tx, record.id)
+    schedule, spared = await find_schedule(tx, record.id), await find_spared(tx, record.id)
     await tx.connection.execute(
         update(endpoints).where(endpoints.c.id == record.id).values(_values(record))
     )
     await bring_slot_nearer(tx, record.id, record.rate_limit)
     if schedule != await find_schedule(tx, record.id):
         await plan_digest(tx, record.id, record.digest)
-    if quiet != await find_quiet(tx, record.id):
+    if spared != await find_spared(tx, record.id):
         await bring_forward(tx, record.id)
     if is_resumed:
         await restart_subscriptions(tx, record.id, record.filter, since=since)
@@ -266,19 +276,9 @@ def _of_app(app_id: str | None) -> ColumnElement[bool]:
 
 
 def _values(record: EndpointRecord) -> dict[str, object]:
-    return {
-        "description": record.description,
-        "state": record.state,
-        "disabled_reason": record.disabled_reason,
-        "state_since": record.state_since,
+    values: dict[str, object] = {name: getattr(record, name) for name in _CHANGEABLE}
+    return values | {
         "filter": msgspec.to_builtins(record.filter),
-        "digest": record.digest,
-        "rate_limit": record.rate_limit,
-        "order": record.order,
-        "time_to_live_seconds": record.time_to_live_seconds,
-        "retry_schedule_seconds": record.retry_schedule_seconds,
-        "headers": record.headers,
-        "time_zone": record.time_zone,
         "quiet_hours": msgspec.to_builtins(record.quiet_hours),
     }
 

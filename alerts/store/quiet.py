@@ -54,9 +54,9 @@ async def hold_back(tx: Transaction, endpoint_ids: Collection[str], until: datet
 
 
 async def bring_forward(tx: Transaction, endpoint_id: str) -> None:
-    """Make due at once what quiet hours hold back, for they have changed; the lane is locked.
+    """Make due at once what is held back, for what holds it has changed; the lane is locked.
 
-    Whether the new ones hold it is seen when it is claimed.
+    Whether the new quiet hours, or the new cooldown, hold it is seen when it is claimed.
     """
     now = await tx.now()
     early = _micros(deliveries.c.due_at) - to_micros(now)
@@ -66,7 +66,7 @@ async def bring_forward(tx: Transaction, endpoint_id: str) -> None:
             .where(
                 deliveries.c.endpoint_id == endpoint_id,
                 *line(deliveries),
-                deliveries.c.deferred_reason == DeferredReason.QUIET_HOURS,
+                deliveries.c.deferred_reason.in_(sorted(DeferredReason)),
                 deliveries.c.due_at > now,
             )
             .values(due_at=now, expires_at=_micros(deliveries.c.expires_at) - early)
@@ -78,11 +78,13 @@ async def bring_forward(tx: Transaction, endpoint_id: str) -> None:
     )
 
 
-async def find_quiet(tx: Transaction, endpoint_id: str) -> tuple[str | None, str | None] | None:
-    """An endpoint's zone and quiet hours as they are stored; None for one that is not there."""
-    query = select(endpoints.c.time_zone, cast(endpoints.c.quiet_hours, Text))
+async def find_spared(tx: Transaction, endpoint_id: str) -> tuple[object, ...] | None:
+    """What news is held back by, as it is stored; None for an endpoint that is not there."""
+    query = select(
+        endpoints.c.time_zone, cast(endpoints.c.quiet_hours, Text), endpoints.c.cooldown_seconds
+    )
     row = (await tx.connection.execute(query.where(endpoints.c.id == endpoint_id))).one_or_none()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else tuple(row)
 
 
 def _micros(at: ColumnElement[Any]) -> ColumnElement[int]:

@@ -229,7 +229,7 @@ async def pass_time(services: Services, by: timedelta) -> None:
     micros = by // timedelta(microseconds=1)
     passing: tuple[tuple[Table, tuple[Column[Any], ...]], ...] = (
         (lanes, tuple(column for column in lanes.c if column.name in LANE_TIMES)),
-        (deliveries, (deliveries.c.due_at, deliveries.c.expires_at)),
+        (deliveries, (deliveries.c.due_at, deliveries.c.expires_at, deliveries.c.ended_at)),
         (pools, (pools.c.lease_until, pools.c.next_slot_at)),
         (endpoint_secrets, (endpoint_secrets.c.expires_at,)),
     )

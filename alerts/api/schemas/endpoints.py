@@ -54,6 +54,7 @@ _ENDPOINT: Final[dict[str, Any]] = {
     "order": "none",
     "time_to_live_seconds": 259200,
     "retry_schedule_seconds": None,
+    "cooldown_seconds": None,
     "headers": {"x-tenant": MASK},
     "time_zone": None,
     "quiet_hours": None,
@@ -70,6 +71,7 @@ def _at_once(waits: tuple[float, ...]) -> tuple[float, ...]:
 Rate = Annotated[float, Field(ge=LEAST_RATE, le=MOST_RATE)]
 Description = Annotated[Line, Field(max_length=200)]
 Lifetime = Annotated[int, Field(ge=60, le=2_592_000)]
+Cooldown = Annotated[int, Field(ge=1, le=2_592_000)]
 Wait = Annotated[float, Field(ge=0, le=2_592_000)]
 Schedule = Annotated[tuple[Wait, ...], Field(min_length=1, max_length=50), AfterValidator(_at_once)]
 
@@ -89,6 +91,7 @@ class NewEndpoint(Body):
                     "url": _URL,
                     "description": "production",
                     "filter": {"tokens": ["token_metrics:3375"], "min_notches": 1},
+                    "cooldown_seconds": 21600,
                     "headers": {"x-tenant": "blue"},
                 },
                 {
@@ -134,6 +137,11 @@ class NewEndpoint(Body):
         description="The wait before each attempt, 0 before the first; after the last one the "
         "delivery is dead. null is the service's own schedule.",
     )
+    cooldown_seconds: Cooldown | None = Field(
+        default=None,
+        description="After a change was told, nothing more of that token and kind for so long; "
+        "then what holds, unless that is what was told. null tells each change.",
+    )
     headers: dict[str, str] = Field(
         default_factory=dict, description="Sent along; kept encrypted, shown masked."
     )
@@ -145,7 +153,12 @@ class EndpointChange(Body):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"filter": {"min_notches": 2}, "rate_limit": 5, "headers": {"x-tenant": None}}
+                {
+                    "filter": {"min_notches": 2},
+                    "rate_limit": 5,
+                    "cooldown_seconds": 21600,
+                    "headers": {"x-tenant": None},
+                }
             ]
         }
     )
@@ -158,6 +171,7 @@ class EndpointChange(Body):
     order: Order = Order.NONE
     time_to_live_seconds: Lifetime = 259_200
     retry_schedule_seconds: Schedule | None = None
+    cooldown_seconds: Cooldown | None = None
     headers: dict[str, str | None] = Field(default_factory=dict)
 
 
@@ -200,6 +214,7 @@ class Endpoint(Answer):
     order: Order
     time_to_live_seconds: int
     retry_schedule_seconds: list[float] | None = Field(description="null is the service's own.")
+    cooldown_seconds: int | None = Field(description="null tells each change.")
     headers: dict[str, str] = Field(description="Values are masked.")
     time_zone: str | None = Field(description="IANA name; a chat chooses it there.")
     quiet_hours: ShownQuietHours | None = Field(
@@ -242,6 +257,7 @@ class Endpoint(Answer):
             order=record.order,
             time_to_live_seconds=record.time_to_live_seconds,
             retry_schedule_seconds=_list(record.retry_schedule_seconds),
+            cooldown_seconds=record.cooldown_seconds,
             headers=dict.fromkeys(headers, MASK),
             time_zone=record.time_zone,
             quiet_hours=_quiet(record.quiet_hours),

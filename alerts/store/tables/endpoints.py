@@ -42,6 +42,7 @@ endpoints = Table(
     Column("time_zone", String(64)),
     # `QuietHours` in alerts/domain/quiet.py; null: none.
     Column("quiet_hours", JSON(none_as_null=True)),
+    Column("cooldown_seconds", Integer),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("app_id", "channel", "address_hash"),
 )

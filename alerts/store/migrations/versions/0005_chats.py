@@ -17,6 +17,7 @@ def upgrade() -> None:
     _sources()
     _refusals()
     _ratings()
+    _cooldowns()
 
 
 def _quiet_hours() -> None:
@@ -68,3 +69,8 @@ def _ratings() -> None:
     """The change of band that waits to be confirmed, and how the band went to and fro."""
     op.add_column("ratings", sa.Column("pending", sa.JSON()))
     op.add_column("ratings", sa.Column("swings", sa.JSON()))
+
+
+def _cooldowns() -> None:
+    """For how long an endpoint is told nothing more of a token and kind."""
+    op.add_column("endpoints", sa.Column("cooldown_seconds", sa.Integer()))
