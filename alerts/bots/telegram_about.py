@@ -1,6 +1,7 @@
 """What our bot says of itself on Telegram, and how a chat takes leave of it: /stop."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from alerts.bootstrap import Services
@@ -9,6 +10,7 @@ from alerts.bots.telegram_says import Asked, Command, Press, Said
 from alerts.channels.telegram_buttons import Button, Verb, Wanted
 from alerts.channels.telegram_markup import Line, bold, italic, say
 from alerts.channels.wording import counted
+from alerts.errors import NotFound
 from alerts.pipeline.endpoints import remove
 
 _WHAT: Final = "I tell you when the grades of crypto tokens change."
@@ -57,7 +59,8 @@ def presses(services: Services) -> Mapping[Verb, Press]:
     async def erase(asked: Asked) -> Said:
         found = await ChatDesk(services).every(asked.chat)
         for each in found:
-            await remove(each.id, app_id=None, desk=services.desk)
+            with suppress(NotFound):  # somebody else pressed it, too
+                await remove(each.id, app_id=None, desk=services.desk)
         return Said(
             lines=(
                 [bold("Deleted.")],

@@ -55,6 +55,9 @@ _OLD_LINK: Final = (
 )
 
 
+_GOES_ON: Final = "What you are told here already goes on."
+
+
 @dataclass(frozen=True, slots=True)
 class StartDesk:
     """Begins and revives chats."""
@@ -93,7 +96,10 @@ class StartDesk:
         except Conflict:
             return Said(hint="Whoever gave you this link tells you here already; nothing changed.")
         if opened is None:
-            return Said(hint=_OLD_LINK)
+            # It may have worked a moment ago, in a process that could not confirm it any more.
+            told = await ChatDesk(self.services).every(chat)
+            is_told = any(each.app_id != HOUSE_APP for each in told)
+            return Said(hint=f"{_OLD_LINK} {_GOES_ON}" if is_told else _OLD_LINK)
         async with self.services.store.read() as tx:
             app = await find_app(tx, opened.app_id)
             named = (opened.filter.tokens or ())[:MOST_NAMED]

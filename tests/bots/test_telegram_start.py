@@ -93,6 +93,7 @@ async def test_an_app_s_link_says_who_tells_what_and_works_once(talk: Talk) -> N
 
     (opened,) = await talk.type(ada, f"/start {code}")
     (late,) = await talk.type(bob, f"/start {code}")
+    (again,) = await talk.type(ada, f"/start {code}")
     (never,) = await talk.type(bob, f"/start {OLD_LINK}")
 
     assert opened["text"].startswith("Done. Here you are told by Fund & Co:")
@@ -100,6 +101,7 @@ async def test_an_app_s_link_says_who_tells_what_and_works_once(talk: Talk) -> N
     assert "/pause" in opened["text"]
     assert "/stop" in opened["text"]
     assert late["text"] == never["text"]
+    assert again["text"] == f"{late['text']} What you are told here already goes on."
     assert "does not work any more" in late["text"]
     assert len(await endpoints(talk)) == 1
 
