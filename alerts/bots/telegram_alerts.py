@@ -130,7 +130,7 @@ class AlertDesk:
         return _About(event.id, event.token, symbol)
 
     async def _told(self, asked: Asked, about: _About) -> list[EndpointRecord]:
-        """The endpoints of the chat that were told of it; all of them where that is not known."""
+        """The endpoints of the chat that were told of it; its own where that is not kept."""
         every = await ChatDesk(self.services).every(asked.chat)
         async with self.services.store.read() as tx:
             told = [
@@ -138,7 +138,7 @@ class AlertDesk:
                 for each in every
                 if await find_delivery_of(tx, about.event_id, each.id) is not None
             ]
-        return told or every
+        return told or [each for each in every if each.app_id == HOUSE_APP]
 
     async def _set(self, endpoint: EndpointRecord, change: Change) -> None:
         def changed(old: EndpointRecord) -> EndpointRecord:

@@ -29,13 +29,17 @@ DIRECTIONS: Final = {
     "down": (frozenset({EventType.DOWNGRADED}), "Downgrades"),
     "both": (BAND_CHANGES, "Both"),
 }
+_TOLD: Final = {
+    EventType.UPGRADED: "upgrades",
+    EventType.DOWNGRADED: "downgrades",
+    EventType.MOVED: "moves within a band",
+}
 BANDS: Final = (1, 2, 3, 4)
 POINTS: Final = (0, 10, 15, 20)
 QUIET: Final = ("22:00–07:00", "23:00–08:00", "21:00–07:00", "00:00–08:00")
 # Those at which people look at such a thing.
 HOURS: Final = (6, 7, 8, 9, 10, 12, 14, 16, 18, 19, 20, 21)
 OFF: Final = "off"
-_OCEANS: Final = {"Indian": "Indian Ocean"}
 _PAGE: Final = 16
 _ON_A_ROW: Final = 2
 
@@ -107,19 +111,16 @@ def changes(chosen: Chosen) -> Said:
         _option(label, f"changes.{name}", is_chosen=types == told)
         for name, (types, label) in DIRECTIONS.items()
     ]
-    moves = (
-        _set("✓ Moves within a band", "moves.off")
-        if chosen.moves
-        else _set("Moves within a band", "moves.on")
-    )
+    turn = "off" if chosen.moves else "on"
+    moves = _option("Moves within a band", f"moves.{turn}", is_chosen=chosen.moves)
     return Said(lines=lines, buttons=(tuple(options), (moves,), _BACK))
 
 
 def size(chosen: Chosen) -> Said:
     """How many bands; and where moves are told, how many points."""
     wanted = chosen.wanted
-    lines: list[Line] = [[bold("How large must a change be?")]]
-    lines.append([say("Two bands are a change such as Neutral to Strong Buy.")])
+    example = say("Two bands are a change such as Neutral to Strong Buy.")
+    lines: list[Line] = [[bold("How large must a change be?")], [example]]
     bands = tuple(
         _option(_bands(many), f"size.{many}", is_chosen=many == wanted.min_notches)
         for many in BANDS
@@ -145,11 +146,9 @@ def zone(chosen: Chosen, *, why: str = "") -> Said:
     lines: list[Line] = [[bold("What time is it where you are?")]]
     if why:
         lines.append([say(why)])
-    lines.append([say("Choose a city with your clock, or type "), typed("/settings zone Berlin")])
+    lines += [[say("Choose a city with your clock, or type")], [typed("/settings zone Berlin")]]
     likely = _rows(_clock(name, chosen) for name in likely_zones(chosen.language))
-    world = _rows(
-        _set(f"{_OCEANS.get(region, region)} ›", f"zones.{region}.0") for region in regions()
-    )
+    world = _rows(_set(f"{region} ›", f"zones.{region}.0") for region in regions())
     return Said(lines=lines, buttons=(*likely, *world, _BACK))
 
 
@@ -177,12 +176,12 @@ def found_zones(chosen: Chosen, name: str, found: Sequence[str]) -> Said:
     if not found:
         lines = [
             [bold(f"I know no time zone like {asked}.")],
-            [say("A city or a country will do, such as "), typed("/settings zone Berlin")],
+            [say("A city or a country will do:")],
+            [typed("/settings zone Berlin")],
         ]
         likely = _rows(_clock(name, chosen) for name in likely_zones(chosen.language))
         return Said(lines=lines, buttons=(*likely, _OTHER_ZONES))
-    more = " The first of them are here." if len(found) > _PAGE else ""
-    lines = [[bold(f"Which one for {asked}?")], [say(f"{len(found)} time zones fit.{more}")]]
+    lines = [[bold(f"Which one for {asked}?")], [say(f"{len(found)} time zones fit.")]]
     rows = _rows(_clock(name, chosen) for name in found[:_PAGE])
     return Said(lines=lines, buttons=(*rows, _OTHER_ZONES))
 
@@ -198,7 +197,7 @@ def quiet(chosen: Chosen, *, is_offered: bool = False, unread: str = "") -> Said
     else:
         lines.append([bold("Quiet hours: "), bold(_quiet(chosen))])
     lines.append([say("What changes meanwhile comes when they end, in one message.")])
-    lines.append([say("Other times: type "), typed("/settings quiet 22:30-06:30")])
+    lines += [[say("For other times, type")], [typed("/settings quiet 22:30-06:30")]]
     held = None if chosen.quiet_hours is None else chosen.quiet_hours.shown
     rows = _rows(
         _option(each, f"quiet.{each.replace('–', '-')}", is_chosen=each == held) for each in QUIET
@@ -236,9 +235,7 @@ def _grades(kinds: Iterable[Kind]) -> str:
 
 
 def _changes(chosen: Chosen) -> str:
-    names = {EventType.UPGRADED: "upgrades", EventType.DOWNGRADED: "downgrades"}
-    told = [name for each, name in names.items() if each in chosen.wanted.types]
-    told += ["moves within a band"] if chosen.moves else []
+    told = [name for each, name in _TOLD.items() if each in chosen.wanted.types]
     return " and ".join((", ".join(told[:-1]), told[-1])) if len(told) > 1 else "".join(told)
 
 

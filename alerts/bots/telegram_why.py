@@ -131,7 +131,8 @@ class WhyDesk:
             said = f"{first.text[:1].upper()}{first.text[1:]}"
             lines.append([say(f"{mark(fate)} {through}{said}"), *rest])
             if is_quiet(fate):
-                lines.append([say("Other hours: type "), typed("/settings quiet 22:30-06:30")])
+                lines.append([say("For other hours, type")])
+                lines.append([typed("/settings quiet 22:30-06:30")])
         return lines
 
     async def _standing(
