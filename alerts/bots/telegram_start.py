@@ -53,8 +53,6 @@ _OLD_LINK: Final = (
     "This link does not work any more: it works once, for ten minutes. Ask for a new one where you "
     "had it from."
 )
-
-
 _GOES_ON: Final = "What you are told here already goes on."
 
 

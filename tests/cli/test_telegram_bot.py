@@ -51,7 +51,7 @@ async def test_a_bot_that_was_killed_in_the_midst_is_followed_by_one_that_answer
             await asyncio.to_thread(first.process.wait)
         never.set()
         telegram.forgive()
-        assert len(telegram.updates.waiting) == len(people)
+        assert telegram.updates.waiting != []
         with running(WORDS, tmp_path, settings) as second:
             await telegram.updates.wait_until_confirmed(within_seconds=30)
             code = await asyncio.to_thread(second.end, signal.SIGTERM)
