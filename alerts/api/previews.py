@@ -82,7 +82,7 @@ async def preview(endpoint_id: str, *, app_id: str | None, services: Services) -
         raise NotFound("endpoint", endpoint_id)
     message = None
     if endpoint.channel is Channel.DISCORD:
-        message = dict((await services.discord.compose(body, role=endpoint.role)).payload)
+        message = dict((await services.discord.compose([body], role=endpoint.role)).payload)
     elif endpoint.channel is Channel.TELEGRAM:
         message = compose(render([Letter("", "", body)]))
     is_active = endpoint.state is EndpointState.ACTIVE

@@ -144,7 +144,7 @@ class DigestGroup(app_commands.Group):
         place = room_of(interaction, channel)
         endpoint = await self._desk.find(address_of(place))
         week, body = await self._desk.preview(endpoint)
-        post = await self._services.discord.compose(body, role=endpoint.role)
+        post = await self._services.discord.compose([body], role=endpoint.role)
         skips = week.digest.is_empty and week.settings.when_empty is WhenEmpty.SKIP
         notice = " Nothing changed so far, and then nothing is posted." if skips else ""
         if endpoint.role is not None:

@@ -68,7 +68,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class DiscordSender:
-    """Posts events to incoming webhooks, and as a bot to channels. A parcel is one letter.
+    """Posts events to incoming webhooks, and as a bot to channels: a parcel is one message.
 
     bot_token: empty where no bot is set up.
     """
@@ -86,16 +86,16 @@ class DiscordSender:
         return False
 
     async def send(self, destination: Destination, parcel: Sequence[Letter]) -> Answer:
-        """Post the letter's message, once. Raises nothing but cancellation."""
+        """Post the parcel's message, once. Raises nothing but cancellation."""
         place = read_kept(destination.address)
-        if len(parcel) != 1 or place is None:
-            detail = "a message is one letter" if place else "nowhere on Discord"
-            return Answer(Rejected(Reason.INVALID_URL), trace=Trace(detail=detail))
+        if place is None:
+            trace = Trace(detail="nowhere on Discord")
+            return Answer(Rejected(Reason.INVALID_URL), trace=trace)
         if isinstance(place, BotChannel) and not self.bot_token:
             detail = "GRADEBELL_DISCORD_BOT_TOKEN is not set where this was to be sent"
             return Answer(Deferred(Reason.AUTH, None, Scope.ENDPOINT), trace=Trace(detail=detail))
-        letter = parcel[0]
-        post = await self.compose(letter.body, role=destination.role)
+        bodies = [letter.body for letter in parcel]
+        post = await self.compose(bodies, role=destination.role)
         wait = self.slots.take(place, self.clock.monotonic(), patience=LONGEST_SLOT_SECONDS)
         if wait > LONGEST_SLOT_SECONDS:
             detail = "others post so much to this channel that Discord would refuse it now"
@@ -106,21 +106,21 @@ class DiscordSender:
         if isinstance(place, IncomingWebhook):
             reply, doubt = await self._post(place, post), None
         else:
-            reply, doubt = await self._post_as_bot(place, post, letter.delivery_id)
+            reply, doubt = await self._post_as_bot(place, post, parcel[0].delivery_id)
         self.slots.note(place, reply, self.clock.monotonic())
         return self._answer(reply, doubt)
 
-    async def compose(self, body: bytes, *, role: str | None) -> Post:
-        """What is posted of an event, whether by `send` or to be looked at before.
+    async def compose(self, bodies: Sequence[bytes], *, role: str | None) -> Post:
+        """What is posted of one event or several, whether by `send` or to be looked at before.
 
-        body: of the event. role: that a digest mentions; nobody else is mentioned by anything.
+        bodies: of the events. role: that a digest mentions; nobody else is mentioned by anything.
         """
-        message = render(body)
+        message = render(*bodies)
         picture = await self._picture(message)
         shown = message if picture is None else message.with_picture()
         payload: dict[str, Any] = {"embeds": list(shown.embeds), "allowed_mentions": {"parse": []}}
         # A digest comes once a week, and a ping with each change would be a nuisance.
-        if role is not None and _kinds.decode(body).type == EventType.DIGEST_WEEKLY:
+        if role is not None and _kinds.decode(bodies[0]).type == EventType.DIGEST_WEEKLY:
             payload["content"] = f"<@&{role}>"
             payload["allowed_mentions"]["roles"] = [role]
         if picture is None:

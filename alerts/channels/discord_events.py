@@ -56,6 +56,18 @@ def render_event(event: Mapping[str, Any]) -> DiscordMessage:
     return DiscordMessage((page.embed(),))
 
 
+def title_of(event_type: EventType, data: Mapping[str, Any]) -> str:
+    """What happened, in one line."""
+    if event_type not in _GRADES or "token" not in data:
+        return _words(event_type)
+    before, after = read_rung(data["from"]), read_rung(data["to"])
+    return _TITLES[event_type].format(
+        symbol=literal(data["token"]["symbol"]),
+        before=literal(before.band) if before else "?",
+        after=literal(after.band) if after else "?",
+    )
+
+
 def _shown_as(data: Mapping[str, Any]) -> EventType:
     """A test carries the data of a change of band, which goes one way or the other."""
     return EventType.UPGRADED if data.get("notches", 0) >= 0 else EventType.DOWNGRADED
@@ -63,11 +75,6 @@ def _shown_as(data: Mapping[str, Any]) -> EventType:
 
 def _grade(event_type: EventType, data: Mapping[str, Any]) -> Page:
     token, before, after = data["token"], read_rung(data["from"]), read_rung(data["to"])
-    title = _TITLES[event_type].format(
-        symbol=literal(token["symbol"]),
-        before=literal(before.band) if before else "?",
-        after=literal(after.band) if after else "?",
-    )
     lines = [
         _called(token["name"], data["kind"]),
         _scores(before, after),
@@ -81,7 +88,7 @@ def _grade(event_type: EventType, data: Mapping[str, Any]) -> Page:
         lines.append(f"As of {moment(at.as_of)}")
     return Page(
         _COLOURS.get(event_type, NEUTRAL),
-        title,
+        title_of(event_type, data),
         description="\n".join(line for line in lines if line),
         url=token.get("url"),
     )

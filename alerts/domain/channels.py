@@ -55,6 +55,7 @@ TERMS: Final[Mapping[Channel, ChannelTerms]] = MappingProxyType(
             # its headers tell of are more than that.
             most_rate=0.5,
             pool=DISCORD_POOL,
+            takes_summaries=True,
         ),
         Channel.TELEGRAM: ChannelTerms(
             order=Order.LATEST,

@@ -78,6 +78,15 @@ async def test_nobody_is_mentioned_but_the_role_that_was_chosen_and_by_the_diges
         assert sent.payload["allowed_mentions"]["parse"] == []
 
 
+async def test_a_parcel_of_several_is_one_message() -> None:
+    async with open_sender() as (discord, sender):
+        answer = await sender.send(to(discord.world.webhook()), [UPGRADE, UPGRADE])
+
+        assert isinstance(answer.outcome, Delivered)
+        (sent,) = discord.world.messages
+        assert sent.payload["embeds"][0]["title"] == "2 changes"
+
+
 async def test_a_digest_takes_its_picture_along_and_goes_without_one_that_failed() -> None:
     drawn: list[bytes | None] = [b"\x89PNG", None]
 

@@ -18,6 +18,7 @@ from tests.domain.telling import UPGRADED, body, data, draft, fundamental
 from tests.domain.test_events import EVENTS, HOUSE
 
 GOLDEN = Path(__file__).parent.parent / "golden"
+MASS = "Part of a mass move: 396 of 998 fundamental grades changed band at once"
 
 
 def shown(event: Draft) -> Any:  # noqa: ANN401 - JSON.
@@ -50,9 +51,36 @@ def test_one_of_very_many_changes_says_so() -> None:
     alone: Any = render((GOLDEN / "grade.downgraded.json").read_bytes()).embeds[0]
     mass: Any = render((GOLDEN / "grade.downgraded.mass.json").read_bytes()).embeds[0]
 
-    said = "Part of a mass move: 396 of 998 fundamental grades changed band at once"
-    assert f"{said}, 14 up and 382 down" in mass["description"].splitlines()
+    assert f"{MASS}, 14 up and 382 down" in mass["description"].splitlines()
     assert "mass move" not in alone["description"]
+
+
+def test_several_changes_are_one_message_with_a_line_each() -> None:
+    names = ("grade.downgraded.mass", "grade.upgraded", "grade.moved", "grade.withdrawn")
+
+    (embed,) = render(*((GOLDEN / f"{name}.json").read_bytes() for name in names)).embeds
+
+    shown: Any = embed
+    assert shown["title"] == "4 changes: ▲ 1 up · ▼ 1 down"
+    assert shown["description"].splitlines() == [
+        f"{MASS}, 14 up and 382 down",
+        "▼ T1 downgraded: Store of Value → High Risk · 12.3 (−82.7)",
+        "▲ BTC upgraded: Emerging → Blue Chip · 83.1 (+4.2)",
+        "BTC moved within Emerging · 71.5 (+5.5)",
+        "BTC is no longer graded",
+        "As of <t:1797033600:f>",
+    ]
+
+
+def test_of_very_many_those_without_room_are_counted_within_the_limits() -> None:
+    view = TokenView(token(1), "W" * 300, "*" * 300)
+    told = body(draft(fundamental(0, 50), fundamental(1, 65), view=view))
+
+    message = render(*[told] * 500)
+
+    assert_within_limits(message)
+    (embed,) = message.embeds
+    assert "and 460 more" in str(embed["description"]).splitlines()
 
 
 @pytest.mark.parametrize(

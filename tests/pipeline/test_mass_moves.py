@@ -6,10 +6,25 @@ from typing import Any
 import pytest
 
 from alerts.bootstrap import Services
-from tests.pipeline.conftest import day, dispatch, fan_out, feed, push, subscribe
+from alerts.domain.deliveries import State
+from alerts.domain.ids import HOUSE_APP
+from alerts.pipeline.endpoints import Wish, create_discord
+from tests.discord.double import Discord
+from tests.pipeline.chatting import chatting
+from tests.pipeline.conftest import (
+    OpenServices,
+    day,
+    dispatch,
+    fan_out,
+    feed,
+    log_of,
+    push,
+    subscribe,
+)
 from tests.receiver import Receiver
 
 NAMES = [f"t{number}" for number in range(100)]
+SAID = "Part of a mass move: 30 of 100 trader grades changed band at once, 10 up and 20 down"
 BEFORE = dict.fromkeys(NAMES, 50.0)
 
 
@@ -44,3 +59,40 @@ async def test_a_part_is_held_against_all_tokens_of_its_kind(services: Services)
     await push(services, day(1), part, complete=False)
 
     assert await said(services) == [None] * 29
+
+
+async def turned(services: Services) -> None:
+    """The market turns: 30 of 100 change band; what is owed of it is sent."""
+    await push(services, day(0), BEFORE)
+    await push(services, day(1), moved(10, 20))
+    await fan_out(services)
+    await services.dispatcher().run_until_idle()
+    assert [one.state for one in await log_of(services)] == [State.DELIVERED] * 30
+
+
+async def test_a_chat_on_telegram_is_told_of_it_in_one_message_that_says_so(
+    open_with: OpenServices,
+) -> None:
+    async with chatting(open_with) as talk:
+        await talk.follow()
+
+        await turned(talk.services)
+
+        (text,) = talk.texts
+        assert text.splitlines()[:2] == ["30 changes: 🟢 10 up · 🔴 20 down", SAID]
+
+
+async def test_a_channel_on_discord_is_told_of_it_in_one_message_that_says_so(
+    open_with: OpenServices,
+) -> None:
+    async with Discord() as discord:
+        services = await open_with(discord_api_url=discord.api_url)
+        address = await services.desk.vet_discord(discord.world.webhook().url)
+        await create_discord(HOUSE_APP, address, Wish(), desk=services.desk)
+
+        await turned(services)
+
+        (sent,) = discord.world.messages
+        (embed,) = sent.payload["embeds"]
+        assert embed["title"] == "30 changes: ▲ 10 up · ▼ 20 down"
+        assert embed["description"].splitlines()[0] == SAID
