@@ -1,6 +1,6 @@
 """Claim: lanes are leased, their due deliveries reserved, consent read, attempts begun."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -43,21 +43,18 @@ UNREADABLE_WAIT: Final = timedelta(minutes=5)
 class Parcel:
     """One send ready to go, of one delivery or of several that are told together.
 
-    letters: one for each delivery, in the same order.
+    letters: one for each delivery, in the same order. is_suspect: a worker that sent any of it was
+    lost: it is tried alone, begun by itself.
     """
 
     waiting: tuple[Waiting, ...]
     letters: tuple[Letter, ...]
+    is_suspect: bool
 
     @property
     def ids(self) -> list[str]:
         """Of its deliveries."""
         return [one.id for one in self.waiting]
-
-    @property
-    def is_suspect(self) -> bool:
-        """Whether a worker that sent any of it was lost: it is tried alone, begun by itself."""
-        return any(one.interruptions > 0 for one in self.waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +193,11 @@ async def take(
     await spare(tx, ours, now)
     await supersede(tx, [endpoint.id for endpoint in ours if tells_newest_alone(endpoint)])
     strict = {e.id for e in endpoints.values() if e.order is Order.STRICT}
+    chats = {e.id: e.order for e in ours if TERMS[e.channel].takes_summaries}
     wanted = dict(quotas)
     taken: dict[str, list[Parcel]] = {}
     for _ in range(ROUNDS):
-        found = await _look(tx, wanted, endpoints=endpoints, strict=strict)
+        found = await _look(tx, wanted, chats=chats, strict=strict)
         given = await consent(tx, found, now, leases=leases, endpoints=endpoints)
         if given.held:
             await hold_for_cooldown(tx, given.held)
@@ -208,7 +206,7 @@ async def take(
             await reserve(tx, ended)
             await apply_decisions(tx, given.ended)
         short = ended | given.held.keys()
-        for endpoint_id, group in _groups(given.kept, endpoints=endpoints):
+        for endpoint_id, group in _groups(given.kept, chats=chats):
             parcels = taken.setdefault(endpoint_id, [])
             if len(parcels) < quotas[endpoint_id]:
                 parcels.append(_parcel(group, given.rules))
@@ -228,29 +226,26 @@ async def _look(
     tx: Transaction,
     wanted: Mapping[str, int],
     *,
-    endpoints: Mapping[str, Recipient],
+    chats: Container[str],
     strict: Collection[str],
 ) -> list[Waiting]:
-    """What is due next in each lane; of those that take summaries, far ahead."""
-    ahead = {key: LOOK_AHEAD for key in wanted if takes_summaries(endpoints[key])}
+    """What is due next in each lane. chats: lanes that take summaries; of theirs, far ahead."""
+    ahead = {key: LOOK_AHEAD for key in wanted if key in chats}
     single = {key: most for key, most in wanted.items() if key not in ahead} if ahead else wanted
     found = await find_next(tx, single, strict=strict)
     return found + await find_next(tx, ahead, strict=strict, newest_first=True)
 
 
-def _groups(
-    kept: Sequence[Waiting], *, endpoints: Mapping[str, Recipient]
-) -> Iterator[tuple[str, Group]]:
+def _groups(kept: Sequence[Waiting], *, chats: Mapping[str, Order]) -> Iterator[tuple[str, Group]]:
     """What goes together, with whose it is, in the order in which it goes."""
     ahead: dict[str, list[Waiting]] = {}
     for one in kept:
-        if takes_summaries(endpoints[one.endpoint_id]):
+        if one.endpoint_id in chats:
             ahead.setdefault(one.endpoint_id, []).append(one)
         else:
             yield one.endpoint_id, (one,)
     for endpoint_id, waiting in ahead.items():
-        is_latest = endpoints[endpoint_id].order is Order.LATEST
-        for group in gather(waiting, newest_first=is_latest):
+        for group in gather(waiting, newest_first=chats[endpoint_id] is Order.LATEST):
             yield endpoint_id, group
 
 
@@ -259,17 +254,12 @@ def tells_newest_alone(endpoint: Recipient) -> bool:
     return endpoint.order is Order.LATEST or endpoint.cooldown_seconds is not None
 
 
-def takes_summaries(endpoint: Recipient) -> bool:
-    """Whether several deliveries may go to it in one send."""
-    return TERMS[endpoint.channel].takes_summaries
-
-
 def _parcel(group: Group, rules: Mapping[str, Subscription]) -> Parcel:
     letters = [
         Letter(one.id, one.news.id, one.news.body, rules.get(one.id), one.deferred_reason)
         for one in group
     ]
-    return Parcel(group, tuple(letters))
+    return Parcel(group, tuple(letters), any(one.interruptions > 0 for one in group))
 
 
 async def _begin(

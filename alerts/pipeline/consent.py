@@ -112,8 +112,8 @@ def _rule(
         return None
     if facts.token is None:
         return find_rule(facts, subscribed.get(endpoint_id, ()))
-    named, any_token = near.get((endpoint_id, facts.token)), near.get((endpoint_id, None))
-    return find_rule(facts, [*(named or ()), *(any_token or ())])
+    every, named = near.get((endpoint_id, None), ()), near.get((endpoint_id, facts.token))
+    return find_rule(facts, every if named is None else [*named, *every])
 
 
 def _refusal(waiting: Waiting, rule: Subscription | Miss | None, now: datetime) -> Refusal | None:

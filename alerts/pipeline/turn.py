@@ -89,8 +89,9 @@ class Turn:
 
     def is_waiting(self, now: float, *, since: float) -> bool:
         """Whether there is room for more, and there was nothing to do for `since` seconds."""
-        most = 0 if self.is_done else min(self.width, self.quota)
-        return 0 < self.open < most and now - self.looked >= since
+        if not 0 < self.open < self.width or now - self.looked < since:
+            return False
+        return self.open < self.quota and not self.is_done
 
     @property
     def quota(self) -> int:
