@@ -93,7 +93,8 @@ def diff(
             continue
         if as_history or _is_late(before, cycle.as_of):
             late.append(grade)
-            if before is not None and before.pending is not None:
+            # The newest reading is none of those that a late grade changes.
+            if before is not None and before.pending is not None and cycle.as_of < before.as_of:
                 held.extend(_amended(before, grade, case, score=score))
             continue
         if before is None or not _says_the_same(before, grade):

@@ -79,18 +79,23 @@ def restated_event(
     rank: int,
     revision: int,
 ) -> Draft:
-    """The correction of an announced event whose grade was restated later.
+    """The correction of an announced event whose grade was restated later, or one it rests on.
 
     corrected: the announced event's payload, parsed. score: hundredths, as restated.
-    rank: the band it would have led to.
+    rank: the band it would have led to. cycle: the late one, which restates.
     """
     told = corrected["data"]
+    at = datetime.fromisoformat(corrected["timestamp"])
+    identity = grade_event_id(EventType.RESTATED, cycle, token.id, revision=revision)
+    if at != cycle.as_of:
+        parts = (EventType.RESTATED.value, corrected["id"], rfc3339(cycle.as_of), revision)
+        identity = event_id(at, *parts)
     data: dict[str, object] = {
         **_head(token, cycle.kind),
         "from": told["from"],
         "to": {
             "score": points(score),
-            "as_of": rfc3339(cycle.as_of),
+            "as_of": rfc3339(at),
             "band": policy.name_of(rank),
             "band_rank": rank,
         },
@@ -100,9 +105,9 @@ def restated_event(
         "corrects": corrected["id"],
     }
     return Draft(
-        id=grade_event_id(EventType.RESTATED, cycle, token.id, revision=revision),
+        id=identity,
         type=EventType.RESTATED,
-        at=cycle.as_of,
+        at=at,
         audience=EVERYONE,
         data=data,
         source=cycle.source,

@@ -69,6 +69,12 @@ class BandPolicy:
     confirm: Confirm = AT_ONCE
     flap: FlapRule | None = None
 
+    @property
+    def most_readings(self) -> int:
+        """In how many readings in a row a change of band is confirmed at most."""
+        settle = 0 if self.flap is None else self.flap.settle
+        return max(self.confirm.readings, settle)
+
     def rank_of(self, score: int) -> int:
         """The rank a score falls on when no band is held yet."""
         return 1 + bisect_right(self.edges, score)

@@ -70,14 +70,14 @@ def amended(
     One that agrees with the later ones no more takes what came before it along.
     """
     run = rating.pending
-    if run is None or as_of not in dict(run.seen[:-1]):
+    if run is None or as_of not in dict(run.seen):
         return rating
-    is_upward = policy.rank_held(rating.rank, rating.score) > rating.rank
-    if _side(rating.rank, score, policy) is is_upward:
+    if _side(rating.rank, score, policy) is _side(rating.rank, run.seen[0][1], policy):
         seen = tuple((at, score if at == as_of else said) for at, said in run.seen)
         return replace(rating, pending=replace(run, seen=seen))
     later = tuple(reading for reading in run.seen if reading[0] > as_of)
-    return replace(rating, pending=Run(score, as_of, components, later))
+    shorter = Run(score, as_of, components, later) if later else None
+    return replace(rating, pending=shorter)
 
 
 def _within(before: Rating, score: int, policy: BandPolicy, *, as_of: datetime) -> Verdict:

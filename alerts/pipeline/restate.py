@@ -9,10 +9,11 @@ from alerts.domain.events import BASELINES, CycleView, Draft, EventType
 from alerts.domain.grades import Cycle, Grade, TokenId
 from alerts.domain.payloads import TokenView, rating_told, restated_event
 from alerts.domain.ratings import BandPolicy
-from alerts.domain.verdicts import verdict
-from alerts.store.cycles import CycleRecord, next_cycle_as_of
+from alerts.domain.verdicts import amended, verdict
+from alerts.store.announced import Said, announced_at, confirmed_by
+from alerts.store.cycles import CycleRecord, next_cycles_as_of
 from alerts.store.engine import Transaction
-from alerts.store.events import EventRecord, announced_at
+from alerts.store.events import EventRecord
 from alerts.store.ratings import (
     Observation,
     Value,
@@ -55,24 +56,31 @@ async def restate(tx: Transaction, case: Case, late: Sequence[Grade]) -> list[Dr
         (grade.token, _revision(known.get(grade.token), cycle), value(grade)) for grade in fresh
     ]
     await insert_history(tx, lines, cycle_id=case.record.id, kind=cycle.kind, as_of=cycle.as_of)
-    following = await next_cycle_as_of(tx, cycle.source, cycle.kind, after=cycle.as_of)
-    if following is not None:
+    following = await next_cycles_as_of(
+        tx, cycle.source, cycle.kind, after=cycle.as_of, most=case.policy.most_readings
+    )
+    if following:
         # The history keeps changes only: what held before holds again from the next cycle on.
         restated = {grade.token for grade in fresh}
         again = [(token, 0, seen.value) for token, seen in known.items() if token in restated]
-        await insert_history(tx, again, cycle_id=case.record.id, kind=cycle.kind, as_of=following)
+        as_of = following[0]
+        await insert_history(tx, again, cycle_id=case.record.id, kind=cycle.kind, as_of=as_of)
     announced = await announced_at(tx, cycle) if fresh else {}
+    confirmed: Said = {}
+    if fresh and following:
+        wanted = {grade.token for grade in fresh}
+        confirmed = await confirmed_by(tx, cycle, wanted, until=following[-1])
 
     def decide() -> list[Draft]:
         found = []
         for grade, (_, revision, _value_now) in zip(fresh, lines, strict=True):
-            said = announced.get(grade.token, ())
-            draft = _correction(case, grade, said, revision=revision) if said else None
-            if draft is not None:
-                found.append(draft)
+            for said in (announced.get(grade.token), confirmed.get(grade.token)):
+                draft = _correction(case, grade, said, revision=revision) if said else None
+                if draft is not None:
+                    found.append(draft)
         return found
 
-    return await asyncio.to_thread(decide) if announced else []
+    return await asyncio.to_thread(decide) if announced or confirmed else []
 
 
 def _correction(
@@ -80,20 +88,15 @@ def _correction(
 ) -> Draft | None:
     """The event that corrects another, if it would have been a different one.
 
-    said: of the token at this `as_of`, in order: what was announced, then its corrections.
+    said: of the token, in order: what was announced at this `as_of`, or is a change that this
+    grade helped to confirm; then its corrections.
     """
     told = _told(said)
     payload = json.loads(told.body)
     if grade.score is None or payload["data"]["band_version"] != case.policy.version:
         # Told on another ladder: today's rules cannot say what they would have made of it.
         return None
-    event_type: EventType | None = told.type
-    before = rating_told(grade.token, payload)
-    if told.type in BASELINES or before is None:
-        rank = case.policy.rank_of(grade.score)
-    else:
-        found = verdict(before, grade.score, case.policy, as_of=case.cycle.as_of)
-        event_type, rank = found.type, found.rank
+    event_type, score, rank = _would_be(case, grade, told, score=grade.score)
     if said[-1].type is EventType.RESTATED:
         if rank == json.loads(said[-1].body)["data"]["to"]["band_rank"]:
             return None
@@ -104,10 +107,25 @@ def _correction(
         token=case.token(grade.token, grade.symbol, grade.name),
         cycle=case.view,
         policy=case.policy,
-        score=grade.score,
+        score=score,
         rank=rank,
         revision=revision,
     )
+
+
+def _would_be(
+    case: Case, grade: Grade, told: EventRecord, *, score: int
+) -> tuple[EventType | None, int, int]:
+    """What would have been told in the place of an event (None: nothing), its score and rank."""
+    policy, as_of, payload = case.policy, case.cycle.as_of, json.loads(told.body)
+    before = rating_told(grade.token, payload)
+    if told.type in BASELINES or before is None:
+        return told.type, score, policy.rank_of(score)
+    if told.at != as_of:
+        before = amended(before, score, policy, as_of=as_of, components=grade.components)
+        score = round(payload["data"]["to"]["score"] * 100)
+    found = verdict(before, score, policy, as_of=told.at)
+    return found.type, score, found.rank
 
 
 def _told(said: Sequence[EventRecord]) -> EventRecord:

@@ -192,10 +192,10 @@ async def advance_fan_out(
     return (await tx.connection.execute(_ADVANCE, values)).rowcount == 1
 
 
-async def next_cycle_as_of(
-    tx: Transaction, source: SourceName, kind: Kind, *, after: datetime
-) -> datetime | None:
-    """The `as_of` of the next accepted cycle later than `after`, if there is one."""
+async def next_cycles_as_of(
+    tx: Transaction, source: SourceName, kind: Kind, *, after: datetime, most: int
+) -> list[datetime]:
+    """The `as_of` of the next accepted cycles later than `after`, in order, each once."""
     query = (
         select(cycles.c.as_of)
         .where(
@@ -204,10 +204,11 @@ async def next_cycle_as_of(
             cycles.c.as_of > after,
             cycles.c.state.in_((CycleState.DIFFED, CycleState.DONE)),
         )
+        .distinct()
         .order_by(cycles.c.as_of)
-        .limit(1)
+        .limit(most)
     )
-    return (await tx.connection.execute(query)).scalar_one_or_none()
+    return list((await tx.connection.execute(query)).scalars())
 
 
 async def _keep_rejected(tx: Transaction, cycle_id: str, rejected: Sequence[RejectedRow]) -> None:

@@ -1,6 +1,5 @@
 """Events: numbered in the order in which they are committed, without holes."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,15 +8,13 @@ from typing import Final
 from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, or_, select, update
 
 from alerts.domain.events import (
-    BAND_CHANGES,
-    BASELINES,
     SUBSCRIBABLE,
     AudienceKind,
     Draft,
     EventType,
     encode,
 )
-from alerts.domain.grades import Cycle, Kind, TokenId
+from alerts.domain.grades import Kind, TokenId
 from alerts.domain.subscriptions import EventFacts
 from alerts.store.among import among, ids_called
 from alerts.store.counters import read_counter
@@ -90,9 +87,9 @@ async def current_sequence(tx: Transaction) -> int:
 
 async def find_event(tx: Transaction, event_id: str, *, app_id: str | None) -> EventRecord | None:
     """An event by id. app_id: only if it is for everyone, this app or one of its endpoints."""
-    query = _events(app_id).where(events.c.id == event_id)
+    query = select_events(app_id).where(events.c.id == event_id)
     row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else _event(row)
+    return None if row is None else event_of(row)
 
 
 async def list_events(
@@ -106,9 +103,9 @@ async def list_events(
     kind: str | None = None,
 ) -> list[EventRecord]:
     """The feed: events numbered above `after`, in order. app_id: None sees everything."""
-    query = _events(app_id).where(events.c.sequence > after).order_by(events.c.sequence)
+    query = select_events(app_id).where(events.c.sequence > after).order_by(events.c.sequence)
     query = _narrowed(query, event_type=event_type, token=token, kind=kind)
-    return [_event(row) for row in await tx.connection.execute(query.limit(limit))]
+    return [event_of(row) for row in await tx.connection.execute(query.limit(limit))]
 
 
 async def newest_events(
@@ -122,11 +119,11 @@ async def newest_events(
     kind: str | None = None,
 ) -> list[EventRecord]:
     """The same backwards, for people: events numbered below `before`, the newest first."""
-    query = _events(app_id).order_by(events.c.sequence.desc())
+    query = select_events(app_id).order_by(events.c.sequence.desc())
     query = _narrowed(query, event_type=event_type, token=token, kind=kind)
     if before is not None:
         query = query.where(events.c.sequence < before)
-    return [_event(row) for row in await tx.connection.execute(query.limit(limit))]
+    return [event_of(row) for row in await tx.connection.execute(query.limit(limit))]
 
 
 async def count_types(tx: Transaction, cycle_id: str) -> dict[EventType, int]:
@@ -148,33 +145,12 @@ async def dropped_through(tx: Transaction) -> int:
 
 async def last_band_change(tx: Transaction, *, token: TokenId | None = None) -> EventRecord | None:
     """The newest change of band anybody was told. token: of this one; None is of any."""
-    query = _events(None).where(events.c.type.in_((EventType.UPGRADED, EventType.DOWNGRADED)))
+    query = select_events(None).where(events.c.type.in_((EventType.UPGRADED, EventType.DOWNGRADED)))
     if token is not None:
         query = query.where(events.c.token == token, events.c.kind.in_(list(Kind)))
     query = query.order_by(events.c.sequence.desc()).limit(1)
     row = (await tx.connection.execute(query)).one_or_none()
-    return None if row is None else _event(row)
-
-
-async def announced_at(tx: Transaction, cycle: Cycle) -> dict[TokenId, list[EventRecord]]:
-    """What was told of each token at a cycle's `as_of`, in order; none but with its first news."""
-    query = (
-        _events(None)
-        .where(
-            events.c.source == cycle.source,
-            events.c.kind == cycle.kind,
-            events.c.at == cycle.as_of,
-            events.c.type.in_((*BAND_CHANGES, EventType.MOVED, *BASELINES, EventType.RESTATED)),
-        )
-        .order_by(events.c.sequence)
-    )
-    said: dict[TokenId, list[EventRecord]] = {}
-    for rows in (await tx.connection.execute(query)).partitions(CHUNK_ROWS):
-        for event in map(_event, rows):
-            if event.token is not None:
-                said.setdefault(event.token, []).append(event)
-        await asyncio.sleep(0)
-    return said
+    return None if row is None else event_of(row)
 
 
 async def _known(tx: Transaction, ids: Sequence[str]) -> set[str]:
@@ -200,7 +176,8 @@ _NUMBER: Final = (
 )
 
 
-def _events(app_id: str | None) -> Select[tuple[object, ...]]:
+def select_events(app_id: str | None) -> Select[tuple[object, ...]]:
+    """Events in no order; app_id: those that this app may see, None for all."""
     query = select(
         events.c.id,
         events.c.sequence,
@@ -242,7 +219,8 @@ def _narrowed(
     return query
 
 
-def _event(row: Row[tuple[object, ...]]) -> EventRecord:
+def event_of(row: Row[tuple[object, ...]]) -> EventRecord:
+    """From a row of `select_events`."""
     return record_of(row, EventRecord)
 
 

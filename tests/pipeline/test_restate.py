@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -16,6 +17,7 @@ from alerts.store.ratings import ratings_of
 from alerts.store.tables import grades
 from tests.pipeline.conftest import (
     START,
+    OpenServices,
     day,
     dispatch,
     fan_out,
@@ -207,3 +209,46 @@ async def test_what_was_announced_on_another_ladder_is_not_corrected(
 
     types = [event.type for event in await feed(services)]
     assert EventType.RESTATED not in types
+
+
+async def restated(services: Services) -> list[dict[str, Any]]:
+    events = await feed(services)
+    return [json.loads(event.body)["data"] for event in events if event.type is EventType.RESTATED]
+
+
+async def test_a_change_is_corrected_where_a_day_that_confirmed_it_is_restated(
+    open_with: OpenServices, receiver: Receiver
+) -> None:
+    services = await open_with(trader_confirm_cycles=3)
+    await subscribe(services, receiver.url())
+    for number, score in enumerate((50, 64, 65, 66, 66)):
+        await push(services, day(number), {"a": score, "b": 50})
+    (told,) = await feed(services)
+    assert told.at == day(3)
+
+    await push(services, day(1), {"a": 63.5}, complete=False)
+    assert await restated(services) == []
+    await push(services, day(2), {"a": 50}, complete=False)
+    await push(services, day(2), {"a": 51}, complete=False)
+    (correction,) = await restated(services)
+    assert (correction["corrects"], correction["to"]["band"]) == (told.id, "Neutral")
+    assert (correction["to"]["score"], correction["to"]["as_of"][:10]) == (66, "2026-01-04")
+
+    await push(services, day(2), {"a": 65}, complete=False)
+    assert [one["to"]["band"] for one in await restated(services)] == ["Neutral", "Buy"]
+
+
+async def test_a_restated_day_is_judged_by_what_confirmed_it(
+    open_with: OpenServices, receiver: Receiver
+) -> None:
+    services = await open_with(trader_confirm_cycles=2, trader_sure_margin=10)
+    await subscribe(services, receiver.url())
+    for number, score in enumerate((50, 64, 65, 65)):
+        await push(services, day(number), {"a": score, "b": 50 if number < 2 else 75})
+    assert [event.type for event in await feed(services)] == [EventType.UPGRADED] * 2
+
+    await push(services, day(2), {"a": 63, "b": 69}, complete=False)
+
+    (correction,) = await restated(services)
+    assert correction["token"]["symbol"] == "B"
+    assert correction["to"]["band"] == "Neutral"
