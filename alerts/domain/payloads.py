@@ -88,8 +88,7 @@ def restated_event(
     at = datetime.fromisoformat(corrected["timestamp"])
     identity = grade_event_id(EventType.RESTATED, cycle, token.id, revision=revision)
     if at != cycle.as_of:
-        parts = (EventType.RESTATED.value, corrected["id"], rfc3339(cycle.as_of), revision)
-        identity = event_id(at, *parts)
+        identity = event_id(at, "restated", corrected["id"], rfc3339(cycle.as_of), revision)
     data: dict[str, object] = {
         **_head(token, cycle.kind),
         "from": told["from"],
