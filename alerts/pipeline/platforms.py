@@ -46,7 +46,8 @@ async def note_accepted(channel: Channel, *, store: Store) -> None:
 class Watched:
     """A sender whose answers say whether its platform takes our bot.
 
-    speaks: whether it is our bot that sends to an address. Nothing waits for what is told.
+    sender: that is watched. speaks: whether it is our bot that sends to an address.
+    Nothing waits for what is told.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Watched:
         store: Store,
         speaks: Callable[[str], bool],
     ) -> None:
-        self._sender = sender
+        self.sender = sender
         self._channel = channel
         self._store = store
         self._speaks = speaks
@@ -67,11 +68,11 @@ class Watched:
     @property
     def repeatable(self) -> bool:
         """As of the sender."""
-        return self._sender.repeatable
+        return self.sender.repeatable
 
     async def send(self, destination: Destination, parcel: Sequence[Letter]) -> Answer:
         """As the sender does."""
-        answer = await self._sender.send(destination, parcel)
+        answer = await self.sender.send(destination, parcel)
         is_taken = _is_taken(answer) if self._speaks(destination.address) else None
         is_telling = self._telling is not None and not self._telling.done()
         if is_taken is not None and is_taken is not self._was_taken and not is_telling:

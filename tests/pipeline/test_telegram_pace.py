@@ -13,6 +13,7 @@ from alerts.domain.channels import TELEGRAM_POOL
 from alerts.domain.deliveries import Channel, State
 from alerts.pipeline.chats import create_chat
 from alerts.pipeline.endpoints import Wish
+from alerts.pipeline.platforms import Watched
 from alerts.store.tables import endpoints
 from tests.channels.telegrams import at_once
 from tests.pipeline.conftest import OpenServices, day, fan_out, log_of, push, upgrade_tokens
@@ -66,7 +67,9 @@ async def test_a_chat_that_owes_much_takes_its_turn_with_the_others_the_newest_f
         opened = await open_with(telegram_api_url=telegram.api_url, telegram_bot_token=TOKEN)
         # Of these lanes half are claimed at a time.
         services = paced(opened, CHATS / 2)
-        sender = opened.senders[Channel.TELEGRAM]
+        watched = opened.senders[Channel.TELEGRAM]
+        assert isinstance(watched, Watched)
+        sender = watched.sender
         assert isinstance(sender, TelegramSender)
         fast = {Channel.TELEGRAM: replace(sender, restraint=at_once())}
         services = replace(services, senders={**services.senders, **fast})
