@@ -6,7 +6,7 @@ from typing import Any, Final
 from alerts.channels.discord_digests import FOOTER
 from alerts.channels.discord_embeds import DESCRIPTION, DiscordMessage, Page
 from alerts.channels.discord_text import counted, literal, moment, points, signed, width
-from alerts.channels.wording import mass_words, noise_words
+from alerts.channels.wording import mass_words, noise_words, symbols
 from alerts.domain.digests import Rung, read_rung
 from alerts.domain.events import EventType
 
@@ -61,8 +61,10 @@ def title_of(event_type: EventType, data: Mapping[str, Any]) -> str:
     if event_type not in _GRADES or "token" not in data:
         return _words(event_type)
     before, after = read_rung(data["from"]), read_rung(data["to"])
+    symbol, former = symbols(data["token"])
+    was = f" (was {literal(former)})" if former else ""
     return _TITLES[event_type].format(
-        symbol=literal(data["token"]["symbol"]),
+        symbol=f"{literal(symbol)}{was}",
         before=literal(before.band) if before else "?",
         after=literal(after.band) if after else "?",
     )

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from alerts.channels.telegram_markup import DOWN, LEVEL, UP, Line, bold, literal, moment, say
-from alerts.channels.wording import counted, points, signed
+from alerts.channels.wording import counted, points, signed, symbols
 from alerts.domain.digests import Rung, read_rung
 from alerts.domain.events import EventType
 from alerts.domain.subscriptions import Subscription
@@ -53,7 +53,9 @@ class Told:
 
     @property
     def symbol(self) -> str:
-        return literal(self.data["token"]["symbol"])
+        """What it is called; and what it was until lately, if that is something else."""
+        symbol, former = symbols(self.data["token"])
+        return f"{literal(symbol)} (was {literal(former)})" if former else literal(symbol)
 
     @property
     def mark(self) -> str:

@@ -49,6 +49,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def symbols(token: Mapping[str, Any]) -> tuple[str, str | None]:
+    """The symbol of a payload's token, and the one that it bore until lately, if it was renamed."""
+    return token["symbol"], token.get("formerly")
+
+
 def mass_words(data: Mapping[str, Any]) -> str:
     """That a change is one of very many of its cycle; empty where it is not. data: a payload's."""
     mass = (data.get("cycle") or {}).get("mass_move")

@@ -25,12 +25,13 @@ from alerts.domain.verdicts import readings_needed
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """A token as payloads show it."""
+    """A token as payloads show it. formerly: the symbol it bore until lately, if it was renamed."""
 
     id: TokenId
     symbol: str
     name: str
     url: str | None = None
+    formerly: str | None = None
 
 
 def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: BandPolicy) -> Draft:
@@ -194,6 +195,8 @@ def _head(token: TokenView, kind: Kind) -> dict[str, object]:
     view = {"id": token.id, "symbol": token.symbol, "name": token.name}
     if token.url is not None:
         view["url"] = token.url
+    if token.formerly is not None:
+        view["formerly"] = token.formerly
     return {"token": view, "kind": kind.value}
 
 

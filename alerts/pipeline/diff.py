@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
@@ -13,7 +13,7 @@ from alerts.domain.events import CycleView, Draft, rfc3339
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.ids import CYCLE
 from alerts.domain.mass import mass_move
-from alerts.domain.payloads import grade_event, rebased_event
+from alerts.domain.payloads import TokenView, grade_event, rebased_event
 from alerts.domain.ratings import BandPolicy, Rating, graded_count, seal
 from alerts.domain.readings import RejectedRow
 from alerts.errors import NotFound, StorageFailed
@@ -34,12 +34,14 @@ from alerts.store.cycles import (
 from alerts.store.engine import Store, Transaction
 from alerts.store.events import append
 from alerts.store.ratings import insert_history, load_ratings, save_ratings
-from alerts.store.tokens import load_labels, save_tokens
+from alerts.store.tokens import former_symbols, load_labels, save_tokens
 from alerts.store.watermarks import Watermark, take_watermark, write_watermark
 from alerts.telemetry import Step, emit, fail
 
 # Above this many rows the comparison leaves the event loop alone.
 THREAD_ROWS: Final = 2000
+# For so long it is said what a token was called before.
+RENAME_SHOWN: Final = timedelta(days=30)
 T = TypeVar("T")
 
 
@@ -146,10 +148,10 @@ async def _transaction_one(
     ratings, drafts = await _ratings_on_ladder(tx, case)
     rebased = dict(ratings) if drafts else {}
     found = await _off_loop(case, len(ratings), partial(_diff, case, ratings))
-    drafts += await _draft(tx, case, found)
-    drafts += await restate(tx, case, found.late)
     is_news = mark.as_of is None or cycle.as_of >= mark.as_of
     await save_tokens(tx, cycle.source, cycle.grades, is_news=is_news)
+    drafts += await _draft(tx, case, found)
+    drafts += await restate(tx, case, found.late)
     held_now = rebased | {rating.token: rating for rating in found.ratings}
     await save_ratings(tx, held_now.values(), source=cycle.source, kind=cycle.kind)
     await _write_observed(tx, case, found)
@@ -190,8 +192,12 @@ def _diff(case: Case, ratings: Mapping[TokenId, Rating]) -> Diff:
 
 
 async def _draft(tx: Transaction, case: Case, found: Diff) -> list[Draft]:
+    if not found.changes:
+        return []
+    changed = [change.token for change in found.changes]
+    former = await former_symbols(tx, changed, since=await tx.now() - RENAME_SHOWN)
     labels = {grade.token: (grade.symbol, grade.name) for grade in case.cycle.grades}
-    absent = [change.token for change in found.changes if change.token not in labels]
+    absent = [token for token in changed if token not in labels]
     if absent:
         labels |= await load_labels(tx, case.cycle.source, wanted=absent)
 
@@ -200,11 +206,14 @@ async def _draft(tx: Transaction, case: Case, found: Diff) -> list[Draft]:
     mass = mass_move((change.type for change in found.changes), tokens=tokens)
     view = replace(case.view, mass_move=mass)
 
+    def shown(token: TokenId) -> TokenView:
+        return replace(case.token(token, *labels[token]), formerly=former.get(token))
+
     def work() -> list[Draft]:
         return [
             grade_event(
                 change,
-                token=case.token(change.token, *labels[change.token]),
+                token=shown(change.token),
                 cycle=view,
                 policy=case.policy,
             )

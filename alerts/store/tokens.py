@@ -22,13 +22,15 @@ _LABELS: Final = ("symbol", "symbol_folded", "name", "search_text")
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A token as last seen."""
+    """A token as last seen. former_symbol: what it bore before `renamed_at`, if it was renamed."""
 
     id: TokenId
     source: SourceName
     symbol: str
     name: str
     first_seen_at: datetime
+    former_symbol: str | None = None
+    renamed_at: datetime | None = None
 
 
 class Bearer(NamedTuple):
@@ -67,10 +69,16 @@ def _save(*, is_postgresql: bool, is_news: bool) -> Insert:
     statement = insert_on(tokens, is_postgresql=is_postgresql)
     if not is_news:
         return statement.on_conflict_do_nothing()
-    new = statement.excluded
+    new, known = statement.excluded, tokens.c
+    is_renamed = known.symbol != new.symbol
+    renamed = {
+        "former_symbol": case((is_renamed, known.symbol), else_=known.former_symbol),
+        # Of what is written that is now; what is known stays.
+        "renamed_at": case((is_renamed, new.first_seen_at), else_=known.renamed_at),
+    }
     return statement.on_conflict_do_update(
         index_elements=["id"],
-        set_={name: new[name] for name in _LABELS},
+        set_={name: new[name] for name in _LABELS} | renamed,
         # An older release, running on this schema, leaves no search text.
         where=or_(*(tokens.c[name] != new[name] for name in _LABELS)),
     )
@@ -84,6 +92,18 @@ async def load_labels(
     if wanted is not None and len(wanted) <= NAMED_TOKENS:
         query = query.where(tokens.c.id.in_(wanted))
     return {row.id: (row.symbol, row.name) for row in await tx.connection.execute(query)}
+
+
+async def former_symbols(
+    tx: Transaction, wanted: Collection[TokenId], *, since: datetime
+) -> dict[TokenId, str]:
+    """What those of these tokens were called that were renamed since then."""
+    query = select(tokens.c.id, tokens.c.former_symbol).where(
+        among(tokens.c.id, ids_called("ids")), tokens.c.former_symbol.is_not(None)
+    )
+    query = query.where(tokens.c.renamed_at >= since)
+    rows = await tx.connection.execute(query, {"ids": wanted})
+    return {row.id: row.former_symbol for row in rows}
 
 
 async def find_token(tx: Transaction, token: str) -> TokenRecord | None:
@@ -167,7 +187,14 @@ def fold(symbol: str) -> str:
     return symbol.strip().lstrip("$").casefold()[:120] or symbol
 
 
-def _tokens() -> Select[tuple[str, str, str, str, datetime]]:
+def _tokens() -> Select[tuple[str, str, str, str, datetime, str | None, datetime | None]]:
+    columns = tokens.c
     return select(
-        tokens.c.id, tokens.c.source, tokens.c.symbol, tokens.c.name, tokens.c.first_seen_at
+        columns.id,
+        columns.source,
+        columns.symbol,
+        columns.name,
+        columns.first_seen_at,
+        columns.former_symbol,
+        columns.renamed_at,
     )

@@ -88,6 +88,7 @@ def test_of_very_many_those_without_room_are_counted_within_the_limits() -> None
     [
         ("grade.downgraded", "▼ T1 downgraded: Store of Value → High Risk"),
         ("grade.moved", "BTC moved within Emerging"),
+        ("grade.upgraded.renamed", "▲ POL (was MATIC) upgraded: Speculative → Emerging"),
         ("grade.initiated", "BTC is graded for the first time: Emerging"),
         ("grade.withdrawn", "BTC is no longer graded"),
         ("grade.reinstated", "BTC is graded again: High Risk"),

@@ -93,6 +93,7 @@ def test_every_event_can_be_shown_alone_and_among_others(name: str) -> None:
     [
         ("grade.downgraded", "🔴 T1 downgraded: Store of Value → High Risk"),
         ("grade.moved", "🔵 BTC moved within Emerging"),
+        ("grade.upgraded.renamed", "🟢 POL (was MATIC) upgraded: Speculative → Emerging"),
         ("grade.initiated", "🔵 BTC is graded for the first time: Emerging"),
         ("grade.withdrawn", "🔵 BTC is no longer graded"),
         ("grade.reinstated", "🔵 BTC is graded again: High Risk"),

@@ -13,10 +13,10 @@ from alerts.domain.events import Audience, AudienceKind, Draft, EventType, MassM
 from alerts.domain.grades import Kind
 from alerts.domain.health import Health
 from alerts.domain.ids import HOUSE_APP
-from alerts.domain.payloads import rebased_event, restated_event
+from alerts.domain.payloads import TokenView, rebased_event, restated_event
 from alerts.domain.ratings import BandPolicy, HoldReason
 from alerts.domain.summaries import Wants
-from tests.builders import FUNDAMENTAL, SOURCE, cycle_view, day, token_view
+from tests.builders import FUNDAMENTAL, SOURCE, cycle_view, day, token, token_view
 from tests.channels.made_weeks import week_of
 from tests.domain.telling import AFTER, BITCOIN, UPGRADED, absences, body, data, draft, fundamental
 
@@ -47,6 +47,11 @@ EVENTS = {
     "grade.downgraded": draft(fundamental(0, 95), fundamental(1, 12.34), view=token_view()),
     "grade.downgraded.mass": draft(
         fundamental(0, 95), fundamental(1, 12.34), view=token_view(), mass=MassMove(14, 382, 998)
+    ),
+    "grade.upgraded.renamed": draft(
+        fundamental(0, 50),
+        fundamental(1, 65),
+        view=TokenView(token(1), "POL", "Polygon", formerly="MATIC"),
     ),
     "grade.moved": draft(fundamental(0, 61), fundamental(2.5, 66), fundamental(3, 71.5)),
     "grade.initiated": draft(fundamental(0, None, t2=50), fundamental(1, 60, AFTER)),

@@ -4,7 +4,7 @@ import pytest
 
 from alerts.domain.grades import read_grade, source_name
 from alerts.store.engine import Store
-from alerts.store.tokens import list_tokens, save_tokens
+from alerts.store.tokens import former_symbols, list_tokens, save_tokens
 
 SOURCE = source_name("demo")
 # By id: symbol and name.
@@ -62,3 +62,21 @@ async def test_a_token_is_found_by_its_new_name_alone(store: Store) -> None:
 
     assert await found(store, "ÄLTERES") == []
     assert await found(store, "ÄNDERN") == ["one"]
+
+
+async def test_a_rename_is_remembered_and_a_name_that_stays_is_none(store: Store) -> None:
+    await save(store, {"one": ("OLD", "Name"), "two": ("SAME", "Name")})
+    await save(store, {"one": ("OLD", "Other name"), "two": ("SAME", "Name")})
+    async with store.read() as tx:
+        known = await list_tokens(tx, text=None, after=None, limit=9)
+
+    await save(store, {"one": ("NEW", "Other name"), "two": ("SAME", "Name")})
+    await save(store, {"one": ("NEW", "Other name")})
+
+    async with store.read() as tx:
+        one, two = await list_tokens(tx, text=None, after=None, limit=9)
+        since = await former_symbols(tx, [one.id, two.id], since=one.first_seen_at)
+    assert [token.former_symbol for token in known] == [None, None]
+    assert (one.former_symbol, two.former_symbol, two.renamed_at) == ("OLD", None, None)
+    assert one.renamed_at is not None
+    assert since == {one.id: "OLD"}

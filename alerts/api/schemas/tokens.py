@@ -20,6 +20,8 @@ _TOKEN: dict[str, Any] = {
     "name": "Bitcoin",
     "url": None,
     "first_seen_at": "2026-10-10T00:03:41Z",
+    "former_symbol": None,
+    "renamed_at": None,
     "ratings": {
         "fundamental": {
             "band": "Blue Chip",
@@ -136,6 +138,8 @@ class Token(Answer):
     name: str
     url: str | None
     first_seen_at: Time
+    former_symbol: str | None = Field(description="What it bore before `renamed_at`.")
+    renamed_at: Time | None
     ratings: dict[Kind, HeldRating]
 
     @classmethod
@@ -148,6 +152,8 @@ class Token(Answer):
             name=record.name,
             url=url,
             first_seen_at=record.first_seen_at,
+            former_symbol=record.former_symbol,
+            renamed_at=record.renamed_at,
             ratings=dict(ratings),
         )
 

@@ -161,6 +161,8 @@ tokens = Table(
     Column("first_seen_at", Instant, nullable=False),
     # Identity, symbol and name, folded: the two databases fold no letters alike but ASCII.
     Column("search_text", Text, nullable=False, server_default=""),
+    Column("former_symbol", String(120)),
+    Column("renamed_at", Instant),
 )
 
 

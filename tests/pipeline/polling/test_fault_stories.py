@@ -104,7 +104,7 @@ async def test_labels_change_under_their_ids_and_that_is_no_news(
     assert await told(timed) == []
 
 
-async def test_what_is_said_after_a_rename_uses_the_new_symbol(
+async def test_what_is_said_for_a_month_after_a_rename_uses_both_symbols(
     timed: Services, upstream: Upstream, clock: TurnedClock, ask_with: OpenAsking
 ) -> None:
     plan = await ask_with()
@@ -114,9 +114,16 @@ async def test_what_is_said_after_a_rename_uses_the_new_symbol(
 
     await swept_by(timed, plan, clock)
 
-    (event,) = await said(timed)
-    assert event["data"]["token"]["id"] == BTC
-    assert (event["data"]["token"]["symbol"], event["data"]["token"]["name"]) == ("XBT", "Other")
+    token = {"id": BTC, "symbol": "XBT", "name": "Other", "formerly": "BTC"}
+    assert [event["data"]["token"] for event in await said(timed)] == [token]
+
+    clock.turn(timedelta(days=31))
+    await upstream.switch_off()
+    await upstream.switch_on("rename", tokens=[BITCOIN], symbol="XBT", name="Other")
+    await swept_by(timed, plan, clock)
+
+    (_, event) = await said(timed)
+    assert event["data"]["token"] == {"id": BTC, "symbol": "XBT", "name": "Other"}
 
 
 async def test_a_day_that_is_restated_is_told_once_and_its_correction_names_what_it_revises(

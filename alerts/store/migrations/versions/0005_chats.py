@@ -15,6 +15,7 @@ def upgrade() -> None:
     _mutes()
     _addresses()
     _sources()
+    _names()
     _refusals()
     _ratings()
     _cooldowns()
@@ -74,3 +75,9 @@ def _ratings() -> None:
 def _cooldowns() -> None:
     """For how long an endpoint is told nothing more of a token and kind."""
     op.add_column("endpoints", sa.Column("cooldown_seconds", sa.Integer()))
+
+
+def _names() -> None:
+    """What a token was called before, and since when it is called otherwise."""
+    op.add_column("tokens", sa.Column("former_symbol", sa.String(length=120)))
+    op.add_column("tokens", sa.Column("renamed_at", sa.BigInteger()))
