@@ -209,9 +209,8 @@ def explain(
 
     async def work(services: Services) -> None:
         app_id = await app_id_of(services, app)
-        told = Explained.of(
-            await explain_event(endpoint, event, app_id=app_id, store=services.store)
-        )
+        found = await explain_event(endpoint, event, app_id=app_id, store=services.store)
+        told = Explained.of(found, services.ladder.policies)
         line = told.summary
         if told.delivery is not None:
             line += f" `gradebell delivery show {told.delivery.id}` has the whole of it."

@@ -64,6 +64,10 @@ OrderOption = Annotated[
     Order | None,
     typer.Option(help="Of news about one token: strict, the older first; latest, the newest only."),
 ]
+CooldownOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=2_592_000, help="Nothing more of a token and kind for so long."),
+]
 WhereArgument = Annotated[
     list[str], typer.Argument(metavar="[discord] URL | telegram", help="Where to send; https.")
 ]
@@ -87,6 +91,7 @@ def add(
     rate_limit: RateOption = None,
     time_to_live_seconds: LifeOption = None,
     retry_schedule: ScheduleOption = None,
+    cooldown_seconds: CooldownOption = None,
     header: HeaderOption = None,
     app: AppOption = HOUSE,
     as_json: JsonOption = False,
@@ -100,23 +105,26 @@ def add(
     place = channel_of(where)
     week = digest_of(digest, kinds=kind, min_notches=min_notches, role=role, says_so=say_when_empty)
     is_digest_alone = week is not None and place[0] is Channel.DISCORD and not event_type
+    types = frozenset() if is_digest_alone else _types(event_type)
     wish = Wish(
         description=description,
-        wanted=Filter(
-            kinds=frozenset(kind or Kind),
-            types=frozenset() if is_digest_alone else _types(event_type),
-            min_notches=min_notches,
-            min_delta=round(min_delta * 100),
-        ),
+        wanted=_filter(kind, types, min_notches=min_notches, min_delta=min_delta),
         tokens=token or None,
         digest=week,
         rate_limit=rate_limit,
         order=order,
         time_to_live=_life(time_to_live_seconds),
         retry_schedule_seconds=_schedule(retry_schedule),
+        cooldown_seconds=cooldown_seconds,
         headers=dict(map(_header, header or [])),
     )
     run(lambda services: _add(services, app, place, wish=wish, as_json=as_json))
+
+
+def _filter(
+    kinds: list[Kind] | None, types: frozenset[EventType], *, min_notches: int, min_delta: float
+) -> Filter:
+    return Filter(None, frozenset(kinds or Kind), types, min_notches, round(min_delta * 100))
 
 
 async def _add(

@@ -10,6 +10,7 @@ from alerts.domain.events import EventType
 from alerts.domain.health import Health
 from alerts.domain.ids import EVENT, REPLAY
 from alerts.domain.notices import test_event
+from alerts.domain.ratings import Rating
 from alerts.domain.subscriptions import Miss, Subscription, match
 from alerts.errors import Conflict, InvalidInput, NotFound
 from alerts.pipeline.endpoints import Desk, enable
@@ -22,6 +23,7 @@ from alerts.store.engine import Store, Transaction
 from alerts.store.events import EventRecord, find_event, last_band_change
 from alerts.store.fan_out import lock_lanes
 from alerts.store.health import find_hold, read_health
+from alerts.store.ratings import ratings_of
 from alerts.store.replays import (
     ReplayRecord,
     ReplayState,
@@ -46,6 +48,7 @@ class Explanation:
 
     delivery: where there is one. miss: what its subscriptions failed on, where there is none.
     held_until: nothing is sent to the endpoint before, and the delivery waits.
+    rating: held of the event's token and kind, where it has them.
     """
 
     event: EventRecord
@@ -53,6 +56,7 @@ class Explanation:
     delivery: DeliveryRecord | None
     miss: Miss | None
     held_until: datetime | None
+    rating: Rating | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +268,14 @@ async def explain(
             miss = _miss(event, found.get(endpoint_id, []))
         elif delivery.state is State.PENDING:
             until = await find_hold(tx, endpoint_id)
-    return Explanation(event, endpoint, delivery, miss, until)
+        rating = await _rating(tx, event)
+    return Explanation(event, endpoint, delivery, miss, until, rating)
+
+
+async def _rating(tx: Transaction, event: EventRecord) -> Rating | None:
+    if event.token is None or event.kind is None:
+        return None
+    return (await ratings_of(tx, [event.token])).get(event.token, {}).get(event.kind)
 
 
 def _miss(event: EventRecord, subscriptions: list[Subscription]) -> Miss | None:

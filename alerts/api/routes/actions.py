@@ -157,7 +157,7 @@ async def explain(
 ) -> Explained:
     """Say why this endpoint was, or was not, told an event."""
     found = await again.explain(endpoint_id, event, app_id=principal.reach, store=services.store)
-    return Explained.of(found)
+    return Explained.of(found, services.ladder.policies)
 
 
 def _with_tokens(old: EndpointRecord, tokens: tuple[TokenId, ...]) -> EndpointRecord:

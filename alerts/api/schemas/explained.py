@@ -1,5 +1,6 @@
 """Why an endpoint was, or was not, told an event."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Self
 
@@ -7,8 +8,11 @@ from pydantic import ConfigDict, Field
 
 from alerts.api.schemas.base import EXAMPLE_ENDPOINT, EXAMPLE_EVENT, Answer
 from alerts.api.schemas.deliveries import Delivery
-from alerts.domain.deliveries import State
+from alerts.api.schemas.tokens import WaitingChange
+from alerts.domain.deliveries import DeferredReason, State
 from alerts.domain.events import rfc3339
+from alerts.domain.grades import Kind
+from alerts.domain.ratings import BandPolicy
 from alerts.domain.subscriptions import Miss
 from alerts.pipeline.replay import Explanation
 from alerts.store.deliveries import DeliveryRecord
@@ -39,6 +43,12 @@ _MISSES: Final = {
 }
 
 
+_HOLDS: Final = {
+    DeferredReason.QUIET_HOURS: "Quiet hours hold",
+    DeferredReason.COOLDOWN: "Its cooldown holds",
+}
+
+
 def held_line(until: datetime) -> str:
     """What a delivery waits for that is due, in a sentence."""
     return f"Nothing is sent to the endpoint until {rfc3339(until)}: its `health` says why."
@@ -56,6 +66,7 @@ class Explained(Answer):
                     "summary": "No delivery: filter.min_notches: the change is smaller.",
                     "delivery": None,
                     "miss": {"field": "filter.min_notches", "detail": "the change is smaller"},
+                    "waiting": None,
                 }
             ]
         }
@@ -66,17 +77,25 @@ class Explained(Answer):
     summary: str = Field(description="In one sentence.")
     delivery: Delivery | None
     miss: MissedField | None
+    waiting: WaitingChange | None = Field(
+        description="The next change of this token and kind, where it waits to be confirmed."
+    )
 
     @classmethod
-    def of(cls, found: Explanation) -> Self:
+    def of(cls, found: Explanation, policies: Mapping[Kind, BandPolicy]) -> Self:
         """From what was found."""
+        rating, kind = found.rating, found.event.kind
+        waiting = None
+        if rating is not None and kind is not None:
+            waiting = WaitingChange.of(rating, policies[kind])
         miss = None if found.miss is None else _MISSES[found.miss]
         return cls(
             event_id=found.event.id,
             endpoint_id=found.endpoint.id,
-            summary=_summary(found.delivery, miss, held_until=found.held_until),
+            summary=_summary(found.delivery, miss, held_until=found.held_until) + _next(waiting),
             delivery=None if found.delivery is None else Delivery.of(found.delivery),
             miss=miss,
+            waiting=waiting,
         )
 
 
@@ -90,9 +109,17 @@ def _summary(
         tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
         held = "" if held_until is None else f" {held_line(held_until)}"
         if is_put_off:
-            held = f" Quiet hours hold it back until {rfc3339(delivery.due_at)}.{held}"
+            by = _HOLDS[DeferredReason(str(reason))]
+            held = f" {by} it back until {rfc3339(delivery.due_at)}.{held}"
         return f"It is {delivery.state.value}{because}, after {tries}.{held}"
     if miss is None:
         return "It is wanted, and its delivery is about to be written."
     place = f"{miss.field}: " if miss.field else ""
     return f"No delivery: {place}{miss.detail}."
+
+
+def _next(waiting: WaitingChange | None) -> str:
+    if waiting is None:
+        return ""
+    cycles = f"{waiting.seen} of {waiting.needed} cycles in a row"
+    return f" The next change, to {waiting.band}, was seen in {cycles}."
