@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install up test check bench chaos lock wheel clean
+.PHONY: help install up test check bench chaos truth lock wheel clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -38,6 +38,9 @@ bench: $(STAMP) ## run the measurements in tests/bench and print what they say
 
 chaos: $(STAMP) ## kill, stop, fill and starve what runs, for minutes; `make test` does so briefly
 	@CHAOS=long $(BIN)/python -m pytest -s tests/chaos $(ARGS)
+
+truth: $(STAMP) ## all that upstream can do wrong: is anything told in vain, twice, late or not at all?
+	@$(BIN)/python -m tests.truth $(ARGS)
 
 wheel: $(STAMP) ## build dist/gradebell-*.whl
 	@rm -rf dist

@@ -86,6 +86,10 @@ class Receiver(Served):
         """Answer requests to this path with these, in turn; the last one for ever."""
         self._scripts[path] = list(replies)
 
+    def trust(self, secrets: Sequence[str]) -> None:
+        """Verify what comes from now on by these secrets, too."""
+        self._webhooks += [Webhook(secret) for secret in secrets]
+
     def at(self, path: str) -> list[Received]:
         """What came to this path, in order of arrival."""
         return [request for request in self.requests if request.path == path]

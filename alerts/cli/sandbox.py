@@ -14,6 +14,7 @@ from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.plans import PLANS
 from alerts.sources.sandbox.profiles import ProfileName
 from alerts.sources.sandbox.roster import DEFAULT_SIZE, OPENING
+from alerts.sources.sandbox.scenarios import SCENARIOS, Scenario
 from alerts.sources.sandbox.server import DEFAULT_PORT, open_sandbox
 
 FIRST_DAY: Final = OPENING.isoformat()
@@ -34,9 +35,22 @@ Strict = Annotated[
 ]
 
 
+Named = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Run a scenario, with a market, a profile and faults of its own, from its own first"
+        f" day on; where no speed is given, a day a minute. One of: {', '.join(SCENARIOS)}.",
+    ),
+]
+_SCENARIO_DAY_SECONDS: Final = 60.0
+
+
 def add_to(app: typer.Typer) -> None:
     """Add this command."""
-    command(app, "sandbox", example="gradebell sandbox --day-seconds 60")(sandbox)
+    command(app, "sandbox", example="gradebell sandbox --scenario outage-2h --day-seconds 30")(
+        sandbox
+    )
 
 
 def sandbox(
@@ -50,36 +64,53 @@ def sandbox(
     profile: Profile = ProfileName.V2_2025_08,
     plan: Pace = "unlimited",
     strict: Strict = False,
+    scenario: Named = "",
 ) -> None:
     """Stand in for the Token Metrics API on loopback, with invented grades."""
-    try:
-        first_day = date.fromisoformat(today)
-    except ValueError:
-        raise InvalidInput("today", f"must be a date such as {OPENING}, not {today!a}") from None
+    chosen = _scenario(scenario, size=tokens, profile=profile, today=today)
+    market = chosen.market() if scenario else Market(seed=seed, size=tokens)
     if plan not in PLANS:
         raise InvalidInput("plan", f"must be one of {', '.join(PLANS)}, not {plan!a}")
+    pace = day_seconds or (_SCENARIO_DAY_SECONDS if scenario else 0)
 
     async def serve() -> None:
         stop = stopped_by_signals()
-        clock = VirtualClock(clock=SystemClock(), today=first_day, day_seconds=day_seconds)
+        clock = VirtualClock(clock=SystemClock(), today=chosen.start.date(), day_seconds=pace)
         stand_in = create_sandbox(
-            market=Market(seed=seed, size=tokens),
+            market=market,
             clock=clock,
             dated=not undated,
-            profile=profile,
+            profile=chosen.profile,
             plan=PLANS[plan],
             strict=strict,
+            faults=chosen.faults,
         )
         async with open_sandbox(stand_in, port=port) as url:
-            _welcome(url, clock, profile)
+            _welcome(url, clock, chosen)
             await stop.wait()
 
     run_loop(serve())
 
 
-def _welcome(url: str, clock: VirtualClock, profile: ProfileName) -> None:
+def _scenario(name: str, *, size: int, profile: ProfileName, today: str) -> Scenario:
+    """The scenario of this name; without one, what the other options come to."""
+    if name:
+        if name not in SCENARIOS:
+            raise InvalidInput("scenario", f"must be one of {', '.join(SCENARIOS)}, not {name!a}")
+        return SCENARIOS[name]
+    try:
+        first_day = (date.fromisoformat(today) - OPENING).days
+    except ValueError:
+        raise InvalidInput("today", f"must be a date such as {OPENING}, not {today!a}") from None
+    return Scenario("", "", 0, size=size, profile=profile, first_day=first_day)
+
+
+def _welcome(url: str, clock: VirtualClock, scenario: Scenario) -> None:
     typer.echo(f"The sandbox answers on {url} (day {clock.today}); Ctrl-C ends it.")
+    if scenario.name:
+        typer.echo(f"Scenario {scenario.name}, until {scenario.end:%Y-%m-%d %H:%M}Z of its time,")
+        typer.echo(f"of which a day takes {clock.day_seconds:g} s. {scenario.about}")
     typer.echo(f"It takes the key {SANDBOX_KEY} in the header x-api-key. To have it polled:")
     typer.echo(f"GRADEBELL_TOKEN_METRICS_URL={url}")
     typer.echo(f"GRADEBELL_TOKEN_METRICS_API_KEY={SANDBOX_KEY}")
-    typer.echo(f"GRADEBELL_TOKEN_METRICS_PROFILE={profile}")
+    typer.echo(f"GRADEBELL_TOKEN_METRICS_PROFILE={scenario.profile}")

@@ -163,7 +163,7 @@ async def _kept(sweep: SweepRecord, page: FetchedPage, *, store: Store, plan: Pl
     async with store.write() as tx:
         if not await keep_page(tx, sweep, page.body):
             return []
-        await recovered(tx, sweep, page.aside)
+        await recovered(tx, sweep, page.aside, is_whole=reading is not None)
         cycles: list[str] = []
         if reading is not None and await end_sweep(tx, sweep.id, SweepState.DONE):
             cycles = await _receive(tx, sweep, reading, complete=True)

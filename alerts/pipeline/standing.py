@@ -36,8 +36,11 @@ _ENDURING: Final = frozenset({SourceState.GONE, SourceState.FORBIDDEN, SourceSta
 _OF_THE_KEY: Final = frozenset({SourceState.WAITING, SourceState.QUOTA})
 
 
-async def recovered(tx: Transaction, sweep: SweepRecord, aside: Aside) -> None:
-    """A page came. A source that is stale is so until it brings news, not pages."""
+async def recovered(tx: Transaction, sweep: SweepRecord, aside: Aside, *, is_whole: bool) -> None:
+    """A page came. is_whole: it was the last; a trouble that stops at a later page is not over.
+
+    A source that is stale is so until it brings news, not pages.
+    """
     known = await _stale(tx, sweep)
     record = await set_state(
         tx,
@@ -47,7 +50,7 @@ async def recovered(tx: Transaction, sweep: SweepRecord, aside: Aside) -> None:
         detail=None if known is None else known.detail,
         clock_skew_seconds=skew_seconds(aside),
     )
-    if known is None:
+    if known is None and is_whole:
         await announce(tx, record, EventType.SOURCE_RECOVERED)
 
 

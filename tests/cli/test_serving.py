@@ -86,3 +86,24 @@ def test_an_option_that_cannot_work_is_named(tmp_path: Path, words: list[str], t
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"gradebell: {told}")
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_scenario_brings_its_own_market_upstream_and_faults(tmp_path: Path) -> None:
+    words = ["sandbox", "--port", "0", "--scenario", "third-version", "--day-seconds", "3600"]
+    with running(words, tmp_path, {}) as server:
+        url = server.wait_for("GRADEBELL_TOKEN_METRICS_URL=").partition("=")[2]
+        server.wait_for("GRADEBELL_TOKEN_METRICS_PROFILE=v3")
+        clock = httpx.get(f"{url}/_sandbox/clock").json()
+        page = httpx.get(f"{url}/v3/tm-grade", headers={"x-api-key": "tm-sandbox"}).json()
+
+        assert server.end(signal.SIGINT) == 0
+
+    assert clock["day_seconds"] == 3600
+    assert page["length"] == 50
+
+
+def test_a_scenario_that_is_none_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    ended = run(["sandbox", "--scenario", "armageddon"], tmp_path, {})
+
+    assert ended.returncode != 0
+    assert "quiet-week" in ended.stderr

@@ -64,6 +64,7 @@ class TestFaults:
             answer = await running.control.post("/_sandbox/faults", content=body)
 
             assert answer.status_code == 400, body
+            assert "symbol-swap" in answer.json()["message"]
 
     async def test_switching_off_what_is_not_on_is_a_404(self, sandbox: RunSandbox) -> None:
         running = await sandbox(size=1)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, timedelta
 from email.utils import format_datetime
 
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp
 
 from alerts.errors import InvalidInput
 from alerts.sources.sandbox.clock import VirtualClock
-from alerts.sources.sandbox.faults import Due, Effect, FaultBoard, is_missing, shown_day
+from alerts.sources.sandbox.faults import Due, Effect, Fault, FaultBoard, is_missing, shown_day
 from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.plans import PLANS, Allowance, Plan
 from alerts.sources.sandbox.profiles import PROFILES, Endpoint, Profile, ProfileName
@@ -38,15 +39,19 @@ def create_sandbox(
     profile: ProfileName = ProfileName.V2_2025_08,
     plan: Plan = PLANS["unlimited"],
     strict: bool = False,
+    faults: Sequence[Fault] = (),
 ) -> ASGIApp:
     """The stand-in as an application. Same market, time and faults: the same bytes.
 
     api_key: the one it takes, in `x-api-key`. profile: what upstream it is.
     dated: give every row its `DATE`; without, only those have one that have it upstream.
     plan: how often the key may ask. strict: refuse parameters that upstream pays no heed to.
+    faults: switched on from the beginning, each in its window. Raises InvalidInput.
     Its answers bear their own `Date`: the server should add none (`open_sandbox`).
     """
     board = FaultBoard()
+    for fault in faults:
+        board.add(fault, clock.now)
     allowance = Allowance(plan, wall=clock.real.now, virtual=lambda: clock.now)
     usage: Counter[tuple[str, int]] = Counter()
     shelf = _Shelf(market, PROFILES[profile], clock, dated=dated)

@@ -140,7 +140,8 @@ class FaultBoard:
         try:
             fault = msgspec.json.decode(body, type=Fault)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput("fault", str(error)) from None
+            problem = f"{error} (effects: {', '.join(Effect)})"
+            raise InvalidInput("fault", problem) from None
         return self.add(fault, now)
 
     def add(self, fault: Fault, now: datetime) -> int:

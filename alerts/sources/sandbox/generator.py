@@ -66,7 +66,7 @@ _GAITS = {
     Temper.MAJOR: _Gait(from_low=180, between=300, from_high=85, upward=360),
     Temper.TAIL: _Gait(from_low=105, between=470, from_high=300, upward=70),
 }
-_BULL = _Gait(from_low=110, between=500, from_high=40, upward=900)
+_BULL = _Gait(from_low=60, between=480, from_high=60, upward=880)
 _KEEPS_DIRECTION = 450
 _STEP, _STEP_SPREAD = 1_300, 1_300
 _LEAP_CHANCE, _LEAP, _LEAP_SPREAD = 140, 2_600, 4_000

@@ -83,4 +83,6 @@ async def test_whoever_mended_it_need_not_wait(
 
     assert await upstream.requests() == 2
     assert await stands(timed) is SourceState.OK
+    for _ in range(2):
+        await poll_once(timed)
     assert await told(timed) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]

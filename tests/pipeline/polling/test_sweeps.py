@@ -196,4 +196,6 @@ class TestBudget:
 
         assert await upstream.requests() == 3
         assert await stands(timed) is SourceState.OK
+        for _ in range(2):
+            await poll_once(timed)
         assert await told(timed) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]

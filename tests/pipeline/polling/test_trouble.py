@@ -69,12 +69,29 @@ class TestTrouble:
     ) -> None:
         await upstream.switch_on("500", count=5)
         seen = []
-        for _ in range(6):
+        for _ in range(8):
             await poll_once(timed)
             seen.append(len(await told(timed)))
             clock.turn(timedelta(minutes=3))
 
-        assert seen == [0, 0, 1, 1, 1, 2]
+        # Its end is told with the last page: until then it is not known to be over.
+        assert seen == [0, 0, 1, 1, 1, 1, 1, 2]
+        assert await told(timed) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]
+
+    async def test_a_trouble_of_a_later_page_is_told_once_however_often_the_first_one_comes(
+        self, timed: Services, upstream: Upstream, clock: TurnedClock
+    ) -> None:
+        await upstream.switch_on("500", page=2)
+        for _ in range(30):
+            await poll_once(timed)
+            clock.turn(timedelta(minutes=5))
+        assert await told(timed) == [EventType.SOURCE_FAILING]
+
+        await upstream.switch_off()
+        clock.turn(HOUR)
+        for _ in range(4):
+            await poll_once(timed)
+
         assert await told(timed) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]
 
     async def test_failures_in_a_row_are_waited_for_longer_and_longer(
