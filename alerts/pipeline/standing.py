@@ -90,11 +90,13 @@ async def troubled(tx: Transaction, sweep: SweepRecord, trouble: Trouble, *, jit
 
 
 async def out_of_budget(tx: Transaction, sweep: SweepRecord, wait: Wait) -> None:
-    """Nothing may be asked until then: our own budget is spent, or the source has said so."""
+    """Nothing may be asked until then: our own budget is spent, or the source has said so.
+
+    Both are about all kinds, and the operator is told by the first one that comes to know.
+    """
     await postpone_sweep(tx, sweep.id, failures=sweep.failures, not_before=wait.until)
+    said = await _said_of_the_key(tx, sweep)
     if wait.is_asked:
-        # The operator was told by the kind that heard it.
-        said = await _said_of_the_key(tx, sweep)
         if said is not None:
             await set_state(tx, sweep.source, sweep.kind, state=said.state, detail=said.detail)
     elif wait.until - await tx.now() > PACE:
@@ -102,7 +104,8 @@ async def out_of_budget(tx: Transaction, sweep: SweepRecord, wait: Wait) -> None
         record = await set_state(
             tx, sweep.source, sweep.kind, state=SourceState.QUOTA, detail=detail
         )
-        await announce(tx, record, EventType.SOURCE_FAILING)
+        if said is None or said.state is not SourceState.QUOTA:
+            await announce(tx, record, EventType.SOURCE_FAILING)
 
 
 async def announce(tx: Transaction, record: SourceRecord, event_type: EventType) -> None:

@@ -8,7 +8,7 @@ import pytest
 from alerts.api.routes.sources import standing
 from alerts.domain.grades import Kind, SourceName
 from alerts.ports import SourceState
-from alerts.store.sweeps import SourceRecord
+from alerts.store.sweeps import SourceRecord, set_state
 from alerts.store.watermarks import LastAccepted
 from tests.api.conftest import Api, cycle_body, open_api, problem
 
@@ -265,6 +265,27 @@ def test_a_source_is_stale_after_three_intervals_unless_it_says_worse(
     assert seen.state is shown
     if shown is SourceState.STALE and hours_ago is not None:
         assert seen.since == NOW - HOUR
+
+
+async def test_how_far_a_sources_clock_is_off_is_shown_and_measured(api: Api) -> None:
+    async with api.services.store.write() as tx:
+        for kind, skew in ((Kind.TRADER, -172_800), (Kind.FUNDAMENTAL, None)):
+            await set_state(
+                tx,
+                SourceName("demo"),
+                kind,
+                state=SourceState.OK,
+                detail=None,
+                clock_skew_seconds=skew,
+            )
+
+    (source,) = (await api.get("/v1/sources")).json()["data"]
+    meters = (await api.get("/metrics")).text
+
+    assert [kind["clock_skew_seconds"] for kind in source["kinds"]] == [None, -172_800]
+    labels = 'kind="trader",source="demo"'
+    assert f"gradebell_source_clock_skew_seconds{{{labels}}} -172800.0" in meters
+    assert meters.count("gradebell_source_clock_skew_seconds{") == 1
 
 
 async def test_lists_are_read_while_cycles_are_written(api: Api) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from alerts.bootstrap import Services
 from alerts.domain.events import EventType
@@ -209,3 +210,22 @@ async def test_unheard_of_labels_are_carried_and_decide_nothing(
 
     assert {rating.label for rating in (await ratings(timed)).values()} == {"Unheard Of"}
     assert await told(timed) == []
+
+
+async def test_every_request_can_be_quoted_to_upstream(
+    timed: Services, upstream: Upstream, clock: TurnedClock, ask_with: OpenAsking
+) -> None:
+    plan = await ask_with()
+    with capture_logs() as lines:
+        await swept_by(timed, plan, clock)
+        await upstream.switch_on("200-html", count=1)
+        await swept_by(timed, plan, clock)
+
+    asked = [line for line in lines if "request_id" in line]
+    assert [(line["event"], line["request_id"]) for line in asked] == [
+        ("source.polled", "sandbox-00000001"),
+        ("source.troubled", "sandbox-00000002"),
+    ]
+    detail = (await state_of(timed, source=plan.source.name)).detail
+    assert detail is not None
+    assert "request id sandbox-00000002" in detail

@@ -1,5 +1,6 @@
 """What a source says of our key holds for all its kinds, over restarts, until it is over."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -85,4 +86,24 @@ async def test_whoever_mended_it_need_not_wait(
     assert await stands(timed) is SourceState.OK
     for _ in range(2):
         await poll_once(timed)
+    assert await told(timed) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]
+
+
+async def test_a_month_of_our_own_that_is_spent_is_told_once_for_all_kinds(
+    timed: Services, upstream: Upstream, clock: TurnedClock
+) -> None:
+    plan = replace(plan_of(timed), per_month=2)
+    for _ in range(3):
+        for kind in Kind:
+            await poll_once(timed, kind, plan=plan)
+        clock.turn(timedelta(minutes=1))
+    assert await told(timed) == [EventType.SOURCE_FAILING]
+    assert {await stands(timed, kind) for kind in Kind} == {SourceState.QUOTA}
+
+    clock.turn(timedelta(days=30))
+    for kind in Kind:
+        await poll_once(timed, kind, plan=plan)
+
+    assert await upstream.requests() == 4
+    assert {await stands(timed, kind) for kind in Kind} == {SourceState.OK}
     assert await told(timed) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]
