@@ -105,6 +105,8 @@ def _waits(delivery: DeliveryRecord, endpoint: EndpointRecord) -> str:
     if delivery.deferred_reason == DeferredReason.QUIET_HOURS:
         ends = delivery.due_at.astimezone(ZoneInfo(endpoint.time_zone or "UTC"))
         return f"quiet hours: it comes at {ends:%H:%M}"
+    if delivery.deferred_reason == DeferredReason.COOLDOWN:
+        return "it was told here lately: it comes once its cooldown is over, if it still holds"
     if delivery.reason is not None:
         return f"on its way: {ENDS.get(delivery.reason, _REFUSED)}, so it is tried again"
     return "on its way"

@@ -53,7 +53,7 @@ async def read_cooling(
         for key, endpoint in endpoints.items()
         if endpoint.cooldown_seconds is not None
     }
-    asked = [waiting for waiting in found if _may_wait(waiting, cooldowns)]
+    asked = [waiting for waiting in found if _may_wait(waiting, cooldowns)] if cooldowns else []
     words: dict[Key, LastWord] = {}
     if asked:
         tokens = {one.news.facts.token for one in asked if one.news.facts.token is not None}
