@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from alerts.domain.deliveries import TOLD, Channel, EndReason, SkipReason, State, Trigger
 from alerts.domain.grades import TokenId
 from alerts.domain.quiet import quiet_until
-from alerts.domain.subscriptions import Miss, Subscription, find_rule
-from alerts.pipeline.cooldown import read_cooling
+from alerts.domain.subscriptions import EventFacts, Miss, Subscription, find_rule
+from alerts.pipeline.cooldown import Cooling, read_cooling
 from alerts.store.decisions import Decision
 from alerts.store.endpoints import Recipient
 from alerts.store.engine import Transaction
@@ -16,6 +17,9 @@ from alerts.store.mutes import skip_muted
 from alerts.store.outbox import Waiting
 from alerts.store.quiet import hold_back
 from alerts.store.subscriptions import subscriptions_for
+
+Rows = Mapping[str, Sequence[Subscription]]
+Refusal = tuple[State, SkipReason | EndReason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +44,55 @@ async def consent(
     endpoints: Mapping[str, Recipient],
 ) -> Consent:
     """Whether what was found is to be sent. leases: ours, by endpoint."""
-    asked = [w for w in found if w.news.is_matched and w.trigger is Trigger.SCHEDULE]
+    asked = [waiting for waiting in found if _needs_rule(waiting)]
     subscribed: dict[str, list[Subscription]] = {}
     if asked:
         ids = {waiting.endpoint_id for waiting in asked}
         subscribed = await subscriptions_for(
             tx, ids, {waiting.news.facts.token for waiting in asked}
         )
-    given = Consent([], {}, [], {})
     cooling = await read_cooling(tx, found, endpoints=endpoints, now=now)
-    near = _by_token(subscribed)
+    return weigh(found, now, leases=leases, wishes=Wishes.of(subscribed), cooling=cooling)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What endpoints subscribe to, in all, and by token, for much may wait for many tokens."""
+
+    rows: Rows
+    near: Mapping[tuple[str, TokenId | None], Sequence[Subscription]]
+
+    @classmethod
+    def of(cls, rows: Rows) -> Self:
+        """rows: of each endpoint those that could want what is asked about."""
+        near: dict[tuple[str, TokenId | None], list[Subscription]] = {}
+        for endpoint_id, its in rows.items():
+            for row in its:
+                near.setdefault((endpoint_id, row.token), []).append(row)
+        return cls(rows, near)
+
+    def rule(self, endpoint_id: str, facts: EventFacts) -> Subscription | Miss:
+        """What wants an event, or why nothing does."""
+        if facts.token is None:
+            return find_rule(facts, self.rows.get(endpoint_id, ()))
+        every = self.near.get((endpoint_id, None), ())
+        named = self.near.get((endpoint_id, facts.token))
+        return find_rule(facts, every if named is None else [*named, *every])
+
+
+def weigh(
+    found: Sequence[Waiting],
+    now: datetime,
+    *,
+    leases: Mapping[str, str],
+    wishes: Wishes,
+    cooling: Cooling,
+) -> Consent:
+    """The same of what was read. Pure."""
+    given = Consent([], {}, [], {})
     for waiting in found:
-        rule = _rule(waiting, subscribed, near)
+        wanted = _needs_rule(waiting)
+        rule = wishes.rule(waiting.endpoint_id, waiting.news.facts) if wanted else None
         refused = _refusal(waiting, rule, now)
         until = None if refused else cooling.until(waiting)
         if until is not None:
@@ -88,32 +129,9 @@ async def spare(tx: Transaction, recipients: Iterable[Recipient], now: datetime)
         await hold_back(tx, ids, until)
 
 
-Rows = Mapping[str, Sequence[Subscription]]
-Refusal = tuple[State, SkipReason | EndReason]
-
-
-def _by_token(subscribed: Rows) -> dict[tuple[str, TokenId | None], list[Subscription]]:
-    """By endpoint and token, for much may wait for one that follows many."""
-    near: dict[tuple[str, TokenId | None], list[Subscription]] = {}
-    for endpoint_id, rows in subscribed.items():
-        for row in rows:
-            near.setdefault((endpoint_id, row.token), []).append(row)
-    return near
-
-
-def _rule(
-    waiting: Waiting,
-    subscribed: Rows,
-    near: Mapping[tuple[str, TokenId | None], Sequence[Subscription]],
-) -> Subscription | Miss | None:
-    """What wants it, or why nothing does; None where nothing need want it."""
-    facts, endpoint_id = waiting.news.facts, waiting.endpoint_id
-    if not waiting.news.is_matched or waiting.trigger is not Trigger.SCHEDULE:
-        return None
-    if facts.token is None:
-        return find_rule(facts, subscribed.get(endpoint_id, ()))
-    every, named = near.get((endpoint_id, None), ()), near.get((endpoint_id, facts.token))
-    return find_rule(facts, every if named is None else [*named, *every])
+def _needs_rule(waiting: Waiting) -> bool:
+    """Whether something must want it still."""
+    return waiting.news.is_matched and waiting.trigger is Trigger.SCHEDULE
 
 
 def _refusal(waiting: Waiting, rule: Subscription | Miss | None, now: datetime) -> Refusal | None:
