@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from alerts.sources.sandbox.faults import Effect
 from alerts.sources.sandbox.scenarios import Scenario
+from tests.truth.aging import Aging
 from tests.truth.holding import (
     BANDS,
     EDGES,
@@ -76,33 +77,52 @@ class _Kind:
         self._first_day: date | None = None
         self._reference: int | None = None
         self._due = scenario.start
+        self._aging = Aging(kind, interval)
+        self._has_news = False
+        self._is_waiting, self._is_failing = False, False
+        self._patience = PATIENCE
 
     def run(self) -> None:
-        is_waiting, is_failing = False, False
-        patience = PATIENCE
         for view in self._upstream.views(self._kind):
             slot = self._first_slot(view)
             if view.rows is None:
-                if (is_waiting or slot is not None) and not is_failing:
-                    is_failing = True
-                    self._notice(FAILING)
-                is_waiting = is_waiting or slot is not None
-                effects = {fault.effect for fault in self._upstream.faults(self._kind, view.since)}
-                patience = QUOTA_PATIENCE if Effect.QUOTA in effects else PATIENCE
-                continue
-            if not is_waiting and slot is None:
-                continue
-            at = view.since if is_waiting else slot or view.since
-            room = timedelta(minutes=30) if not is_waiting else patience
-            if view.until - at < room:
-                raise Ambiguous(f"{self._scenario.name}: {self._kind} at {view.since}")
-            if is_failing:
-                self._notice(RECOVERED)
-            is_believed = self._look(view, at + max(patience, PATIENCE))
-            # What is not believed is asked for again in the next slot, and no sooner.
-            is_waiting, is_failing, patience = False, False, PATIENCE
-            if not is_believed:
-                self._notice(HELD)
+                self._wait(view, slot)
+            elif self._is_waiting or slot is not None:
+                self._poll(view, slot)
+        if not self._is_failing:
+            self._age(self._scenario.end)
+
+    def _wait(self, view: View, slot: datetime | None) -> None:
+        """Nothing can be read: what was to be polled stays to be."""
+        self._is_waiting = self._is_waiting or slot is not None
+        if self._is_waiting and not self._is_failing:
+            self._age(slot or view.since)
+            self._is_failing = True
+            self._notice(FAILING)
+        effects = {fault.effect for fault in self._upstream.faults(self._kind, view.since)}
+        self._patience = QUOTA_PATIENCE if Effect.QUOTA in effects else PATIENCE
+
+    def _poll(self, view: View, slot: datetime | None) -> None:
+        at = view.since if self._is_waiting or slot is None else slot
+        room = self._patience if self._is_waiting else timedelta(minutes=30)
+        if view.until - at < room:
+            raise Ambiguous(f"{self._scenario.name}: {self._kind} at {view.since}")
+        if self._is_failing:
+            self._notice(RECOVERED)
+        else:
+            self._age(at)
+        is_believed = self._look(view, at + self._patience)
+        if is_believed and self._aging.hear(at, view.until, has_news=self._has_news):
+            self._notice(RECOVERED)
+        # What is not believed is asked for again in the next slot, and no sooner.
+        self._is_waiting, self._is_failing, self._patience = False, False, PATIENCE
+        if not is_believed:
+            self._notice(HELD)
+
+    def _age(self, before: datetime) -> None:
+        """Tell the operator, if it has grown stale before this moment."""
+        if self._aging.grows_stale(before):
+            self._notice(FAILING)
 
     def _first_slot(self, view: View) -> datetime | None:
         since_start = view.since - self._scenario.start
@@ -115,7 +135,7 @@ class _Kind:
     def _look(self, view: View, due: datetime) -> bool:
         """Take in a view; False where it is not to be believed."""
         rows = view.rows or {}
-        self._due = due
+        self._due, self._has_news = due, False
         graded = sum(isinstance(seen.said, Decimal) for seen in rows.values())
         floor = Decimal(0) if self._reference is None else self._reference * GATE
         if view.is_half or not graded or graded < floor:
@@ -134,6 +154,9 @@ class _Kind:
 
     def _take(self, token: int, seen: Seen, score: Decimal, first_day: date | None) -> None:
         held = self._held.get(token)
+        is_late = held is not None and seen.day < held.day
+        if not is_late and (held is None or score != held.score):
+            self._has_news = True
         if held is None:
             self._meet(token, seen, score, first_day)
         elif seen.day < held.day:

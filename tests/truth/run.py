@@ -40,6 +40,7 @@ from alerts.store.sweeps import last_sweep_as_of, open_sweep
 from tests.databases import copy_sqlite
 from tests.offline import stay_on_this_machine
 from tests.receiver import Receiver
+from tests.truth.aging import LOOK
 from tests.truth.judge import (
     ALL_TYPES,
     USUAL_TYPES,
@@ -50,7 +51,7 @@ from tests.truth.judge import (
     judge_notices,
 )
 from tests.truth.oracle import truth_of
-from workers.jobs import poll_sources
+from workers.jobs import poll_sources, watch_sources
 
 SOURCE = "token_metrics"
 INTERVALS = {"trader": timedelta(hours=1), "fundamental": timedelta(days=1)}
@@ -206,10 +207,13 @@ async def _until(run: Run, services: Services, end: datetime) -> None:
     while run.clock.at < end:
         run.calendar.now = run.clock.at
         await poll_sources(services)
+        await watch_sources(services)
         if await fan_out_events(store=services.store, waker=services.waker):
             await services.dispatcher().run_until_idle()
         run.ticks.append((len(run.receiver.requests), run.clock.at))
-        following = min([await _next(kind, services) for kind in Kind])
+        # A worker looks how fresh grades are all the time; here at every half hour, too.
+        half_hour = slot_of(run.clock.at + LOOK, 2 * LOOK) + LOOK
+        following = min([half_hour, *[await _next(kind, services) for kind in Kind]])
         run.clock.at = min(max(following, run.clock.at + timedelta(seconds=1)), end)
 
 
