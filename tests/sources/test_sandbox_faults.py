@@ -263,6 +263,7 @@ class TestPlan:
 
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert answers[2].headers["retry-after"] == "30"
+        assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["1", "0", "0"]
         assert later == [200, 200, 429]
 
     async def test_a_spent_month_says_so_and_ends(self, sandbox: RunSandbox) -> None:

@@ -142,6 +142,7 @@ class _Grades:
         self._usage[path, response.status_code] += 1
         response.headers["x-request-id"] = f"sandbox-{self._requests:08d}"
         response.headers["date"] = self._date(faults)
+        response.headers.update(self._allowance.headers)
         unknown = unknown_parameters(request.query_params)
         if unknown:
             names = ascii(", ".join(unknown))[:200]

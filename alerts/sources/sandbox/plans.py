@@ -72,6 +72,15 @@ class Allowance:
         now = self.now
         return self._spent_in.get((now.year, now.month), 0)
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What answers say of the minute, where the plan has a pace."""
+        if self.plan.per_minute is None:
+            return {}
+        left = self.plan.per_minute if self._bucket is None else int(self._bucket[1])
+        pace = str(self.plan.per_minute)
+        return {"x-ratelimit-limit": pace, "x-ratelimit-remaining": str(left)}
+
     def spend(self) -> Refused | None:
         """Take one request from the allowance; or why it cannot be."""
         now = self.now
