@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from alerts import __version__
 from alerts.channels.api_http import ApiHttp, Reply, open_api_http
-from alerts.channels.http import KEPT_OF_FAILURE, KEPT_OF_SUCCESS
+from alerts.channels.http import KEPT_OF_FAILURE
 from alerts.channels.telegram_address import TelegramChat, read_chat
 from alerts.channels.telegram_answers import TOKEN_REFUSED, is_markup_refused, judge, moved_to
 from alerts.channels.telegram_buttons import keyboard
@@ -112,11 +112,12 @@ class TelegramSender:
 
     def _answer(self, reply: Reply) -> Answer:
         judged = judge(reply)
-        limit = KEPT_OF_SUCCESS if reply.status in SUCCESS else KEPT_OF_FAILURE
+        # What it took it says again, with the chat's number and the name of whoever is there.
+        limit = 0 if reply.status in SUCCESS else KEPT_OF_FAILURE
         trace = Trace(
             status_code=reply.status,
             response_body=reply.body[:limit],
-            truncated=len(reply.body) > limit,
+            truncated=len(reply.body) > limit > 0,
             timings_ms=reply.timings_ms,
             detail=judged.detail or (reply.failure.detail if reply.failure else None),
         )

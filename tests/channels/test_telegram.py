@@ -58,10 +58,21 @@ async def test_a_change_is_sent_once_with_its_buttons_and_known_by_its_id() -> N
         assert answer.effect == Keep()
         assert message["text"].startswith("🟢 BTC upgraded: Emerging → Blue Chip\n")
         assert message["link_preview_options"] == {"is_disabled": True}
-        (row,) = message["reply_markup"]["inline_keyboard"]
-        wanted = [read_data(button["callback_data"]) for button in row]
+        rows = message["reply_markup"]["inline_keyboard"]
+        wanted = [read_data(button["callback_data"]) for row in rows for button in row]
         assert [each.verb for each in wanted if each] == [Verb.MUTE, Verb.EDIT, Verb.STOP]
         assert len(telegram.asked) == 1
+
+
+async def test_of_what_telegram_took_nothing_that_names_the_chat_is_kept() -> None:
+    async with open_sender() as (telegram, sender):
+        answers = [
+            await sender.send(to(chat), [UPGRADE])
+            for chat in (telegram.world.started("Ada"), telegram.world.group("Alpha Traders"))
+        ]
+
+        assert [answer.trace.response_body for answer in answers] == [b"", b""]
+        assert [answer.trace.status_code for answer in answers] == [200, 200]
 
 
 async def test_several_changes_are_one_message() -> None:
