@@ -99,10 +99,15 @@ class DiscordSender:
         wait = self.slots.take(place, self.clock.monotonic(), patience=LONGEST_SLOT_SECONDS)
         if wait > LONGEST_SLOT_SECONDS:
             detail = "others post so much to this channel that Discord would refuse it now"
-            return _held(timedelta(seconds=wait), detail)
+            turn = Deferred(
+                Reason.RATE_LIMITED, timedelta(seconds=wait), Scope.ENDPOINT, was_asked=False
+            )
+            return Answer(turn, trace=Trace(detail=detail))
         await asyncio.sleep(wait)
         if held := self.restraint.wait():
-            return _held(held, "Discord refused so much of late that nothing is asked for a while")
+            detail = "Discord refused so much of late that nothing is asked for a while"
+            outcome = Deferred(Reason.RATE_LIMITED, held, Scope.ENDPOINT)
+            return Answer(outcome, trace=Trace(detail=detail))
         if isinstance(place, IncomingWebhook):
             reply, doubt = await self._post(place, post), None
         else:
@@ -197,8 +202,3 @@ class DiscordSender:
             return Answer(judged.outcome, judged.effect, trace)
         # What is refused now says nothing of what was asked before, and may have been stored.
         return Answer(doubt, judged.effect, trace)
-
-
-def _held(wait: timedelta, detail: str) -> Answer:
-    """Nothing was asked, and nothing more is for its endpoint until then."""
-    return Answer(Deferred(Reason.RATE_LIMITED, wait, Scope.ENDPOINT), trace=Trace(detail=detail))

@@ -56,11 +56,15 @@ class TelegramSender:
             return Answer(Deferred(Reason.AUTH, None, Scope.ENDPOINT), trace=Trace(detail=detail))
         if held := self.restraint.wait(self.clock.monotonic()):
             detail = "Telegram refuses all that our bot sends for a while"
-            return _held(self.restraint.reason, held, detail)
+            outcome = Deferred(self.restraint.reason, held, Scope.ENDPOINT)
+            return Answer(outcome, trace=Trace(detail=detail))
         wait = self.restraint.take(chat, self.clock.monotonic(), patience=LONGEST_SLOT_SECONDS)
         if wait > LONGEST_SLOT_SECONDS:
             detail = "this chat is told more than Telegram takes"
-            return _held(Reason.RATE_LIMITED, timedelta(seconds=wait), detail)
+            turn = Deferred(
+                Reason.RATE_LIMITED, timedelta(seconds=wait), Scope.ENDPOINT, was_asked=False
+            )
+            return Answer(turn, trace=Trace(detail=detail))
         await asyncio.sleep(wait)
         message = render(parcel, quiet_hours=destination.quiet_hours)
         return await self._send(chat, message, parcel)
@@ -151,8 +155,3 @@ async def open_telegram(
     ) as http:
         sender = TelegramSender(http, TelegramRestraint(), clock, bot_token)
         yield sender, TelegramLookup(http, bot_token)
-
-
-def _held(reason: Reason, wait: timedelta, detail: str) -> Answer:
-    """Nothing was asked, and nothing more is for its endpoint until then."""
-    return Answer(Deferred(reason, wait, Scope.ENDPOINT), trace=Trace(detail=detail))

@@ -67,16 +67,23 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not this time: try again by the schedule, and not before `retry_after` if one is given."""
+    """Not this time: try again by the schedule, and not before `retry_after` if one is given.
+
+    was_asked: False where only its turn at the platform had not come: it is tried again after
+    `retry_after`, and the schedule stands still.
+    """
 
     reason: Reason
     retry_after: timedelta | None = None
     scope: Scope = Scope.DELIVERY
+    was_asked: bool = True
 
     @property
     def is_ours(self) -> bool:
-        """Whether a platform refused our own token, or we have none: nothing its endpoints did."""
-        return self.reason is Reason.AUTH and self.scope is Scope.ENDPOINT
+        """Whether it is nothing its endpoint did: a platform refused our own token, or we have
+        none, or it was not asked."""
+        is_token = self.reason is Reason.AUTH and self.scope is Scope.ENDPOINT
+        return is_token or not self.was_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,18 +269,19 @@ def next_state(
             return Verdict(State.DEAD, reason, position)
         case Unknown(reason):
             return Verdict(State.UNKNOWN, reason, position)
-        case Deferred(reason, retry_after, scope):
+        case Deferred(reason, retry_after, scope, was_asked):
             is_held = scope is Scope.ENDPOINT
             unasked = schedule.first_step if is_held else timedelta(0)
             wait = unasked if retry_after is None else retry_after
             hold = now + wait if is_held else None
-            delay = schedule.delay(position + 1, jitter=jitter)
+            step = position + was_asked
+            delay = schedule.delay(step, jitter=jitter) if was_asked else timedelta(0)
             if delay is None:
                 return Verdict(State.DEAD, reason, position, hold_until=hold)
             due = now + max(delay, wait)
             if due >= expires_at:
                 return Verdict(State.DEAD, EndReason.EXPIRED, position, hold_until=hold)
-            return Verdict(State.PENDING, reason, position + 1, due, hold)
+            return Verdict(State.PENDING, reason, step, due, hold)
         case _:
             assert_never(outcome)
 

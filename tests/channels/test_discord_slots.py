@@ -94,5 +94,6 @@ async def test_a_post_waits_for_its_slot_and_one_that_is_far_away_is_given_back(
             Reason.RATE_LIMITED,
             Scope.ENDPOINT,
         )
+        assert not answer.outcome.was_asked
         assert answer.outcome.retry_after is not None
         assert timedelta(seconds=50) < answer.outcome.retry_after <= timedelta(seconds=60)

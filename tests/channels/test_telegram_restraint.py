@@ -8,6 +8,8 @@ import pytest
 from alerts.channels.api_http import Reply
 from alerts.channels.telegram_address import TelegramChat, read_chat
 from alerts.channels.telegram_restraint import TelegramRestraint
+from alerts.domain.deliveries import Deferred, Delivered, Scope
+from tests.channels.telegrams import UPGRADE, open_sender, to
 
 
 @pytest.mark.parametrize("chat", [TelegramChat(7), TelegramChat(-1001), TelegramChat(-1001, 5)])
@@ -54,3 +56,17 @@ def test_one_chat_that_is_told_to_wait_holds_up_nobody_else() -> None:
 
     restraint.note(TelegramChat(9), refused, 205.0)
     assert restraint.wait(206.0) == timedelta(seconds=43837)
+
+
+async def test_a_topic_whose_forum_is_told_much_waits_for_its_turn_and_asks_nothing() -> None:
+    async with open_sender(restraint=TelegramRestraint(group_gap=60)) as (telegram, sender):
+        forum = telegram.world.group(is_forum=True)
+        topics = [telegram.world.topic(forum) for _ in range(2)]
+
+        first, second = [await sender.send(to(forum, thread_id=one), [UPGRADE]) for one in topics]
+
+        assert isinstance(first.outcome, Delivered)
+        assert isinstance(second.outcome, Deferred)
+        assert second.outcome.scope is Scope.ENDPOINT
+        assert not second.outcome.was_asked
+        assert len(telegram.asked) == 1

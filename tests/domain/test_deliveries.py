@@ -177,6 +177,18 @@ class TestWhatTheOtherSideAsked:
         assert (expired.state, expired.reason) == (State.DEAD, EndReason.EXPIRED)
         assert last.hold_until == expired.hold_until == NOW + timedelta(hours=3)
 
+    @pytest.mark.parametrize("position", [0, 3, 9])
+    def test_where_nobody_was_asked_the_schedule_stands_still(self, position: int) -> None:
+        wait = timedelta(seconds=13)
+        outcome = Deferred(Reason.RATE_LIMITED, wait, Scope.ENDPOINT, was_asked=False)
+
+        verdict = settle(outcome, position=position)
+        late = settle(outcome, position=position, lives=wait)
+
+        assert (verdict.state, verdict.position) == (State.PENDING, position)
+        assert verdict.hold_until == verdict.due_at == NOW + wait
+        assert (late.state, late.reason) == (State.DEAD, EndReason.EXPIRED)
+
     def test_nothing_is_due_while_its_endpoint_is_held(self) -> None:
         outcome = Deferred(Reason.SERVER_ERROR, None, Scope.ENDPOINT)
 
@@ -246,7 +258,7 @@ OUTCOMES = st.one_of(
     st.builds(Delivered),
     st.builds(Rejected, REASONS),
     st.builds(Unknown, REASONS),
-    st.builds(Deferred, REASONS, st.none() | WAITS, st.sampled_from(Scope)),
+    st.builds(Deferred, REASONS, st.none() | WAITS, st.sampled_from(Scope), st.booleans()),
 )
 SCHEDULES = st.lists(WAITS, max_size=12).map(lambda waits: RetrySchedule(tuple(waits)))
 
@@ -273,7 +285,8 @@ def test_every_verdict_is_whole(
     assert (verdict.reason is None) == (verdict.state is State.DELIVERED)
     if verdict.due_at is not None and isinstance(outcome, Deferred):
         assert verdict.due_at < NOW + lives
-        assert verdict.due_at >= NOW + schedule.delays[position + 1]
+        if outcome.was_asked:
+            assert verdict.due_at >= NOW + schedule.delays[position + 1]
         assert verdict.due_at >= NOW + (outcome.retry_after or timedelta(0))
         assert verdict.due_at >= (verdict.hold_until or NOW)
     holds = isinstance(outcome, Deferred) and outcome.scope is Scope.ENDPOINT

@@ -64,11 +64,13 @@ def test_an_outage_is_ours_where_next_to_nobody_answers(
 
 
 OUR_TOKEN = Deferred(Reason.AUTH, None, Scope.ENDPOINT)
+OUR_PACE = Deferred(Reason.RATE_LIMITED, timedelta(seconds=13), Scope.ENDPOINT, was_asked=False)
 
 
+@pytest.mark.parametrize("ours", [OUR_TOKEN, OUR_PACE], ids=["token", "pace"])
 @pytest.mark.parametrize("before", [Health(), after(DOWN, FINE, DOWN), opened()])
-def test_what_failed_for_our_own_token_says_nothing_of_an_endpoint(before: Health) -> None:
-    assert after(*[OUR_TOKEN] * 100, since=before, now=day(9)) == before
+def test_what_failed_for_us_says_nothing_of_an_endpoint(before: Health, ours: Outcome) -> None:
+    assert after(*[ours] * 100, since=before, now=day(9)) == before
     assert after(Deferred(Reason.AUTH)) != Health()
 
 
