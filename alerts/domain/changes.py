@@ -13,7 +13,7 @@ from alerts.domain.ratings import (
     Rating,
     Run,
 )
-from alerts.domain.verdicts import amended, is_at_rest, verdict
+from alerts.domain.verdicts import amended, verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def diff(
             continue
         if before is None or not _says_the_same(before, grade):
             observed.append(grade)
-        told, after = _judge(before, grade, case, score=score)
+        told, after = _compare(before, grade, case, score=score)
         changes.extend(told)
         held.append(after)
     if cycle.complete and not as_history and not _is_before(cycle.as_of, newest_as_of):
@@ -138,12 +138,6 @@ class _Case:
 _Judgement = tuple[tuple[Change, ...], Rating]
 
 
-def _judge(before: Rating | None, grade: Grade, case: _Case, *, score: int) -> _Judgement:
-    if before is None:
-        return _first_seen(grade, case, score=score)
-    return _compare(before, grade, case, score=score)
-
-
 def _first_seen(grade: Grade, case: _Case, *, score: int) -> _Judgement:
     cycle, as_of = case.cycle, case.cycle.as_of
     after = Rating(
@@ -163,8 +157,10 @@ def _first_seen(grade: Grade, case: _Case, *, score: int) -> _Judgement:
     return _told(EventType.INITIATED, None, after, cycle=cycle)
 
 
-def _compare(before: Rating, grade: Grade, case: _Case, *, score: int) -> _Judgement:
-    """A token seen again: news at a later `as_of`, a revision at the same one."""
+def _compare(before: Rating | None, grade: Grade, case: _Case, *, score: int) -> _Judgement:
+    """A token seen again is news at a later `as_of`, and a revision at the same one."""
+    if before is None:
+        return _first_seen(grade, case, score=score)
     cycle, policy = case.cycle, case.policy
     is_revision = cycle.as_of == before.as_of
     # Written out, because this runs for every token of every cycle: `replace` takes twice as long.
@@ -186,7 +182,8 @@ def _compare(before: Rating, grade: Grade, case: _Case, *, score: int) -> _Judge
         rank = policy.rank_of(score)
         after = replace(after, rank=rank, since=cycle.as_of, anchor=score, swings=None)
         return _told(EventType.REINSTATED, before, after, cycle=cycle)
-    if is_at_rest(before, score):
+    # As in `verdict`, without the call: so most tokens are, at most times.
+    if score == before.score and before.pending is None and before.swings is None:
         return (), after
     event_type, rank, run, swings = verdict(before, score, policy, as_of=cycle.as_of)
     if swings is not before.swings:
@@ -259,8 +256,9 @@ def _is_late(before: Rating | None, as_of: datetime) -> bool:
     """Older than what is known of the token since, its withdrawal included."""
     if before is None:
         return False
-    withdrawn_as_of = before.absent_as_of if before.withdrawn else None
-    return as_of < before.as_of or _is_before(as_of, withdrawn_as_of)
+    if as_of < before.as_of:
+        return True
+    return before.withdrawn and _is_before(as_of, before.absent_as_of)
 
 
 def _says_the_same(rating: Rating, grade: Grade) -> bool:

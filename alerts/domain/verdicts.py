@@ -30,11 +30,14 @@ def verdict(before: Rating, score: int, policy: BandPolicy, *, as_of: datetime) 
     as_of: of the score; that of `before` again is a revision, which takes its place.
     A restatement corrects an announced event where this differs from what was announced.
     """
-    if is_at_rest(before, score):
+    if score == before.score and before.pending is None and not before.is_flapping:
         return Verdict(None, before.rank, None, before.swings)
     rank = policy.rank_held(before.rank, score)
     if rank == before.rank:
-        return _within(before, score, policy, as_of=as_of)
+        swings = before.swings
+        if swings is not None and before.is_flapping:
+            return _steadier(before, swings, score, policy=policy, as_of=as_of)
+        return Verdict(_move(before, score, policy), rank, None, swings)
     is_upward = rank > before.rank
     run = _run(before, score, policy, as_of=as_of, is_upward=is_upward)
     if not _is_confirmed(before, run, policy):
@@ -44,15 +47,6 @@ def verdict(before: Rating, score: int, policy: BandPolicy, *, as_of: datetime) 
         return Verdict(None, before.rank, run, swings)
     event_type = EventType.UPGRADED if is_upward else EventType.DOWNGRADED
     return Verdict(event_type, rank, run, _swung(before, policy, as_of, is_upward=is_upward))
-
-
-def is_at_rest(before: Rating, score: int) -> bool:
-    """Whether a score says nothing new, and nothing waits to hear it again."""
-    return (
-        score == before.score
-        and before.pending is None
-        and (before.swings is None or not before.is_flapping)
-    )
 
 
 def readings_needed(rating: Rating, policy: BandPolicy) -> int:
@@ -80,17 +74,19 @@ def amended(
     return replace(rating, pending=shorter)
 
 
-def _within(before: Rating, score: int, policy: BandPolicy, *, as_of: datetime) -> Verdict:
-    """A score that agrees with the band held."""
-    swings = before.swings
-    if swings is not None and before.is_flapping:
-        is_again = as_of == before.as_of and swings.steady > 0
-        steady = swings.steady if is_again else swings.steady + 1
-        if policy.flap is not None and steady < policy.flap.settle:
-            return Verdict(None, before.rank, None, replace(swings, steady=steady))
-        swings = Swings(swings.is_upward)
-    is_move = abs(score - before.anchor) >= policy.move_step
-    return Verdict(EventType.MOVED if is_move else None, before.rank, None, swings)
+def _move(before: Rating, score: int, policy: BandPolicy) -> EventType | None:
+    return EventType.MOVED if abs(score - before.anchor) >= policy.move_step else None
+
+
+def _steadier(
+    before: Rating, swings: Swings, score: int, *, policy: BandPolicy, as_of: datetime
+) -> Verdict:
+    """A score of what flaps that agrees with the band held."""
+    is_again = as_of == before.as_of and swings.steady > 0
+    steady = swings.steady if is_again else swings.steady + 1
+    if policy.flap is not None and steady < policy.flap.settle:
+        return Verdict(None, before.rank, None, replace(swings, steady=steady))
+    return Verdict(_move(before, score, policy), before.rank, None, Swings(swings.is_upward))
 
 
 def _run(
