@@ -51,8 +51,8 @@ from alerts.sources.sandbox.server import DEFAULT_PORT
 from alerts.sources.token_metrics import TokenMetrics
 from alerts.sources.token_metrics_rows import Profile
 from alerts.store.cipher import Cipher
-from alerts.store.endpoints import ensure_lookup_key
 from alerts.store.engine import Store, open_store
+from alerts.store.lookup import ensure_lookup_key
 from alerts.telemetry import Step, emit
 from alerts.wakers import open_waker
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.bootstrap import Services
-from alerts.channels.telegram_address import TelegramChat, read_chat
+from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.deliveries import Channel
 from alerts.errors import Conflict
 from alerts.pipeline.chats import create_chat
 from alerts.pipeline.endpoints import Wish
-from alerts.pipeline.places import Place, all_at, find_place, list_places
+from alerts.pipeline.places import all_at, find_place
 from alerts.store.endpoints import EndpointRecord
 
 # What describes an endpoint is no longer than its column.
@@ -29,12 +29,6 @@ class ChatDesk:
     async def every(self, chat: TelegramChat) -> list[EndpointRecord]:
         """That one, and one for each app whose link was opened there; the oldest first."""
         return await all_at(chat.kept, channel=Channel.TELEGRAM, desk=self.services.desk)
-
-    async def every_topic(self, chat_id: int) -> list[Place]:
-        """All of a forum, whichever its topics. All chats are looked through."""
-        places = await list_places(channel=Channel.TELEGRAM, desk=self.services.desk, app_id=None)
-        found = ((place, read_chat(place.address)) for place in places)
-        return [place for place, chat in found if chat is not None and chat.id == chat_id]
 
     async def ensure(self, chat: TelegramChat, title: str) -> EndpointRecord:
         """The house's endpoint, made if there is none: of no token, both kinds, changes of band."""

@@ -60,8 +60,11 @@ class Members:
             await self.voice.say(TelegramChat(chat.id), said)
 
     async def _places(self, chat: Chat) -> list[Place]:
-        desk = ChatDesk(self.services)
-        if chat.is_forum:
-            return await desk.every_topic(chat.id)
+        """What is told there; of a forum in General.
+
+        The rest of a forum could be found by looking through all chats alone. Its topics end with
+        the next message that is refused, and go on with the next one where nothing was told.
+        """
         here = TelegramChat(chat.id)
-        return [Place(here.kept, each) for each in await desk.every(here)]
+        every = await ChatDesk(self.services).every(here)
+        return [Place(here.kept, each) for each in every]

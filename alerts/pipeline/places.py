@@ -51,8 +51,10 @@ async def list_places(
     before: str | None = None
     while True:
         async with desk.store.read() as tx:
-            page = await list_endpoints(tx, app_id=app_id, before=before, limit=_PAGE)
-        found += [place for each in page if (place := _place(each, channel, desk)) is not None]
+            page = await list_endpoints(
+                tx, app_id=app_id, before=before, limit=_PAGE, channel=channel
+            )
+        found += [place for each in page if (place := _place(each, desk)) is not None]
         if len(page) < _PAGE:
             return found
         before = page[-1].id
@@ -87,9 +89,7 @@ async def reopen_places(
     ]
 
 
-def _place(endpoint: EndpointRecord, channel: Channel, desk: Desk) -> Place | None:
-    if endpoint.channel is not channel:
-        return None
+def _place(endpoint: EndpointRecord, desk: Desk) -> Place | None:
     try:
         return Place(desk.store.cipher.decrypt(endpoint.address).decode(), endpoint)
     except Undecryptable:

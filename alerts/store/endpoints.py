@@ -24,7 +24,7 @@ from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Orde
 from alerts.domain.quiet import QuietHours
 from alerts.domain.subscriptions import Filter
 from alerts.store.among import among, ids_called
-from alerts.store.cipher import Cipher, keyed_hash
+from alerts.store.cipher import keyed_hash
 from alerts.store.digests import find_schedule, plan_digest
 from alerts.store.engine import Transaction, insert_into
 from alerts.store.events import current_sequence
@@ -38,11 +38,8 @@ from alerts.store.subscriptions import (
 )
 from alerts.store.tables import (
     endpoints,
-    keyring,
     lanes,
 )
-
-_LOOKUP_KEY: Final = "address_lookup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,18 +108,6 @@ _filters: Final = msgspec.json.Decoder(Filter)
 _RECIPIENTS: Final = select(*(_column(field.name) for field in fields(Recipient))).where(
     among(endpoints.c.id, ids_called("ids"))
 )
-
-
-async def ensure_lookup_key(tx: Transaction, cipher: Cipher, fresh: bytes) -> bytes:
-    """The key that addresses are hashed with; `fresh` becomes it when there is none yet."""
-    query = select(keyring.c.secret).where(keyring.c.name == _LOOKUP_KEY)
-    stored = (await tx.connection.execute(query)).scalar_one_or_none()
-    if stored is not None:
-        return cipher.decrypt(stored)
-    statement = insert_into(tx, keyring).values(name=_LOOKUP_KEY, secret=cipher.encrypt(fresh))
-    await tx.connection.execute(statement.on_conflict_do_nothing())
-    stored = (await tx.connection.execute(query)).scalar_one()
-    return cipher.decrypt(stored)
 
 
 async def insert_endpoint(
@@ -251,10 +236,20 @@ async def ids_at_address(tx: Transaction, address_hash: str) -> list[str]:
 
 
 async def list_endpoints(
-    tx: Transaction, *, app_id: str | None, before: str | None, limit: int
+    tx: Transaction,
+    *,
+    app_id: str | None,
+    before: str | None,
+    limit: int,
+    channel: Channel | None = None,
 ) -> list[EndpointRecord]:
-    """Endpoints newest first, those with an id below `before`. app_id: None is every app's."""
+    """Endpoints newest first, those with an id below `before`.
+
+    app_id, channel: None is every app's, and on any.
+    """
     query = select(*_WHOLE).where(_of_app(app_id)).order_by(endpoints.c.id.desc()).limit(limit)
+    if channel is not None:
+        query = query.where(endpoints.c.channel == channel)
     if before is not None:
         query = query.where(endpoints.c.id < before)
     return await _records(tx, query)

@@ -136,26 +136,50 @@ async def test_who_blocks_the_bot_is_told_nothing_and_goes_on_with_start(talk: T
     assert back.state is EndpointState.ACTIVE
 
 
-async def test_a_group_that_removes_the_bot_is_told_nothing_topics_included(talk: Talk) -> None:
+async def test_a_group_that_removes_the_bot_is_told_nothing(talk: Talk) -> None:
     ada, _ = talk.somebody()
-    forum = talk.telegram.world.group(creator=ada, is_forum=True)
-    topic = talk.telegram.world.topic(forum)
+    group = talk.telegram.world.group(creator=ada)
     other = talk.telegram.world.group("Other", creator=ada)
-    await talk.type(ada, "/start", chat=forum, topic=topic)
-    await talk.type(ada, "/start", chat=other)
+    for each in (group, other):
+        await talk.type(ada, "/start", chat=each)
+
+    await talk.telegram.people.kick(group, ada)
+    await talk.telegram.updates.wait_until_confirmed()
+
+    removed, left = await endpoint_of(talk, group), await endpoint_of(talk, other)
+    assert removed is not None
+    assert removed.disabled_reason is DisableReason.REMOVED
+    assert left is not None
+    assert left.state is EndpointState.ACTIVE
+    await talk.telegram.people.invite(group, ada)
+    await talk.telegram.updates.wait_until_confirmed()
+    assert "/start goes on" in group.texts[-1]
+
+
+async def test_the_topics_of_a_forum_that_removed_the_bot_end_with_what_is_told_next(
+    talk: Talk,
+) -> None:
+    ada, _ = talk.somebody()
+    await talk.api.push(1, {"btc": 50.0})
+    forum = talk.telegram.world.group(creator=ada, is_forum=True)
+    place = TelegramChat(forum.id, talk.telegram.world.topic(forum))
+    await talk.type(ada, "/subscribe btc", chat=forum, topic=place.thread_id)
 
     await talk.telegram.people.kick(forum, ada)
     await talk.telegram.updates.wait_until_confirmed()
+    await talk.api.push(2, {"btc": 95.0})
+    await talk.api.deliver()
 
-    removed = await ChatDesk(talk.services).find(TelegramChat(forum.id, topic))
+    removed = await ChatDesk(talk.services).find(place)
     assert removed is not None
     assert removed.disabled_reason is DisableReason.REMOVED
-    left = await endpoint_of(talk, other)
-    assert left is not None
-    assert left.state is EndpointState.ACTIVE
     await talk.telegram.people.invite(forum, ada)
     await talk.telegram.updates.wait_until_confirmed()
-    assert "/start goes on" in forum.texts[-1]
+    assert "in the topic where it is to be told" in forum.texts[-1]
+    await talk.type(ada, "/start", chat=forum, topic=place.thread_id)
+    again = await ChatDesk(talk.services).find(place)
+    assert again is not None
+    assert again.state is EndpointState.ACTIVE
 
 
 async def test_a_group_that_invites_the_bot_is_greeted(talk: Talk) -> None:
