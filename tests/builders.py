@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from alerts.domain.events import CycleView, EventType
+from alerts.domain.events import Crossing, CycleView, EventType
 from alerts.domain.grades import Cycle, Grade, Kind, SourceName, TokenId, read_hundredths
 from alerts.domain.payloads import TokenView
 from alerts.domain.ratings import BandPolicy, Rating, default_policies
@@ -101,11 +101,22 @@ def subscription(
     min_notches: int = 1,
     min_delta: float = 0,
     since_sequence: int = 0,
+    above: float | None = None,
+    below: float | None = None,
 ) -> Subscription:
-    """A subscription to one token, or to all. min_delta: points."""
+    """A subscription to one token, or to all. min_delta, above and below: points."""
     wanted = None if number is None else token(number)
     size = round(min_delta * 100)
-    return Subscription(wanted, kind, frozenset(types), min_notches, size, since_sequence)
+    return Subscription(
+        token=wanted,
+        kind=kind,
+        types=frozenset(types),
+        min_notches=min_notches,
+        min_delta=size,
+        since_sequence=since_sequence,
+        above=None if above is None else round(above * 100),
+        below=None if below is None else round(below * 100),
+    )
 
 
 def facts(
@@ -116,9 +127,10 @@ def facts(
     notches: int | None = 1,
     size: float | None = 10,
     sequence: int = 1,
+    crossed: tuple[float, float] | None = None,
 ) -> EventFacts:
-    """What matching looks at. size: points."""
+    """What matching looks at. size and crossed: points."""
     wanted = None if number is None else token(number)
-    return EventFacts(
-        sequence, type, wanted, kind, notches, None if size is None else round(size * 100)
-    )
+    moved = None if size is None else round(size * 100)
+    went = None if crossed is None else Crossing(*(round(end * 100) for end in crossed))
+    return EventFacts(sequence, type, wanted, kind, notches, moved, went)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from alerts.api.problems import refused
 from alerts.api.schemas.endpoints import EndpointChange, NewEndpoint
-from alerts.api.schemas.filters import NewDigest
+from alerts.api.schemas.filters import NewDigest, thresholds_of
 from alerts.domain.channels import TERMS
 from alerts.domain.deliveries import Channel
 from alerts.domain.grades import Kind
@@ -80,7 +80,7 @@ async def wish_of(body: NewEndpoint, store: Store) -> Wish:
     digest = digest_block(body.digest)
     if digest is not None:
         digest["tokens"] = await digest_tokens(digest["tokens"], store)
-    wanted = body.filter.wanted()
+    wanted = _checked(body.filter.wanted())
     if body.channel is Channel.DISCORD and digest is not None and "filter" not in given:
         # Who asks for a weekly digest does not expect a hundred messages a day beside it.
         wanted = replace(wanted, types=frozenset())
@@ -127,11 +127,20 @@ def _merged_filter(change: EndpointChange, old: Filter) -> Filter:
         "types": lambda: frozenset(asked.types),
         "min_notches": lambda: asked.min_notches,
         "min_delta": lambda: round(asked.min_delta * 100),
+        "thresholds": lambda: thresholds_of(asked.thresholds),
     }
     given: dict[str, Any] = {
         name: read() for name, read in readings.items() if name in asked.model_fields_set
     }
-    return replace(old, **given)
+    return _checked(replace(old, **given))
+
+
+def _checked(wanted: Filter) -> Filter:
+    """The same; raises InvalidInput where it names what would never be told."""
+    for each in wanted.thresholds:
+        if each.kind not in wanted.kinds:
+            raise InvalidInput("filter.thresholds", f"names {each.kind}, which `kinds` does not")
+    return wanted
 
 
 def _merged_digest(

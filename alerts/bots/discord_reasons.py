@@ -21,6 +21,7 @@ MISSES: Final = {
     Miss.TYPE: "not posted at once: that was not asked for here; the digest tells it",
     Miss.MIN_NOTCHES: "not posted: larger changes were asked for here",
     Miss.MIN_DELTA: "not posted: larger changes were asked for here",
+    Miss.THRESHOLD: "not posted: it crossed no score that was asked for here",
     Miss.BEFORE_SUBSCRIPTION: "not posted: it came before it was asked for here, or while "
     "nothing was to be posted",
 }

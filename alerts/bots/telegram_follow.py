@@ -248,7 +248,8 @@ def _outlook(asked: Asked, done: Followed) -> list[Line]:
     if done.endpoint.state is EndpointState.PAUSED:
         return [*lines, [say("⏸ Paused: nothing is told here until /resume.")]]
     here = "you" if asked.is_private else "this chat"
-    if done.endpoint.filter.types == DEFAULT_TYPES:
+    wanted = done.endpoint.filter
+    if wanted.types == DEFAULT_TYPES and not wanted.thresholds:
         return [*lines, [say(f"I tell {here} as soon as a grade is upgraded or downgraded.")]]
     return [*lines, [say(f"I tell {here} as /settings says.")]]
 

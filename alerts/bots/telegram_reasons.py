@@ -48,6 +48,7 @@ MISSES: Final = {
     Miss.TYPE: "changes in this direction were not chosen here",
     Miss.MIN_NOTCHES: "larger changes were chosen here",
     Miss.MIN_DELTA: "larger changes were chosen here",
+    Miss.THRESHOLD: "it crossed no score that was chosen here",
     Miss.BEFORE_SUBSCRIPTION: "it came before that was chosen here, or while this chat was paused",
 }
 

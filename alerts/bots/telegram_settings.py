@@ -14,6 +14,7 @@ import msgspec
 
 from alerts.bootstrap import Services
 from alerts.bots import digests
+from alerts.bots import telegram_settings_rules as rules
 from alerts.bots import telegram_settings_screens as screens
 from alerts.bots.chats import ChatDesk
 from alerts.bots.spans import read_hours
@@ -22,6 +23,7 @@ from alerts.bots.zones import find_zones
 from alerts.channels.telegram_buttons import Verb
 from alerts.domain.deliveries import Channel, EndpointState
 from alerts.domain.events import BAND_CHANGES, EventType
+from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import Filter
 from alerts.domain.weeks import Schedule
 from alerts.pipeline.endpoints import change_endpoint
@@ -29,7 +31,6 @@ from alerts.pipeline.sparing import set_quiet_hours, set_time_zone
 from alerts.store.endpoints import EndpointRecord
 
 DEFAULT_WEEK: Final = (1, 9)
-_OFF_WORDS: Final = frozenset({screens.OFF, "none", "no"})
 _HOURS_OF_A_DAY: Final = range(24)
 _DAYS_OF_A_WEEK: Final = range(1, 8)
 _HOUR: Final = re.compile(r"(\d{1,2})(?::00)?")
@@ -49,6 +50,8 @@ class SettingsDesk:
             "moves": self._moves,
             "size": self._size,
             "points": self._points,
+            "rules": self._rules,
+            "score": self._score,
             "zones": self._zones,
             "zone": self._zone,
             "quiet": self._quiet,
@@ -60,8 +63,10 @@ class SettingsDesk:
         if not asked.words:
             return screens.main(await self._chosen(asked))
         name, value = asked.words[0].casefold(), " ".join(asked.words[1:])
-        if name in _SCREENS and not value:
+        if (name in _SCREENS or name == "rules") and not value:
             return await self._screen(asked, name)
+        if name in rules.PRESETS:
+            return await self._score(asked, f"{name} {value}")
         if name == "zone":
             return await self._find_zone(asked, value)
         if name == "quiet":
@@ -84,6 +89,8 @@ class SettingsDesk:
         chosen = await self._chosen(asked)
         if name in {"quiet", "week"} and chosen.time_zone is None:
             return screens.zone(chosen, why=_NEEDS_ZONE)
+        if name == "rules":
+            return rules.rules(chosen.wanted)
         return _SCREENS.get(name, screens.main)(chosen)
 
     async def _grades(self, asked: Asked, value: str) -> Said:
@@ -112,6 +119,20 @@ class SettingsDesk:
     async def _points(self, asked: Asked, value: str) -> Said:
         size = _number(value, screens.POINTS) * 100
         return await self._filtered(asked, lambda old: replace(old, min_delta=size))
+
+    async def _rules(self, asked: Asked, value: str) -> Said:
+        wanted = (await self._chosen(asked)).wanted
+        kinds = [kind for kind in Kind if kind.value == value]
+        return rules.rules_of(wanted, kinds[0]) if kinds else rules.rules(wanted)
+
+    async def _score(self, asked: Asked, value: str) -> Said:
+        """A rule as a button says it, or as it was typed."""
+        wanted = (await self._chosen(asked)).wanted
+        rule = rules.read_rule(value.casefold().replace("_", " ").split(), wanted.kinds)
+        if rule is None:
+            return rules.rules(wanted, unread=value)
+        await self._change_own(asked, lambda old: replace(old, filter=rule.of(old.filter)))
+        return await self._rules(asked, rule.kind.value)
 
     async def _filtered(
         self, asked: Asked, change: Callable[[Filter], Filter], *, shows: str = "main"
@@ -150,7 +171,7 @@ class SettingsDesk:
     async def _quiet(self, asked: Asked, value: str) -> Said:
         hours = read_hours(value)
         chosen = await self._chosen(asked)
-        if hours is None and value.casefold() not in _OFF_WORDS:
+        if hours is None and value.casefold() not in rules.OFF:
             return screens.quiet(chosen, unread=value)
         if hours is not None and chosen.time_zone is None:
             return screens.zone(chosen, why=_NEEDS_ZONE)
@@ -168,7 +189,7 @@ class SettingsDesk:
         return await self._summary(asked, hour=_number(number, _HOURS_OF_A_DAY))
 
     async def _typed_week(self, asked: Asked, typed: str) -> Said:
-        if typed.casefold() in _OFF_WORDS:
+        if typed.casefold() in rules.OFF:
             return await self._week(asked, screens.OFF)
         day, _, hour = typed.casefold().partition(" ")
         days = [n for n, name in enumerate(screens.DAYS, 1) if name.casefold().startswith(day)]

@@ -7,10 +7,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerts.bots.telegram_says import Said
+from alerts.bots.telegram_settings_buttons import BACK, leads, option
 from alerts.bots.zones import city_of, likely_zones, regions, zones_of
 from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
 from alerts.channels.telegram_markup import Line, bold, italic, literal, say, typed
-from alerts.channels.wording import MONTHS, counted
+from alerts.channels.wording import MONTHS, counted, threshold_words
 from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.quiet import QuietHours
@@ -73,6 +74,7 @@ def main(chosen: Chosen) -> Said:
         [say("Grades: "), bold(_grades(chosen.wanted.kinds))],
         [say("Changes: "), bold(_changes(chosen))],
         [say("Smallest change: "), bold(_smallest(chosen.wanted))],
+        [say("Scores: "), bold(_scores(chosen.wanted))],
         [say("Time zone: "), bold(_zone(chosen))],
         [say("Quiet hours: "), bold(_quiet(chosen))],
         [say("Weekly summary: "), bold(_summary(chosen))],
@@ -82,8 +84,9 @@ def main(chosen: Chosen) -> Said:
     elif chosen.wanted.tokens == ():
         lines.append([italic("No token is followed yet: /subscribe BTC begins it.")])
     names = (("Grades", "grades"), ("Changes", "changes"), ("Smallest change", "size"))
-    more = (("Time zone", "zone"), ("Quiet hours", "quiet"), ("Weekly summary", "week"))
-    return Said(lines=lines, buttons=(*_rows(_set(*each) for each in (*names, *more)), _LIST))
+    more = (("Scores", "rules"), ("Time zone", "zone"), ("Quiet hours", "quiet"))
+    rows = _rows(leads(*each) for each in (*names, *more, ("Weekly summary", "week")))
+    return Said(lines=lines, buttons=(*rows[:-1], (*rows[-1], *_LIST)))
 
 
 def grades(chosen: Chosen) -> Said:
@@ -93,10 +96,10 @@ def grades(chosen: Chosen) -> Said:
         [say("Fundamental grades judge a project for the long run, trader grades its next days.")],
     ]
     options = [
-        _option(label, f"grades.{name}", is_chosen=kinds == chosen.wanted.kinds)
+        option(label, f"grades.{name}", is_chosen=kinds == chosen.wanted.kinds)
         for name, (kinds, label) in GRADES.items()
     ]
-    return Said(lines=lines, buttons=(tuple(options), _BACK))
+    return Said(lines=lines, buttons=(tuple(options), BACK))
 
 
 def changes(chosen: Chosen) -> Said:
@@ -108,12 +111,12 @@ def changes(chosen: Chosen) -> Said:
     ]
     told = chosen.wanted.types & BAND_CHANGES
     options = [
-        _option(label, f"changes.{name}", is_chosen=types == told)
+        option(label, f"changes.{name}", is_chosen=types == told)
         for name, (types, label) in DIRECTIONS.items()
     ]
     turn = "off" if chosen.moves else "on"
-    moves = _option("Moves within a band", f"moves.{turn}", is_chosen=chosen.moves)
-    return Said(lines=lines, buttons=(tuple(options), (moves,), _BACK))
+    moves = option("Moves within a band", f"moves.{turn}", is_chosen=chosen.moves)
+    return Said(lines=lines, buttons=(tuple(options), (moves,), BACK))
 
 
 def size(chosen: Chosen) -> Said:
@@ -122,15 +125,14 @@ def size(chosen: Chosen) -> Said:
     example = say("Two bands are a change such as Neutral to Strong Buy.")
     lines: list[Line] = [[bold("How large must a change be?")], [example]]
     bands = tuple(
-        _option(_bands(many), f"size.{many}", is_chosen=many == wanted.min_notches)
-        for many in BANDS
+        option(_bands(many), f"size.{many}", is_chosen=many == wanted.min_notches) for many in BANDS
     )
     rows: list[tuple[Button, ...]] = [bands[:_ON_A_ROW], bands[_ON_A_ROW:]]
     if chosen.moves:
         lines.append([say("Points are those of the score, and count for every change.")])
         rows.append(
             tuple(
-                _option(
+                option(
                     f"{points} points" if points else "Any size",
                     f"points.{points}",
                     is_chosen=points * 100 == wanted.min_delta,
@@ -138,7 +140,7 @@ def size(chosen: Chosen) -> Said:
                 for points in POINTS
             )
         )
-    return Said(lines=lines, buttons=(*rows, _BACK))
+    return Said(lines=lines, buttons=(*rows, BACK))
 
 
 def zone(chosen: Chosen, *, why: str = "") -> Said:
@@ -148,8 +150,8 @@ def zone(chosen: Chosen, *, why: str = "") -> Said:
         lines.append([say(why)])
     lines += [[say("Choose a city with your clock, or type")], [typed("/settings zone Berlin")]]
     likely = _rows(_clock(name, chosen) for name in likely_zones(chosen.language))
-    world = _rows(_set(f"{region} ›", f"zones.{region}.0") for region in regions())
-    return Said(lines=lines, buttons=(*likely, *world, _BACK))
+    world = _rows(leads(f"{region} ›", f"zones.{region}.0") for region in regions())
+    return Said(lines=lines, buttons=(*likely, *world, BACK))
 
 
 def zones(chosen: Chosen, region: str, page: int) -> Said:
@@ -160,11 +162,11 @@ def zones(chosen: Chosen, region: str, page: int) -> Said:
     shown = found[page * _PAGE : (page + 1) * _PAGE]
     turn = []
     if page > 0:
-        turn.append(_set("‹", f"zones.{region}.{page - 1}"))
+        turn.append(leads("‹", f"zones.{region}.{page - 1}"))
     if last:
-        turn.append(_set(f"{page + 1}/{last + 1}", f"zones.{region}.{page}"))
+        turn.append(leads(f"{page + 1}/{last + 1}", f"zones.{region}.{page}"))
     if page < last:
-        turn.append(_set("›", f"zones.{region}.{page + 1}"))
+        turn.append(leads("›", f"zones.{region}.{page + 1}"))
     rows = _rows(_clock(name, chosen) for name in shown)
     lines = [[bold(f"{region}: what time is it where you are?")]]
     return Said(lines=lines, buttons=(*rows, *([tuple(turn)] if turn else []), _OTHER_ZONES))
@@ -200,11 +202,11 @@ def quiet(chosen: Chosen, *, is_offered: bool = False, unread: str = "") -> Said
     lines += [[say("For other times, type")], [typed("/settings quiet 22:30-06:30")]]
     held = None if chosen.quiet_hours is None else chosen.quiet_hours.shown
     rows = _rows(
-        _option(each, f"quiet.{each.replace('–', '-')}", is_chosen=each == held) for each in QUIET
+        option(each, f"quiet.{each.replace('–', '-')}", is_chosen=each == held) for each in QUIET
     )
     none = "Not now" if is_offered else "Off"
-    off = _option(none, "quiet.off", is_chosen=held is None and not is_offered)
-    return Said(lines=lines, buttons=(*rows, (off,), _BACK))
+    off = option(none, "quiet.off", is_chosen=held is None and not is_offered)
+    return Said(lines=lines, buttons=(*rows, (off,), BACK))
 
 
 def week(chosen: Chosen, *, unread: str = "") -> Said:
@@ -217,17 +219,17 @@ def week(chosen: Chosen, *, unread: str = "") -> Said:
     lines.append([say(f"{what} It comes within an hour of the time chosen.")])
     held = chosen.summary
     days = tuple(
-        _option(
+        option(
             name[:2], f"week.day.{number}", is_chosen=held is not None and held.weekday == number
         )
         for number, name in enumerate(DAYS, start=1)
     )
     hours = [
-        _option(f"{hour}:00", f"week.hour.{hour}", is_chosen=held is not None and held.hour == hour)
+        option(f"{hour}:00", f"week.hour.{hour}", is_chosen=held is not None and held.hour == hour)
         for hour in HOURS
     ]
-    off = _option("Off", "week.off", is_chosen=held is None)
-    return Said(lines=lines, buttons=(days, *_rows(hours, on_a_row=4), (off,), _BACK))
+    off = option("Off", "week.off", is_chosen=held is None)
+    return Said(lines=lines, buttons=(days, *_rows(hours, on_a_row=4), (off,), BACK))
 
 
 def _grades(kinds: Iterable[Kind]) -> str:
@@ -242,6 +244,10 @@ def _changes(chosen: Chosen) -> str:
 def _smallest(wanted: Filter) -> str:
     points = f", and {counted(wanted.min_delta // 100, 'point')}" if wanted.min_delta else ""
     return f"{_bands(wanted.min_notches)}{points}"
+
+
+def _scores(wanted: Filter) -> str:
+    return ", ".join(map(threshold_words, wanted.thresholds)) or "none"
 
 
 def _bands(many: int) -> str:
@@ -272,19 +278,11 @@ def _summary(chosen: Chosen) -> str:
 def _clock(name: str, chosen: Chosen) -> Button:
     """A zone by its city and what its clocks show."""
     label = f"{city_of(name)} · {_time_in(name, chosen.now)}"
-    return _option(label, f"zone.{name}", is_chosen=name == chosen.time_zone)
+    return option(label, f"zone.{name}", is_chosen=name == chosen.time_zone)
 
 
 def _time_in(name: str, now: datetime) -> str:
     return f"{now.astimezone(ZoneInfo(name)):%H:%M}"
-
-
-def _set(label: str, subject: str) -> Button:
-    return Button(label, Wanted(Verb.SET, subject))
-
-
-def _option(label: str, subject: str, *, is_chosen: bool) -> Button:
-    return _set(f"✓ {label}" if is_chosen else label, subject)
 
 
 def _rows(buttons: Iterable[Button], *, on_a_row: int = _ON_A_ROW) -> Rows:
@@ -293,5 +291,4 @@ def _rows(buttons: Iterable[Button], *, on_a_row: int = _ON_A_ROW) -> Rows:
 
 
 _LIST: Final = (Button("📋 List", Wanted(Verb.LIST, "1")),)
-_BACK: Final = (_set("‹ Settings", "main"),)
-_OTHER_ZONES: Final = (_set("‹ Other zones", "zone"),)
+_OTHER_ZONES: Final = (leads("‹ Other zones", "zone"),)

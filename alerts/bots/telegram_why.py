@@ -38,6 +38,7 @@ _NAMES: Final = {
     EventType.UPGRADED: "upgraded",
     EventType.DOWNGRADED: "downgraded",
     EventType.MOVED: "moved within its band",
+    EventType.CROSSED: "crossed a score that was named",
     EventType.INITIATED: "graded for the first time",
     EventType.WITHDRAWN: "no longer graded",
     EventType.REINSTATED: "graded again",
@@ -55,7 +56,7 @@ _STANDING: Final[Mapping[EndpointState, Line]] = {
 }
 _SETTINGS: Final = Button("⚙️ Settings", Wanted(Verb.EDIT))
 # What another choice in the settings would mend.
-_CHOSEN: Final = frozenset({Miss.KIND, Miss.TYPE, Miss.MIN_NOTCHES, Miss.MIN_DELTA})
+_CHOSEN: Final = frozenset({Miss.KIND, Miss.TYPE, Miss.MIN_NOTCHES, Miss.MIN_DELTA, Miss.THRESHOLD})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from alerts.channels.discord_digests import FOOTER
 from alerts.channels.discord_embeds import DESCRIPTION, DiscordMessage, Page
 from alerts.channels.discord_text import counted, literal, moment, points, signed, width
-from alerts.channels.wording import mass_words, noise_words, symbols
+from alerts.channels.wording import crossed_words, mass_words, noise_words, symbols
 from alerts.domain.digests import Rung, read_rung
 from alerts.domain.events import EventType
 
@@ -23,6 +23,7 @@ _GRADES: Final = frozenset(
         EventType.UPGRADED,
         EventType.DOWNGRADED,
         EventType.MOVED,
+        EventType.CROSSED,
         EventType.INITIATED,
         EventType.WITHDRAWN,
         EventType.REINSTATED,
@@ -33,6 +34,7 @@ _TITLES: Final = {
     EventType.UPGRADED: "▲ {symbol} upgraded: {before} → {after}",
     EventType.DOWNGRADED: "▼ {symbol} downgraded: {before} → {after}",
     EventType.MOVED: "{symbol} moved within {after}",
+    EventType.CROSSED: "{symbol} went {way}",
     EventType.INITIATED: "{symbol} is graded for the first time: {after}",
     EventType.WITHDRAWN: "{symbol} is no longer graded",
     EventType.REINSTATED: "{symbol} is graded again: {after}",
@@ -67,6 +69,7 @@ def title_of(event_type: EventType, data: Mapping[str, Any]) -> str:
         symbol=f"{literal(symbol)}{was}",
         before=literal(before.band) if before else "?",
         after=literal(after.band) if after else "?",
+        way=crossed_words(data),
     )
 
 

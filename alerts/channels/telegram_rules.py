@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from typing import Final
 
-from alerts.channels.wording import counted
+from alerts.channels.wording import counted, threshold_words
 from alerts.domain.events import EventType
-from alerts.domain.subscriptions import Subscription
+from alerts.domain.subscriptions import Subscription, Threshold
 
 _FOLLOWED: Final = {
     EventType.UPGRADED: "you follow upgrades",
     EventType.DOWNGRADED: "you follow downgrades",
     EventType.MOVED: "you follow moves within a band",
+    EventType.CROSSED: "a score that you named was crossed",
     EventType.INITIATED: "you follow first grades",
     EventType.WITHDRAWN: "you follow grades that end",
     EventType.REINSTATED: "you follow grades that come back",
@@ -48,6 +49,8 @@ def because_of_all(told: Iterable[tuple[EventType, Subscription | None, str]]) -
 
 def _sizes(event_type: EventType, rule: Subscription) -> str:
     """What the rule asks of its size, if anything."""
+    if event_type is EventType.CROSSED:
+        return f": {threshold_words(Threshold(rule.kind, rule.above, rule.below))}"
     if event_type not in _SIZED:
         return ""
     asked = []

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from alerts.channels.telegram_markup import DOWN, LEVEL, UP, Line, bold, literal, moment, say
-from alerts.channels.wording import counted, points, signed, symbols
+from alerts.channels.wording import counted, crossed_words, points, signed, symbols
 from alerts.domain.digests import Rung, read_rung
 from alerts.domain.events import EventType
 from alerts.domain.subscriptions import Subscription
@@ -19,6 +19,7 @@ TITLES: Final = {
     EventType.UPGRADED: "{symbol} upgraded: {before} → {after}",
     EventType.DOWNGRADED: "{symbol} downgraded: {before} → {after}",
     EventType.MOVED: "{symbol} moved within {after}",
+    EventType.CROSSED: "{symbol} went {way}",
     EventType.INITIATED: "{symbol} is graded for the first time: {after}",
     EventType.WITHDRAWN: "{symbol} is no longer graded",
     EventType.REINSTATED: "{symbol} is graded again: {after}",
@@ -107,7 +108,17 @@ def title_of(one: Told, *, name: str = "") -> str:
         symbol=f"{one.symbol}{name}",
         before=band_of(one.before),
         after=band_of(one.after),
+        way=way_of(one),
     )
+
+
+def way_of(one: Told) -> str:
+    """Where a crossing went: past the threshold that the rule names, if that is known."""
+    rule = one.rule
+    if rule is None or "crossed" not in one.data:
+        return crossed_words(one.data)
+    is_upward = one.data["crossed"]["direction"] == "up"
+    return crossed_words(one.data, rule.above if is_upward else rule.below)
 
 
 def band_of(rung: Rung | None) -> str:
@@ -125,6 +136,8 @@ def row_of(one: Told, company: Company) -> Line:
         return [say(f"{one.mark} {title_of(one, name=name)}{kind}")]
     bands = f"{band_of(before)} → {band_of(after)}" if before.band != after.band else band_of(after)
     change = signed(after.score - before.score)
+    if one.type is EventType.CROSSED and one.rule is not None:
+        bands = way_of(one)
     return [
         say(f"{one.mark} "),
         bold(one.symbol),

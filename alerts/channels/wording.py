@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.domain.digests import Digest
 from alerts.domain.grades import Kind
+from alerts.domain.subscriptions import Threshold
 
 KIND_NAMES: Final = {Kind.FUNDAMENTAL: "Fundamental grades", Kind.TRADER: "Trader grades"}
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -62,6 +63,28 @@ def mass_words(data: Mapping[str, Any]) -> str:
     up, down = mass["upgraded"], mass["downgraded"]
     of_all = f"{up + down:,} of {counted(mass['tokens'], data['kind'] + ' grade')}"
     return f"Part of a mass move: {of_all} changed band at once, {up:,} up and {down:,} down"
+
+
+def crossed_words(data: Mapping[str, Any], threshold: int | None = None) -> str:
+    """Where a crossing went, such as "above 85". data: a payload's.
+
+    threshold: the one that is told of, in hundredths; else as far as the score went.
+    """
+    crossed = data.get("crossed")
+    if crossed is None:
+        return ""
+    is_upward = crossed["direction"] == "up"
+    end = f"{data['to']['score']:g}" if threshold is None else f"{threshold / 100:g}"
+    if threshold is None:
+        return f"up to {end}" if is_upward else f"down to {end}"
+    return f"{'above' if is_upward else 'below'} {end}"
+
+
+def threshold_words(named: Threshold) -> str:
+    """The scores that somebody named, such as "trader above 85 or below 20"."""
+    sides = (("above", named.above), ("below", named.below))
+    scores = [f"{side} {score / 100:g}" for side, score in sides if score is not None]
+    return f"{named.kind.value} {' or '.join(scores)}"
 
 
 def noise_words(data: Mapping[str, Any]) -> str:

@@ -23,11 +23,19 @@ from alerts.cli.frame import (
     run,
 )
 from alerts.cli.show import fields, masked, rows, said
-from alerts.cli.wishes import DigestOption, QuietOption, RoleOption, channel_of, digest_of
+from alerts.cli.wishes import (
+    DigestOption,
+    QuietOption,
+    RoleOption,
+    WhenOption,
+    channel_of,
+    digest_of,
+    wanted_of,
+)
 from alerts.domain.deliveries import Channel, Order
 from alerts.domain.events import SUBSCRIBABLE, EventType
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
+from alerts.domain.subscriptions import DEFAULT_TYPES
 from alerts.errors import InvalidInput, NotFound
 from alerts.pipeline import endpoints as desk
 from alerts.pipeline.chats import ask_for_chat
@@ -83,6 +91,7 @@ def add(
     event_type: TypeOption = None,
     min_notches: NotchesOption = 1,
     min_delta: PointsOption = 0,
+    when: WhenOption = None,
     digest: DigestOption = None,
     role: RoleOption = None,
     say_when_empty: QuietOption = False,
@@ -108,7 +117,7 @@ def add(
     types = frozenset() if is_digest_alone else _types(event_type)
     wish = Wish(
         description=description,
-        wanted=_filter(kind, types, min_notches=min_notches, min_delta=min_delta),
+        wanted=wanted_of(kind, types, sizes=(min_notches, min_delta), when=when),
         tokens=token or None,
         digest=week,
         rate_limit=rate_limit,
@@ -119,12 +128,6 @@ def add(
         headers=dict(map(_header, header or [])),
     )
     run(lambda services: _add(services, app, place, wish=wish, as_json=as_json))
-
-
-def _filter(
-    kinds: list[Kind] | None, types: frozenset[EventType], *, min_notches: int, min_delta: float
-) -> Filter:
-    return Filter(None, frozenset(kinds or Kind), types, min_notches, round(min_delta * 100))
 
 
 async def _add(

@@ -8,9 +8,11 @@ from pydantic import ValidationError
 
 from alerts.api.changes import digest_block
 from alerts.api.problems import refused
-from alerts.api.schemas.filters import NewDigest
+from alerts.api.schemas.filters import NewDigest, WantedThreshold, thresholds_of
 from alerts.domain.deliveries import Channel
+from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
+from alerts.domain.subscriptions import Filter, Threshold
 from alerts.errors import InvalidInput
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -28,6 +30,28 @@ RoleOption = Annotated[
 QuietOption = Annotated[
     bool, typer.Option("--say-when-empty", help="A digest also of a week without changes.")
 ]
+WhenOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RULE", help="Also when a grade crosses a score: 'trader above 85'."),
+]
+
+
+def wanted_of(
+    kinds: Sequence[Kind] | None,
+    types: frozenset[EventType],
+    *,
+    sizes: tuple[int, float],
+    when: Sequence[str] | None,
+) -> Filter:
+    """What is to be told. sizes: bands and points at least. Raises InvalidInput."""
+    bands, points = sizes
+    return Filter(
+        kinds=frozenset(kinds or Kind),
+        types=types,
+        min_notches=bands,
+        min_delta=round(points * 100),
+        thresholds=_thresholds(when or ()),
+    )
 
 
 def channel_of(where: Sequence[str]) -> tuple[Channel, str]:
@@ -85,6 +109,24 @@ def digest_of(
             raise InvalidInput("--role", first.problem) from None
         part = {"hour": "an hour", "time_zone": "a time zone"}.get(first.field, first.field)
         raise InvalidInput("--digest", f"has {part} that {first.problem}") from None
+
+
+def _thresholds(rules: Sequence[str]) -> tuple[Threshold, ...]:
+    """Those of rules such as `trader above 85`; one of a kind may have a second side."""
+    asked: dict[str, dict[str, str]] = {}
+    for rule in rules:
+        match rule.split():
+            case [kind, ("above" | "below") as side, score]:
+                if side in asked.setdefault(kind, {"kind": kind}):
+                    raise InvalidInput("--when", f"says twice what is {side} for {kind!a}")
+                asked[kind][side] = score
+            case _:
+                raise InvalidInput("--when", f"is written 'trader above 85', not {rule!a}")
+    try:
+        return thresholds_of([WantedThreshold.model_validate(each) for each in asked.values()])
+    except ValidationError as error:
+        first = refused(error.errors(include_url=False))
+        raise InvalidInput("--when", f"has `{first.field}`, which {first.problem}") from None
 
 
 def _weekday(text: str) -> int:

@@ -12,6 +12,7 @@ _MARKS: Final = {
     EventType.UPGRADED: ("▲", "green"),
     EventType.DOWNGRADED: ("▼", "red"),
     EventType.MOVED: ("·", "yellow"),
+    EventType.CROSSED: ("↕", "yellow"),
     EventType.INITIATED: ("+", "cyan"),
     EventType.REINSTATED: ("+", "cyan"),
     EventType.WITHDRAWN: ("-", "dim"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alerts.domain.events import EventType, grade_event_id
+from alerts.domain.events import Crossing, EventType, grade_event_id
 from alerts.domain.grades import Cycle, Grade, TokenId
 from alerts.domain.ratings import (
     WITHDRAWN_AFTER,
@@ -25,6 +25,7 @@ class Change:
     the way from the anchor for a move within one.
     revises: id of the event announced earlier at this same `as_of`, if there was one.
     run: the readings that a change of band rests on, the last of them its own.
+    crossed: of a crossing, which thresholds it is of.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Change:
     size: int | None = None
     revises: str | None = None
     run: Run | None = None
+    crossed: Crossing | None = None
 
     @property
     def notches(self) -> int:
@@ -163,6 +165,7 @@ def _compare(before: Rating | None, grade: Grade, case: _Case, *, score: int) ->
         return _first_seen(grade, case, score=score)
     cycle, policy = case.cycle, case.policy
     is_revision = cycle.as_of == before.as_of
+    slack_up, slack_down = before.slack_at(score, policy.margin)
     # Written out, because this runs for every token of every cycle: `replace` takes twice as long.
     after = Rating(
         before.token,
@@ -177,11 +180,11 @@ def _compare(before: Rating | None, grade: Grade, case: _Case, *, score: int) ->
         before.event_id if is_revision else None,
         None,
         before.swings,
+        slack_up,
+        slack_down,
     )
     if before.withdrawn:
-        rank = policy.rank_of(score)
-        after = replace(after, rank=rank, since=cycle.as_of, anchor=score, swings=None)
-        return _told(EventType.REINSTATED, before, after, cycle=cycle)
+        return _told(EventType.REINSTATED, before, _begun_again(after, policy), cycle=cycle)
     # As in `verdict`, without the call: so most tokens are, at most times.
     if score == before.score and before.pending is None and before.swings is None:
         return (), after
@@ -197,6 +200,19 @@ def _compare(before: Rating | None, grade: Grade, case: _Case, *, score: int) ->
         size = abs(score - run.score)
     after = replace(after, anchor=score)
     return _told(event_type, before, after, cycle=cycle, size=size, run=run)
+
+
+def _begun_again(rating: Rating, policy: BandPolicy) -> Rating:
+    """A rating after a silence: a baseline."""
+    return replace(
+        rating,
+        rank=policy.rank_of(rating.score),
+        since=rating.as_of,
+        anchor=rating.score,
+        swings=None,
+        slack_up=0,
+        slack_down=0,
+    )
 
 
 def _amended(before: Rating, grade: Grade, case: _Case, *, score: int) -> Iterable[Rating]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from alerts.domain.grades import Cycle, Kind, SourceName, TokenId
 from alerts.domain.ids import event_id
@@ -17,6 +17,7 @@ class EventType(StrEnum):
     UPGRADED = "grade.upgraded"
     DOWNGRADED = "grade.downgraded"
     MOVED = "grade.moved"
+    CROSSED = "grade.crossed"
     INITIATED = "grade.initiated"
     WITHDRAWN = "grade.withdrawn"
     REINSTATED = "grade.reinstated"
@@ -33,7 +34,8 @@ class EventType(StrEnum):
     CYCLE_HELD = "cycle.held"
 
 
-# What a subscription may ask for. A restatement goes to those who were told what it corrects.
+# What a subscription may ask for by its name. A restatement goes to those who were told what it
+# corrects, and a crossing to those who named a threshold that was crossed.
 SUBSCRIBABLE: Final = (
     EventType.UPGRADED,
     EventType.DOWNGRADED,
@@ -43,6 +45,8 @@ SUBSCRIBABLE: Final = (
     EventType.REINSTATED,
     EventType.REBASED,
 )
+# What subscriptions are matched with, in an order that is fixed for ever: their bits in SQL.
+MATCHED: Final = (*SUBSCRIBABLE, EventType.CROSSED)
 
 
 # A token's first word, or its first after a silence: a band, and no way there.
@@ -69,6 +73,30 @@ class Audience:
 EVERYONE: Final = Audience(AudienceKind.EVERYONE)
 
 
+class Crossing(NamedTuple):
+    """Where a score went, as thresholds see it; hundredths of a point.
+
+    Crossed are all above the lower end, up to the higher: upwards where `end` is that.
+    """
+
+    start: int
+    end: int
+
+    @classmethod
+    def between(cls, start: int | None, end: int | None) -> Self | None:
+        """From one to the other; None where there is none."""
+        return None if start is None or end is None else cls(start, end)
+
+    @property
+    def is_upward(self) -> bool:
+        """Whether the score rose."""
+        return self.end > self.start
+
+    def passes(self, threshold: int | None) -> bool:
+        """Whether a threshold was crossed; none never is."""
+        return threshold is not None and min(self) < threshold <= max(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """An event before it has its number.
@@ -76,6 +104,7 @@ class Draft:
     at: its `timestamp`, when it happened (for a grade: its `as_of`).
     notches: bands climbed or fallen, unsigned; None where no band changed.
     size: hundredths of a point for `min_delta`; None where there is nothing to measure.
+    crossed: of a crossing, which thresholds it is of.
     corrects: id of the event it corrects, whose receivers are its own.
     """
 
@@ -89,6 +118,7 @@ class Draft:
     token: TokenId | None = None
     notches: int | None = None
     size: int | None = None
+    crossed: Crossing | None = None
     corrects: str | None = None
 
 

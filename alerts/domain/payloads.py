@@ -9,6 +9,7 @@ from alerts.domain.changes import Change
 from alerts.domain.events import (
     BAND_CHANGES,
     EVERYONE,
+    Crossing,
     CycleView,
     Draft,
     EventType,
@@ -54,7 +55,7 @@ def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: B
             "mass_move": _mass_view(cycle.mass_move),
         },
         "revises": change.revises,
-        **_noise(change, policy),
+        **(_noise(change, policy) if change.crossed is None else _crossed_view(change.crossed)),
     }
     return Draft(
         id=change.id,
@@ -67,6 +68,7 @@ def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: B
         token=change.token,
         notches=abs(change.notches) if change.type in BAND_CHANGES else None,
         size=change.size,
+        crossed=change.crossed,
     )
 
 
@@ -209,6 +211,18 @@ def _mass_view(mass: MassMove | None) -> object:
         "upgraded": mass.upgraded,
         "downgraded": mass.downgraded,
         "tokens": mass.tokens,
+    }
+
+
+def _crossed_view(crossed: Crossing) -> dict[str, object]:
+    """Of each threshold the receiver can tell by itself: nobody is shown another's."""
+    over, through = sorted(crossed)
+    return {
+        "crossed": {
+            "direction": "up" if crossed.is_upward else "down",
+            "over": points(over),
+            "through": points(through),
+        }
     }
 
 

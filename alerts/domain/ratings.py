@@ -173,6 +173,7 @@ class Rating:
     anchor: the score at the last event. Scores in hundredths of a point.
     pending: the run that the last observation ends, while that is not long enough to be told.
     swings: how its band went to and fro; None where nothing speaks of it.
+    slack_up, slack_down: hundredths of a point, 0 to the margin: see `high` and `low`.
     absent_cycles, absent_since, absent_as_of: how many complete cycles in a row lacked it.
     """
 
@@ -188,6 +189,8 @@ class Rating:
     event_id: str | None = None
     pending: Run | None = None
     swings: Swings | None = None
+    slack_up: int = 0
+    slack_down: int = 0
     absent_cycles: int = 0
     absent_since: datetime | None = None
     absent_as_of: datetime | None = None
@@ -197,6 +200,29 @@ class Rating:
     def is_flapping(self) -> bool:
         """Whether its band goes to and fro, and nothing is told until it settles."""
         return self.swings is not None and self.swings.flapping_since is not None
+
+    @property
+    def high(self) -> int:
+        """Thresholds up to it were crossed upwards, and the score is not back under the margin."""
+        return self.score + self.slack_up
+
+    @property
+    def low(self) -> int:
+        """Thresholds above it were crossed downwards, and the score is not back past the margin."""
+        return self.score - self.slack_down
+
+    def slack_at(self, score: int, margin: int) -> tuple[int, int]:
+        """Its `slack_up` and `slack_down` once `score` is its next reading.
+
+        `high` follows a rise at once and a fall only as far as the margin makes it; so `low`, the
+        other way round.
+        """
+        moved = score - self.score
+        up, down = self.slack_up - moved, self.slack_down + moved
+        # Written out, because this runs for every token of every cycle: `min` and `max` are slow.
+        up = 0 if up < 0 else margin if up > margin else up
+        down = 0 if down < 0 else margin if down > margin else down
+        return up, down
 
 
 class HoldReason(StrEnum):

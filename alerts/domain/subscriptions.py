@@ -5,10 +5,22 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from alerts.domain.events import SUBSCRIBABLE, EventType
+from alerts.domain.events import MATCHED, Crossing, EventType
 from alerts.domain.grades import Kind, TokenId
 
 DEFAULT_TYPES: Final = frozenset({EventType.UPGRADED, EventType.DOWNGRADED})
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Scores of a kind that are told when they are crossed: hundredths of a point, or None.
+
+    above: when a score comes to stand on it or above. below: when it comes to stand below.
+    """
+
+    kind: Kind
+    above: int | None = None
+    below: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +29,7 @@ class Filter:
 
     tokens: None is all. min_notches: bands, held against changes of band.
     min_delta: hundredths of a point, held against whatever has a size.
+    thresholds: told besides the types, at most one a kind, in the order of their kinds.
     """
 
     tokens: tuple[TokenId, ...] | None = None
@@ -24,6 +37,7 @@ class Filter:
     types: frozenset[EventType] = DEFAULT_TYPES
     min_notches: int = 1
     min_delta: int = 0
+    thresholds: tuple[Threshold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,7 @@ class Subscription:
     """One row of a filter: one token (None: all) and one kind.
 
     since_sequence: only events numbered above it match.
+    above, below: of its kind's threshold; types hold a crossing where there is one.
     """
 
     token: TokenId | None
@@ -39,6 +54,12 @@ class Subscription:
     min_notches: int
     min_delta: int
     since_sequence: int
+    above: int | None = None
+    below: int | None = None
+
+    def crosses(self, crossed: Crossing) -> bool:
+        """Whether its threshold was crossed in its direction."""
+        return crossed.passes(self.above if crossed.is_upward else self.below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +72,7 @@ class EventFacts:
     kind: Kind | None
     notches: int | None
     size: int | None
+    crossed: Crossing | None = None
 
 
 class Miss(StrEnum):
@@ -61,6 +83,7 @@ class Miss(StrEnum):
     TYPE = "type"
     MIN_NOTCHES = "min_notches"
     MIN_DELTA = "min_delta"
+    THRESHOLD = "threshold"
     BEFORE_SUBSCRIPTION = "before_subscription"
 
 
@@ -88,12 +111,23 @@ def find_rule(event: EventFacts, subscriptions: Iterable[Subscription]) -> Subsc
 def rows_of(wanted: Filter, since_sequence: int) -> tuple[Subscription, ...]:
     """A filter as subscriptions, one for each token and kind, in a stable order."""
     tokens = (None,) if wanted.tokens is None else tuple(sorted(set(wanted.tokens)))
-    return tuple(
-        Subscription(
-            token, kind, wanted.types, wanted.min_notches, wanted.min_delta, since_sequence
-        )
-        for token in tokens
-        for kind in sorted(wanted.kinds)
+    of_kinds = [_row_of(kind, wanted, since_sequence) for kind in sorted(wanted.kinds)]
+    return tuple(replace(row, token=token) for token in tokens for row in of_kinds)
+
+
+def _row_of(kind: Kind, wanted: Filter, since_sequence: int) -> Subscription:
+    """A filter's row of a kind, whatever the token."""
+    named = next((each for each in wanted.thresholds if each.kind is kind), Threshold(kind))
+    has_one = (named.above, named.below) != (None, None)
+    return Subscription(
+        token=None,
+        kind=kind,
+        types=wanted.types | {EventType.CROSSED} if has_one else wanted.types,
+        min_notches=wanted.min_notches,
+        min_delta=wanted.min_delta,
+        since_sequence=since_sequence,
+        above=named.above,
+        below=named.below,
     )
 
 
@@ -125,20 +159,18 @@ def carried_over(
         near = (*known.get((row.token, row.kind), ()), *known.get((None, row.kind), ()))
         starts = [other.since_sequence for other in near if _covers(other, row)]
         since = min(starts, default=row.since_sequence)
-        kept.append(
-            Subscription(row.token, row.kind, row.types, row.min_notches, row.min_delta, since)
-        )
+        kept.append(row if since == row.since_sequence else replace(row, since_sequence=since))
     return tuple(kept)
 
 
 def type_mask(types: Iterable[EventType]) -> int:
-    """Types as bits, for SQL; the order of SUBSCRIBABLE is fixed for ever."""
-    return sum(1 << SUBSCRIBABLE.index(event_type) for event_type in set(types))
+    """Types as bits, for SQL; the order of MATCHED is fixed for ever."""
+    return sum(1 << MATCHED.index(event_type) for event_type in set(types))
 
 
 def types_of_mask(mask: int) -> frozenset[EventType]:
     """The types of `type_mask`."""
-    return frozenset(t for bit, t in enumerate(SUBSCRIBABLE) if mask >> bit & 1)
+    return frozenset(t for bit, t in enumerate(MATCHED) if mask >> bit & 1)
 
 
 def _miss(event: EventFacts, wanted: Subscription) -> Miss | None:
@@ -146,6 +178,8 @@ def _miss(event: EventFacts, wanted: Subscription) -> Miss | None:
         return Miss.TOKEN
     if event.kind is not None and wanted.kind is not event.kind:
         return Miss.KIND
+    if event.crossed is not None and not wanted.crosses(event.crossed):
+        return Miss.THRESHOLD
     if event.type not in wanted.types:
         return Miss.TYPE
     if event.notches is not None and event.notches < wanted.min_notches:
@@ -164,4 +198,6 @@ def _covers(old: Subscription, new: Subscription) -> bool:
         and old.types >= new.types
         and old.min_notches <= new.min_notches
         and old.min_delta <= new.min_delta
+        and new.above in (None, old.above)
+        and new.below in (None, old.below)
     )

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from alerts.domain import changes
-from alerts.domain.changes import Diff
+from alerts.domain.changes import Change, Diff
 from alerts.domain.events import CycleView, Draft, rfc3339
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.ids import CYCLE
@@ -17,6 +17,7 @@ from alerts.domain.payloads import TokenView, grade_event, rebased_event
 from alerts.domain.ratings import BandPolicy, Rating, graded_count, seal
 from alerts.domain.readings import RejectedRow
 from alerts.errors import NotFound, StorageFailed
+from alerts.pipeline.crossings import find_crossings
 from alerts.pipeline.fan_out import fan_out_quickly, log_fanned_out
 from alerts.pipeline.hold import hold
 from alerts.pipeline.restate import Case, TokenPage, restate, value
@@ -150,7 +151,8 @@ async def _transaction_one(
     found = await _off_loop(case, len(ratings), partial(_diff, case, ratings))
     is_news = mark.as_of is None or cycle.as_of >= mark.as_of
     await save_tokens(tx, cycle.source, cycle.grades, is_news=is_news)
-    drafts += await _draft(tx, case, found)
+    crossings = await find_crossings(tx, cycle, found, ratings=ratings)
+    drafts += await _draft(tx, case, (*found.changes, *crossings))
     drafts += await restate(tx, case, found.late)
     held_now = rebased | {rating.token: rating for rating in found.ratings}
     await save_ratings(tx, held_now.values(), source=cycle.source, kind=cycle.kind)
@@ -191,10 +193,10 @@ def _diff(case: Case, ratings: Mapping[TokenId, Rating]) -> Diff:
     )
 
 
-async def _draft(tx: Transaction, case: Case, found: Diff) -> list[Draft]:
-    if not found.changes:
+async def _draft(tx: Transaction, case: Case, found: Sequence[Change]) -> list[Draft]:
+    if not found:
         return []
-    changed = [change.token for change in found.changes]
+    changed = [change.token for change in found]
     former = await former_symbols(tx, changed, since=await tx.now() - RENAME_SHOWN)
     labels = {grade.token: (grade.symbol, grade.name) for grade in case.cycle.grades}
     absent = [token for token in changed if token not in labels]
@@ -203,7 +205,7 @@ async def _draft(tx: Transaction, case: Case, found: Diff) -> list[Draft]:
 
     # A part may be of a few tokens; the kind has as many as its last whole cycle.
     tokens = max(graded_count(case.cycle), case.mark.reference or 0)
-    mass = mass_move((change.type for change in found.changes), tokens=tokens)
+    mass = mass_move((change.type for change in found), tokens=tokens)
     view = replace(case.view, mass_move=mass)
 
     def shown(token: TokenId) -> TokenView:
@@ -217,10 +219,10 @@ async def _draft(tx: Transaction, case: Case, found: Diff) -> list[Draft]:
                 cycle=view,
                 policy=case.policy,
             )
-            for change in found.changes
+            for change in found
         ]
 
-    return await _off_loop(case, len(found.changes), work)
+    return await _off_loop(case, len(found), work)
 
 
 async def _off_loop(case: Case, size: int, work: Callable[[], T]) -> T:

@@ -1,15 +1,16 @@
 """Events: numbered in the order in which they are committed, without holes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, or_, select, update
 
 from alerts.domain.events import (
-    SUBSCRIBABLE,
+    MATCHED,
     AudienceKind,
+    Crossing,
     Draft,
     EventType,
     encode,
@@ -40,6 +41,8 @@ class EventRecord:
     cycle_id: str | None
     notches: int | None
     size: int | None
+    crossed_from: int | None
+    crossed_to: int | None
     at: datetime
     recorded_at: datetime
     body: bytes
@@ -47,7 +50,9 @@ class EventRecord:
     @property
     def facts(self) -> EventFacts:
         """What matching looks at."""
-        return EventFacts(self.sequence, self.type, self.token, self.kind, self.notches, self.size)
+        about = (self.type, self.token, self.kind, self.notches, self.size)
+        crossed = Crossing.between(self.crossed_from, self.crossed_to)
+        return EventFacts(self.sequence, *about, crossed)
 
 
 async def append(
@@ -178,21 +183,7 @@ _NUMBER: Final = (
 
 def select_events(app_id: str | None) -> Select[tuple[object, ...]]:
     """Events in no order; app_id: those that this app may see, None for all."""
-    query = select(
-        events.c.id,
-        events.c.sequence,
-        events.c.type,
-        events.c.audience,
-        events.c.audience_id,
-        events.c.kind,
-        events.c.token,
-        events.c.cycle_id,
-        events.c.notches,
-        events.c.size,
-        events.c.at,
-        events.c.recorded_at,
-        events.c.body,
-    )
+    query = select(*(events.c[field.name] for field in fields(EventRecord)))
     if app_id is None:
         return query
     own = select(endpoints.c.id).where(endpoints.c.app_id == app_id)
@@ -227,6 +218,7 @@ def event_of(row: Row[tuple[object, ...]]) -> EventRecord:
 def _record_of(
     draft: Draft, sequence: int, recorded_at: datetime, *, cycle_id: str | None
 ) -> EventRecord:
+    crossed_from, crossed_to = draft.crossed or (None, None)
     return EventRecord(
         id=draft.id,
         sequence=sequence,
@@ -238,6 +230,8 @@ def _record_of(
         cycle_id=cycle_id,
         notches=draft.notches,
         size=draft.size,
+        crossed_from=crossed_from,
+        crossed_to=crossed_to,
         at=draft.at,
         recorded_at=recorded_at,
         body=encode(draft, sequence=sequence, recorded_at=recorded_at),
@@ -245,12 +239,12 @@ def _record_of(
 
 
 def _row_of(record: EventRecord, draft: Draft) -> dict[str, object]:
-    is_matched = record.type in SUBSCRIBABLE
+    is_matched = record.type in MATCHED
     return {
         "id": record.id,
         "sequence": record.sequence,
         "type": record.type,
-        "type_bit": 1 << SUBSCRIBABLE.index(record.type) if is_matched else 0,
+        "type_bit": 1 << MATCHED.index(record.type) if is_matched else 0,
         "audience": record.audience,
         "audience_id": record.audience_id,
         "source": draft.source,
@@ -259,6 +253,8 @@ def _row_of(record: EventRecord, draft: Draft) -> dict[str, object]:
         "cycle_id": record.cycle_id,
         "notches": record.notches,
         "size": record.size,
+        "crossed_from": record.crossed_from,
+        "crossed_to": record.crossed_to,
         "at": record.at,
         "recorded_at": record.recorded_at,
         "body": record.body,

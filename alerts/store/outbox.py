@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from alerts.domain.deliveries import DeferredReason, State, Trigger
-from alerts.domain.events import EventType
+from alerts.domain.events import Crossing, EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.subscriptions import EventFacts
 from alerts.store.among import among, ids_called
@@ -159,6 +159,8 @@ _NEWS: Final = select(
     (events.c.type_bit != 0).label("is_matched"),
     events.c.notches,
     events.c.size,
+    events.c.crossed_from,
+    events.c.crossed_to,
     events.c.body,
     events.c.corrects,
     events.c.cycle_id,
@@ -181,6 +183,7 @@ def _news(row: Row[Any]) -> News:
         kind=None if row.kind is None else Kind(row.kind),
         notches=row.notches,
         size=row.size,
+        crossed=Crossing.between(row.crossed_from, row.crossed_to),
     )
     return News(row.id, facts, bool(row.is_matched), row.body, row.corrects, row.cycle_id)
 

@@ -99,6 +99,8 @@ async def save_ratings(
             "withdrawn": rating.withdrawn,
             "pending": _kept(rating.pending),
             "swings": _kept(rating.swings),
+            "slack_up": rating.slack_up,
+            "slack_down": rating.slack_down,
         }
         for rating in held
     )
@@ -242,6 +244,8 @@ def _rating(row: Row[Any]) -> Rating:
         withdrawn=row.withdrawn,
         pending=None if row.pending is None else msgspec.convert(row.pending, Run),
         swings=None if row.swings is None else msgspec.convert(row.swings, Swings),
+        slack_up=row.slack_up,
+        slack_down=row.slack_down,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import exists, or_, select, true, update
 
 from alerts.domain.deliveries import DeferredReason, SkipReason, State, Trigger
+from alerts.domain.events import EventType
 from alerts.store.engine import Transaction
 from alerts.store.queue import is_fresh, is_later
 from alerts.store.tables import deliveries, events
@@ -13,19 +14,22 @@ from alerts.store.tables import deliveries, events
 async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
     """End what waits behind something newer about the same token and kind, by the schedule.
 
-    A correction is newer than another of the same event, and than nothing else. What quiet hours
-    put off is told along with what is newer, unless that went out already.
+    A correction is newer than another of the same event, and than nothing else; a crossing than
+    another crossing, and than nothing else. What quiet hours put off is told along with what is
+    newer, unless that went out already.
     """
     if not endpoint_ids:
         return 0
     # By the events of the token, which are few, not by all that the endpoint was ever owed.
-    newer, event = deliveries.alias("newer"), events.alias("event")
+    newer, event, own = deliveries.alias("newer"), events.alias("event"), events.alias("own")
     is_newer = (
         event.c.token == deliveries.c.token,
         event.c.kind == deliveries.c.kind,
         event.c.sequence > deliveries.c.sequence,
         newer.c.event_id == event.c.id,
         newer.c.endpoint_id == deliveries.c.endpoint_id,
+        own.c.id == deliveries.c.event_id,
+        (event.c.type == EventType.CROSSED) == (own.c.type == EventType.CROSSED),
         newer.c.corrects.is_not_distinct_from(deliveries.c.corrects),
         newer.c.state.in_((State.PENDING, State.SENDING, State.DELIVERED)),
         or_(
@@ -33,6 +37,7 @@ async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
             deliveries.c.deferred_reason.is_distinct_from(DeferredReason.QUIET_HOURS),
         ),
     )
+    found = event.join(newer, true()).join(own, true())
     ended = 0
     for line in (is_fresh, is_later):
         superseded = await tx.connection.execute(
@@ -42,7 +47,7 @@ async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
                 *line(deliveries),
                 deliveries.c.lease_id.is_(None),
                 deliveries.c.trigger == Trigger.SCHEDULE,
-                exists(select(newer.c.id).select_from(event.join(newer, true())).where(*is_newer)),
+                exists(select(newer.c.id).select_from(found).where(*is_newer)),
             )
             .values(state=State.SKIPPED, reason=SkipReason.SUPERSEDED, ended_at=await tx.now())
         )

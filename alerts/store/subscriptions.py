@@ -73,6 +73,17 @@ def wants(*, is_token: bool) -> ColumnElement[bool]:
         subscriptions.c.types.op("&")(events.c.type_bit) != literal(0),
         or_(events.c.notches.is_(None), events.c.notches >= subscriptions.c.min_notches),
         or_(events.c.size.is_(None), events.c.size >= subscriptions.c.min_delta),
+        or_(
+            events.c.crossed_to.is_(None),
+            and_(
+                subscriptions.c.above > events.c.crossed_from,
+                subscriptions.c.above <= events.c.crossed_to,
+            ),
+            and_(
+                subscriptions.c.below > events.c.crossed_to,
+                subscriptions.c.below <= events.c.crossed_from,
+            ),
+        ),
         events.c.sequence > subscriptions.c.since_sequence,
     )
 
@@ -123,6 +134,8 @@ async def write_subscriptions(
             "min_notches": row.min_notches,
             "min_delta": row.min_delta,
             "since_sequence": row.since_sequence,
+            "above": row.above,
+            "below": row.below,
         }
         for row in rows
     )
@@ -157,4 +170,6 @@ def _subscription(row: Row[tuple[object, ...]]) -> Subscription:
         min_notches=row.min_notches,
         min_delta=row.min_delta,
         since_sequence=row.since_sequence,
+        above=row.above,
+        below=row.below,
     )

@@ -209,6 +209,26 @@ async def test_why_not_is_told_by_the_field_of_the_filter(
     assert told["delivery"] is None
 
 
+async def test_why_a_crossing_is_not_told_is_said_of_the_thresholds(lone_api: Api) -> None:
+    near = await lone_api.endpoint(
+        "/near", filter={"types": [], "thresholds": [{"kind": "trader", "above": 85}]}
+    )
+    far = await lone_api.endpoint(
+        "/far", filter={"types": [], "thresholds": [{"kind": "trader", "above": 90}]}
+    )
+    for number, score in enumerate((84, 86), start=1):
+        await lone_api.push(number, {"btc": score})
+
+    (event,) = (await lone_api.get("/v1/events?type=grade.crossed")).json()["data"]
+    answers = [
+        (await lone_api.get(f"/v1/endpoints/{made['id']}/explain?event={event['id']}")).json()
+        for made in (near, far)
+    ]
+
+    assert answers[0]["miss"] is None
+    assert answers[1]["miss"]["field"] == "filter.thresholds"
+
+
 async def test_why_is_told_by_the_delivery_there_is(api: Api) -> None:
     early = await api.endpoint("/early")
     await api.upgrade("btc")

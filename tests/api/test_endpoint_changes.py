@@ -36,6 +36,24 @@ async def test_a_change_leaves_alone_what_it_does_not_name(api: Api) -> None:
     assert (await api.get(f"/v1/endpoints/{made['id']}")).json() == answer.json()
 
 
+async def test_thresholds_are_changed_as_a_whole_and_are_of_kinds_that_are_told(api: Api) -> None:
+    both = [{"kind": "trader", "above": 85.5, "below": 20}, {"kind": "fundamental", "below": 40}]
+    made = await api.endpoint(filter={"thresholds": both})
+    path = f"/v1/endpoints/{made['id']}"
+
+    changed = await api.call("PATCH", path, json={"filter": {"thresholds": both[:1]}})
+    stray = await api.call("PATCH", path, json={"filter": {"kinds": ["fundamental"]}})
+    without = await api.call("PATCH", path, json={"filter": {"thresholds": []}})
+
+    assert made["filter"]["thresholds"] == [
+        {"kind": "fundamental", "above": None, "below": 40},
+        {"kind": "trader", "above": 85.5, "below": 20},
+    ]
+    assert changed.json()["filter"]["thresholds"] == both[:1]
+    assert problem(stray, 422, "invalid-input")["field"] == "filter.thresholds"
+    assert without.json()["filter"]["thresholds"] == []
+
+
 async def test_null_takes_away_what_can_be_without(api: Api) -> None:
     made = await api.endpoint(
         filter={"tokens": ["demo:btc"]},

@@ -20,6 +20,7 @@ async def test_a_new_endpoint_has_defaults_and_shows_its_secret_once(api: Api) -
         "types": ["grade.downgraded", "grade.upgraded"],
         "min_notches": 1,
         "min_delta": 0,
+        "thresholds": [],
     }
     assert (shown["state"], shown["order"], shown["rate_limit"]) == ("active", "none", None)
     assert shown["time_to_live_seconds"] == 72 * 3600
@@ -144,6 +145,24 @@ DIGEST: dict[str, Any] = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
         ({"filter": {"min_notches": 0}}, "filter.min_notches"),
         ({"filter": {"min_notches": 1.5}}, "filter.min_notches"),
         ({"filter": {"min_delta": -1}}, "filter.min_delta"),
+        ({"filter": {"thresholds": [{"kind": "trader"}]}}, "filter.thresholds[0]"),
+        ({"filter": {"thresholds": [{"kind": "ta", "above": 1}]}}, "filter.thresholds[0].kind"),
+        (
+            {"filter": {"thresholds": [{"kind": "trader", "above": 100.01}]}},
+            "filter.thresholds[0].above",
+        ),
+        (
+            {"filter": {"thresholds": [{"kind": "trader", "below": 0}]}},
+            "filter.thresholds[0].below",
+        ),
+        (
+            {"filter": {"thresholds": [{"kind": "trader", "below": 1, "above": None}] * 2}},
+            "filter.thresholds",
+        ),
+        (
+            {"filter": {"kinds": ["trader"], "thresholds": [{"kind": "fundamental", "above": 9}]}},
+            "filter.thresholds",
+        ),
         ({"filter": {"min_delta": 101}}, "filter.min_delta"),
         ({"filter": {"tokns": ["BTC"]}}, "filter.tokns"),
         ({"filter": None}, "filter"),

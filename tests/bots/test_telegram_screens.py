@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
+from alerts.bots import telegram_settings_rules as rules
 from alerts.bots import telegram_settings_screens as screens
 from alerts.bots.telegram_says import Said
 from alerts.bots.zones import find_zones, regions, zones_of
@@ -14,7 +15,7 @@ from alerts.channels.telegram_markup import as_html, as_plain
 from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.quiet import QuietHours
-from alerts.domain.subscriptions import Filter
+from alerts.domain.subscriptions import Filter, Threshold
 from alerts.domain.weeks import Schedule
 from tests.telegram.markup import read_keyboard, read_text
 
@@ -35,6 +36,7 @@ MUCH = replace(
         types=BAND_CHANGES | {EventType.MOVED},
         min_notches=2,
         min_delta=1500,
+        thresholds=(Threshold(Kind.FUNDAMENTAL, 10_000, 1), Threshold(Kind.TRADER, 8525, 1999)),
     ),
     time_zone="America/Argentina/Buenos_Aires",
     quiet_hours=QuietHours(time(22), time(7)),
@@ -47,6 +49,9 @@ MUCH = replace(
 def every_screen(chosen: screens.Chosen) -> Iterator[Said]:
     for screen in (screens.main, screens.grades, screens.changes, screens.size, screens.zone):
         yield screen(chosen)
+    yield rules.rules(chosen.wanted, unread="<i>" * 900)
+    for kind in Kind:
+        yield rules.rules_of(chosen.wanted, kind)
     yield screens.quiet(chosen, unread="<b>" * 500)
     yield screens.week(chosen, unread="&" * 4000)
     for language in ("", "de", "es", "ru", "zh-hans", "xx"):
@@ -86,6 +91,7 @@ def test_what_is_chosen_is_said_in_full() -> None:
         "Grades: trader",
         "Changes: upgrades, downgrades and moves within a band",
         "Smallest change: 2 bands, and 15 points",
+        "Scores: fundamental above 100 or below 0.01, trader above 85.25 or below 19.99",
         "Time zone: America/Argentina/Buenos_Aires, 11:00 now",
         "Quiet hours: 22:00–07:00",
         "Weekly summary: Mondays, next on 23 Nov at 18:12",

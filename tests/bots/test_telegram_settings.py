@@ -12,6 +12,7 @@ from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.quiet import QuietHours
+from alerts.domain.subscriptions import Threshold
 from alerts.store.endpoints import EndpointRecord
 from tests.bots.talks import Message, Talk, labels, open_talk, said_by_bot
 from tests.telegram.world import ADMINISTRATOR, MEMBER, Chat, Person
@@ -21,6 +22,7 @@ FRESH = [
     "Grades: fundamental and trader",
     "Changes: upgrades and downgrades",
     "Smallest change: 1 band",
+    "Scores: none",
     "Time zone: not chosen",
     "Quiet hours: off",
     "Weekly summary: off",
@@ -81,6 +83,7 @@ async def test_who_has_chosen_nothing_sees_what_holds_then(talk: Talk) -> None:
         "Grades",
         "Changes",
         "Smallest change",
+        "Scores",
         "Time zone",
         "Quiet hours",
         "Weekly summary",
@@ -97,19 +100,22 @@ async def test_everything_is_chosen_in_one_message(talk: Talk) -> None:
     shown = await press_all(talk, ada, shown, ["Changes", "Moves", "Upgrades"])
     shown = await press_all(talk, ada, shown, ["Smallest", "2 bands"])
     shown = await press_all(talk, ada, shown, ["Smallest", "10 points"])
+    shown = await press_all(talk, ada, shown, ["Scores", "Trader", "▲ 85", "▼ 20", "✓ ▼ 20"])
+    shown = await press_all(talk, ada, shown, ["‹ Scores", "‹ Settings"])
     shown = await press_all(talk, ada, shown, ["Quiet", "London", "22:00"])
     shown = await press_all(talk, ada, shown, ["Weekly", "Fr", "18:00", "‹ Settings"])
 
     said = lines(shown)
-    assert said[1:6] == [
+    assert said[1:7] == [
         "Grades: trader",
         "Changes: upgrades and moves within a band",
         "Smallest change: 2 bands, and 10 points",
+        "Scores: trader above 85",
         "Time zone: Europe/London, HH:MM now",
         "Quiet hours: 22:00–07:00",
     ]
     assert re.fullmatch(
-        r"Weekly summary: Fridays, next on [0-9]{1,2} [A-Z][a-z]{2} at 18:[0-9]{2}", said[6]
+        r"Weekly summary: Fridays, next on [0-9]{1,2} [A-Z][a-z]{2} at 18:[0-9]{2}", said[7]
     )
     held = await endpoint(talk, chat)
     assert held.filter.kinds == {Kind.TRADER}
@@ -153,8 +159,8 @@ async def test_a_zone_is_typed_and_quiet_hours_are_offered_then(talk: Talk) -> N
     assert "Not now" in labels(exact)
     assert [each.split(" · ")[0] for each in labels(several)[:2]] == ["✓ Berlin", "Busingen"]
     assert lines(unknown)[0] == "I know no time zone like <b>atlantis."
-    assert lines(quiet)[5] == "Quiet hours: 22:30–06:00"
-    assert lines(shown)[4:6] == [
+    assert lines(quiet)[6] == "Quiet hours: 22:30–06:00"
+    assert lines(shown)[5:7] == [
         "Time zone: Europe/Berlin, HH:MM now",
         "Quiet hours: 22:30–06:00",
     ]
@@ -230,3 +236,25 @@ async def test_in_a_group_the_settings_are_for_its_admins(talk: Talk) -> None:
     assert "admins" in refused["text"]
     assert "admins" in answer["text"]
     assert said_by_bot(group)[-1]["text"].startswith("Which grades?")
+
+
+async def test_a_score_may_be_typed(talk: Talk) -> None:
+    ada, chat = talk.somebody()
+
+    (unclear,) = await talk.type(ada, "/settings above 85")
+    (beyond,) = await talk.type(ada, "/settings below 101 trader")
+    (named,) = await talk.type(ada, "/settings above 85.5 Trader")
+    await talk.type(ada, "/settings below fundamental 40")
+
+    assert lines(unclear)[0] == "I cannot read above 85 as a rule."
+    assert "below 101 trader" in lines(beyond)[0]
+    assert "✓ ▲ 85.5" in labels(named)
+    assert (await endpoint(talk, chat)).filter.thresholds == (
+        Threshold(Kind.FUNDAMENTAL, below=4000),
+        Threshold(Kind.TRADER, above=8550),
+    )
+
+    await talk.type(ada, "/settings above off trader")
+    assert (await endpoint(talk, chat)).filter.thresholds == (
+        Threshold(Kind.FUNDAMENTAL, below=4000),
+    )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.channels.telegram_buttons import Verb, Wanted, keyboard, read_data
-from alerts.channels.telegram_markup import as_plain, literal
+from alerts.channels.telegram_markup import DISCLAIMER, as_plain, literal
 from alerts.channels.telegram_messages import (
     ROWS_ON_A_PAGE,
     ROWS_SHOWN,
@@ -94,6 +94,7 @@ def test_every_event_can_be_shown_alone_and_among_others(name: str) -> None:
         ("grade.downgraded", "🔴 T1 downgraded: Store of Value → High Risk"),
         ("grade.moved", "🔵 BTC moved within Emerging"),
         ("grade.upgraded.renamed", "🟢 POL (was MATIC) upgraded: Speculative → Emerging"),
+        ("grade.crossed", "🔵 BTC went up to 85.3"),
         ("grade.initiated", "🔵 BTC is graded for the first time: Emerging"),
         ("grade.withdrawn", "🔵 BTC is no longer graded"),
         ("grade.reinstated", "🔵 BTC is graded again: High Risk"),
@@ -103,6 +104,18 @@ def test_every_event_can_be_shown_alone_and_among_others(name: str) -> None:
 )
 def test_the_first_line_alone_tells_it(name: str, first: str) -> None:
     assert assert_taken(shown_of([golden(name)])).splitlines()[0] == first
+
+
+def test_a_crossing_says_which_score_that_was_named() -> None:
+    shown = shown_of([golden("grade.crossed")], rule(kind=Kind.FUNDAMENTAL, above=8500, below=2000))
+
+    assert assert_taken(shown).splitlines() == [
+        "🔵 BTC went above 85",
+        "Bitcoin · fundamental grade 84.9 → 85.3 (+0.4)",
+        "Blue Chip for 2 days before",
+        "As of 3 Nov 2026 00:00 UTC · source: demo",
+        f"Told because you follow BTC: fundamental above 85 or below 20. {DISCLAIMER}",
+    ]
 
 
 def test_an_upgrade_says_who_from_where_to_where_since_when_why_and_by_which_rule() -> None:
@@ -124,6 +137,7 @@ def test_an_upgrade_says_who_from_where_to_where_since_when_why_and_by_which_rul
         ("grade.upgraded", {}, "you follow BTC"),
         ("grade.upgraded", {"token": None}, "you follow all tokens"),
         ("grade.upgraded", {"min_notches": 2}, "you follow BTC: changes of 2 bands or more"),
+        ("grade.crossed", {"above": 8500}, "you follow BTC: trader above 85"),
         (
             "grade.downgraded",
             {"min_notches": 2, "min_delta": 750},

@@ -24,7 +24,9 @@ def test_a_new_endpoint_wants_what_it_was_told(operator: Operator) -> None:
     words = ["--token", "models:1", "--kind", "trader", "--type", "grade.moved"]
     sizes = ["--min-notches", "2", "--min-delta", "7.5"]
 
-    made = operator.reads("endpoint", "add", URL, *words, *sizes)
+    rules = ["--when", "trader above 85", "--when", "trader below 20.5"]
+
+    made = operator.reads("endpoint", "add", URL, *words, *sizes, *rules)
 
     assert made["filter"] == {
         "tokens": ["models:1"],
@@ -32,6 +34,7 @@ def test_a_new_endpoint_wants_what_it_was_told(operator: Operator) -> None:
         "types": ["grade.moved"],
         "min_notches": 2,
         "min_delta": 7.5,
+        "thresholds": [{"kind": "trader", "above": 85, "below": 20.5}],
     }
 
 

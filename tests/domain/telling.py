@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from alerts.domain.changes import Change
+from alerts.domain.crossings import Thresholds, crossed, moves
 from alerts.domain.events import Draft, MassMove, encode
 from alerts.domain.grades import Cycle, Kind
 from alerts.domain.payloads import TokenView, grade_event
@@ -40,6 +41,17 @@ def draft(*swept: Cycle, view: TokenView = BITCOIN, mass: MassMove | None = None
     change, last = told(*swept)
     cycle = replace(cycle_view(last), mass_move=mass)
     return grade_event(change, token=view, cycle=cycle, policy=FUNDAMENTAL)
+
+
+def crossing(*swept: Cycle, above: int) -> Draft:
+    """That the last of these cycles brings token 1 above a score, in hundredths."""
+    watched = Watch(FUNDAMENTAL)
+    for one in swept[:-1]:
+        watched.take(one)
+    before, last = dict(watched.ratings), swept[-1]
+    found = watched.take(last)
+    (change,) = crossed(moves(before, found.ratings), {None: Thresholds(above=[above])}, last)
+    return grade_event(change, token=BITCOIN, cycle=cycle_view(last), policy=FUNDAMENTAL)
 
 
 def body(event: Draft) -> bytes:

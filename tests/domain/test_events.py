@@ -18,7 +18,17 @@ from alerts.domain.ratings import BandPolicy, HoldReason
 from alerts.domain.summaries import Wants
 from tests.builders import FUNDAMENTAL, SOURCE, cycle_view, day, token, token_view
 from tests.channels.made_weeks import week_of
-from tests.domain.telling import AFTER, BITCOIN, UPGRADED, absences, body, data, draft, fundamental
+from tests.domain.telling import (
+    AFTER,
+    BITCOIN,
+    UPGRADED,
+    absences,
+    body,
+    crossing,
+    data,
+    draft,
+    fundamental,
+)
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 HOUSE = Audience(AudienceKind.APP, HOUSE_APP)
@@ -54,6 +64,9 @@ EVENTS = {
         view=TokenView(token(1), "POL", "Polygon", formerly="MATIC"),
     ),
     "grade.moved": draft(fundamental(0, 61), fundamental(2.5, 66), fundamental(3, 71.5)),
+    "grade.crossed": crossing(
+        fundamental(0, 84.2), fundamental(1, 84.9), fundamental(2, 85.3), above=8500
+    ),
     "grade.initiated": draft(fundamental(0, None, t2=50), fundamental(1, 60, AFTER)),
     "grade.withdrawn": draft(fundamental(0, 61, {"vc": 4}, t2=50), *absences(7)),
     "grade.reinstated": draft(

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain.events import SUBSCRIBABLE, EventType
+from alerts.domain.events import MATCHED, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import (
+    DEFAULT_TYPES,
     EventFacts,
     Filter,
     Miss,
     Subscription,
+    Threshold,
     carried_over,
     match,
     rows_of,
@@ -22,8 +24,9 @@ from alerts.domain.subscriptions import (
 )
 from tests.builders import facts, subscription, token
 
-MOVED = EventType.MOVED
-ALL_TYPES = frozenset(SUBSCRIBABLE)
+MOVED, CROSSED = EventType.MOVED, EventType.CROSSED
+CROSSED_85 = facts(type=CROSSED, notches=None, size=None, crossed=(80, 85))
+ALL_TYPES = frozenset(MATCHED)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,34 @@ ALL_TYPES = frozenset(SUBSCRIBABLE)
             [subscription(types=[EventType.WITHDRAWN], min_notches=4, min_delta=99)],
             None,
             id="what has no size is never too small",
+        ),
+        pytest.param(
+            CROSSED_85, [subscription(types=[CROSSED], above=85)], None, id="a threshold, on it"
+        ),
+        pytest.param(
+            CROSSED_85,
+            [subscription(types=[CROSSED], above=85.01)],
+            Miss.THRESHOLD,
+            id="a threshold that is farther",
+        ),
+        pytest.param(
+            CROSSED_85,
+            [subscription(types=[CROSSED], above=80)],
+            Miss.THRESHOLD,
+            id="a threshold that it was on before",
+        ),
+        pytest.param(
+            CROSSED_85,
+            [subscription(types=[CROSSED], below=85)],
+            Miss.THRESHOLD,
+            id="a threshold in the other direction",
+        ),
+        pytest.param(CROSSED_85, [subscription()], Miss.THRESHOLD, id="no threshold at all"),
+        pytest.param(
+            facts(type=CROSSED, notches=None, size=None, crossed=(20, 19.5)),
+            [subscription(types=[CROSSED], above=85, below=20, min_notches=4, min_delta=50)],
+            None,
+            id="a threshold downwards, whatever sizes are wanted",
         ),
         pytest.param(
             facts(sequence=7), [subscription(since_sequence=7)], Miss.BEFORE_SUBSCRIPTION, id="old"
@@ -110,6 +141,16 @@ class TestRows:
         assert rows_of(Filter(tokens=()), 0) == ()
         assert rows_of(Filter(kinds=frozenset()), 0) == ()
 
+    def test_a_threshold_is_of_its_kind_and_is_told_besides_the_types(self) -> None:
+        named = Threshold(Kind.TRADER, above=8500)
+
+        fundamental, trader = rows_of(Filter(thresholds=(named,)), 0)
+
+        assert (fundamental.above, fundamental.types) == (None, DEFAULT_TYPES)
+        assert (trader.above, trader.below, trader.types) == (8500, None, DEFAULT_TYPES | {CROSSED})
+        assert match(CROSSED_85, [fundamental, trader]) is None
+        assert match(replace(CROSSED_85, kind=Kind.FUNDAMENTAL), [fundamental]) is Miss.THRESHOLD
+
     def test_who_says_nothing_gets_changes_of_band_of_both_kinds(self) -> None:
         rows = rows_of(Filter(), 0)
 
@@ -127,14 +168,16 @@ class TestCarriedOver:
             subscription(1, min_delta=7),
             subscription(1, types=[EventType.UPGRADED]),
             subscription(1, types=[]),
+            subscription(1, above=85),
         ],
-        ids=["the same", "larger steps", "longer ways", "fewer types", "no types"],
+        ids=["the same", "larger steps", "longer ways", "fewer types", "no types", "threshold"],
     )
     @pytest.mark.parametrize("old", [subscription(1), subscription()], ids=["token", "all"])
     def test_who_asks_for_no_more_keeps_the_start(
         self, old: Subscription, new: Subscription
     ) -> None:
-        old, new = replace(old, since_sequence=5), replace(new, since_sequence=99)
+        old = replace(old, since_sequence=5, above=8500, below=2000)
+        new = replace(new, since_sequence=99)
 
         assert carried_over([old], [new]) == (replace(new, since_sequence=5),)
 
@@ -147,11 +190,12 @@ class TestCarriedOver:
             subscription(1, min_notches=2, min_delta=4.99),
             subscription(1, min_notches=2, min_delta=5, types=ALL_TYPES),
             subscription(1, min_notches=2, min_delta=5, kind=Kind.FUNDAMENTAL),
+            subscription(1, min_notches=2, min_delta=5, above=80),
         ],
-        ids=["another token", "all tokens", "smaller steps", "shorter ways", "types", "kind"],
+        ids=["another token", "all tokens", "smaller steps", "shorter ways", "types", "kind", "80"],
     )
     def test_who_asks_for_more_starts_now(self, new: Subscription) -> None:
-        old = subscription(1, min_notches=2, min_delta=5, since_sequence=5)
+        old = subscription(1, min_notches=2, min_delta=5, since_sequence=5, above=85)
         new = replace(new, since_sequence=99)
 
         assert carried_over([old], [new]) == (new,)
@@ -184,19 +228,22 @@ ROWS = st.builds(
     subscription,
     st.none() | st.integers(1, 3),
     kind=st.sampled_from(Kind),
-    types=st.sets(st.sampled_from(SUBSCRIBABLE)),
+    types=st.sets(st.sampled_from(MATCHED)),
     min_notches=st.integers(1, 4),
     min_delta=st.sampled_from([0, 5, 10]),
     since_sequence=st.integers(0, 9),
+    above=st.none() | st.sampled_from([80, 85]),
+    below=st.none() | st.sampled_from([80, 85]),
 )
 EVENTS = st.builds(
     facts,
     st.none() | st.integers(1, 3),
-    type=st.sampled_from(SUBSCRIBABLE),
+    type=st.sampled_from(MATCHED),
     kind=st.sampled_from(Kind),
     notches=st.none() | st.integers(1, 4),
     size=st.none() | st.sampled_from([0, 5, 9.99, 10]),
     sequence=st.integers(1, 20),
+    crossed=st.none() | st.sampled_from([(79, 81), (79, 85), (85, 79), (81, 80)]),
 )
 
 
@@ -219,12 +266,12 @@ def test_the_same_filter_again_changes_nothing(old: list[Subscription], event: E
 
 
 class TestTypesAsBits:
-    @given(st.frozensets(st.sampled_from(SUBSCRIBABLE)))
+    @given(st.frozensets(st.sampled_from(MATCHED)))
     def test_they_come_back(self, types: frozenset[EventType]) -> None:
         assert types_of_mask(type_mask(types)) == types
 
     def test_each_has_its_bit_for_ever(self) -> None:
-        assert {str(event_type): type_mask([event_type]) for event_type in SUBSCRIBABLE} == {
+        assert {str(event_type): type_mask([event_type]) for event_type in MATCHED} == {
             "grade.upgraded": 1,
             "grade.downgraded": 2,
             "grade.moved": 4,
@@ -232,6 +279,7 @@ class TestTypesAsBits:
             "grade.withdrawn": 16,
             "grade.reinstated": 32,
             "ratings.rebased": 64,
+            "grade.crossed": 128,
         }
 
     def test_naming_one_twice_is_naming_it_once(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from alerts.domain.deliveries import Channel, EndpointState, Order
-from alerts.domain.events import SUBSCRIBABLE, EventType
+from alerts.domain.events import MATCHED, Crossing, EventType
 from alerts.domain.grades import Cycle, Kind, TokenId, source_name
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import EventFacts, Filter, Subscription, match
@@ -27,15 +27,20 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 CYCLE = "cyc_tested"
 TOKENS = st.sampled_from([None, TokenId("demo:a"), TokenId("demo:b")])
 KINDS = st.sampled_from(list(Kind))
+# Few, so that many a threshold is the very end of a crossing.
+ENDS = st.integers(0, 6)
+SCORES = st.one_of(st.none(), ENDS)
 
 one_subscription = st.builds(
     Subscription,
     token=TOKENS,
     kind=KINDS,
-    types=st.frozensets(st.sampled_from(SUBSCRIBABLE), min_size=1),
+    types=st.frozensets(st.sampled_from(MATCHED), min_size=1),
     min_notches=st.integers(1, 4),
     min_delta=st.integers(0, 2000),
     since_sequence=st.integers(0, 6),
+    above=SCORES,
+    below=SCORES,
 )
 one_endpoint = st.lists(one_subscription, max_size=4, unique_by=lambda row: (row.token, row.kind))
 one_event = st.builds(
@@ -46,6 +51,7 @@ one_event = st.builds(
     kind=st.one_of(st.none(), KINDS),
     notches=st.one_of(st.none(), st.integers(0, 4)),
     size=st.one_of(st.none(), st.integers(0, 2500)),
+    crossed=st.one_of(st.none(), st.builds(Crossing, ENDS, ENDS)),
 )
 some_events = st.lists(one_event, min_size=1, max_size=5, unique_by=lambda fact: fact.sequence)
 
@@ -119,18 +125,21 @@ async def _add_endpoint(tx: Transaction, identity: str, rows: Sequence[Subscript
 
 
 def _event_row(fact: EventFacts) -> dict[str, object]:
-    is_matched = fact.type in SUBSCRIBABLE
+    is_matched = fact.type in MATCHED
+    crossed_from, crossed_to = fact.crossed or (None, None)
     return {
         "id": f"evt_{fact.sequence}",
         "sequence": fact.sequence,
         "type": fact.type,
-        "type_bit": 1 << SUBSCRIBABLE.index(fact.type) if is_matched else 0,
+        "type_bit": 1 << MATCHED.index(fact.type) if is_matched else 0,
         "audience": "everyone",
         "kind": fact.kind,
         "token": fact.token,
         "cycle_id": CYCLE,
         "notches": fact.notches,
         "size": fact.size,
+        "crossed_from": crossed_from,
+        "crossed_to": crossed_to,
         "at": AT,
         "recorded_at": AT,
         "body": b"{}",

@@ -22,7 +22,6 @@ from alerts.api.schemas.filters import (
 )
 from alerts.api.schemas.health import EXAMPLE_HEALTH, EndpointHealth
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState, Order
-from alerts.domain.events import points
 from alerts.domain.quiet import QuietHours
 from alerts.pipeline.pace import LEAST_RATE, MOST_RATE
 from alerts.store.endpoints import EndpointRecord
@@ -36,6 +35,7 @@ _FILTER: Final[dict[str, Any]] = {
     "types": ["grade.upgraded", "grade.downgraded"],
     "min_notches": 1,
     "min_delta": 0,
+    "thresholds": [{"kind": "trader", "above": 85, "below": None}],
 }
 _ENDPOINT: Final[dict[str, Any]] = {
     "id": EXAMPLE_ENDPOINT,
@@ -233,7 +233,6 @@ class Endpoint(Answer):
         problem: str | None = None,
     ) -> Self:
         """From the store's. url, headers: decrypted; header values do not get further than here."""
-        tokens = record.filter.tokens
         return cls(
             id=record.id,
             app_id=record.app_id,
@@ -245,13 +244,7 @@ class Endpoint(Answer):
             disabled_reason=record.disabled_reason,
             state_since=record.state_since,
             health=health,
-            filter=ShownFilter(
-                tokens=None if tokens is None else list(tokens),
-                kinds=sorted(record.filter.kinds),
-                types=sorted(record.filter.types),
-                min_notches=record.filter.min_notches,
-                min_delta=points(record.filter.min_delta) or 0,
-            ),
+            filter=ShownFilter.of(record.filter),
             digest=None if record.digest is None else dict(record.digest),
             rate_limit=record.rate_limit,
             order=record.order,

@@ -35,6 +35,9 @@ _MISSES: Final = {
     Miss.MIN_DELTA: MissedField(
         field="filter.min_delta", detail="the score moved by fewer points than it wants"
     ),
+    Miss.THRESHOLD: MissedField(
+        field="filter.thresholds", detail="the score crossed no threshold that it names"
+    ),
     Miss.BEFORE_SUBSCRIPTION: MissedField(
         field=None,
         detail="the event came before the endpoint was made, or before it asked for this, or "

@@ -1,16 +1,24 @@
 """What an endpoint wants, and how its week is told, as they are asked for and shown."""
 
 import re
-from typing import Annotated, Final, Literal
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from alerts.api.schemas.base import Answer, Body, KindName, Line
-from alerts.domain.events import SUBSCRIBABLE, EventType
+from alerts.domain.events import SUBSCRIBABLE, EventType, points
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
+from alerts.domain.subscriptions import DEFAULT_TYPES, Filter, Threshold
 from alerts.domain.summaries import DEFAULT_TOP, MOST_TOP
 from alerts.pipeline.naming import MOST_TOKENS
 
@@ -51,6 +59,46 @@ Role = Annotated[Line, AfterValidator(_role)]
 Notches = Annotated[int, Field(ge=1, le=20)]
 Top = Annotated[int, Field(ge=1, le=MOST_TOP)]
 Points = Annotated[float, Field(ge=0, le=100)]
+Score = Annotated[float, Field(gt=0, le=100, description="A score; null is none.")]
+
+
+class WantedThreshold(Body):
+    """A score of one kind that is told when it is crossed, by a `grade.crossed`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "trader", "above": 85, "below": None}]}
+    )
+
+    kind: KindName
+    above: Score | None = Field(default=None, description="Told when a grade comes to it or above.")
+    below: Score | None = Field(default=None, description="Told when a grade falls below it.")
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if self.above is None and self.below is None:
+            raise ValueError("must have `above`, `below`, or both")
+        return self
+
+
+def _one_a_kind(wanted: list[WantedThreshold]) -> list[WantedThreshold]:
+    if len({each.kind for each in wanted}) < len(wanted):
+        raise ValueError("must name each kind once at most")
+    return wanted
+
+
+def thresholds_of(wanted: Iterable[WantedThreshold]) -> tuple[Threshold, ...]:
+    """As the domain has them."""
+    return tuple(
+        Threshold(
+            Kind(each.kind),
+            None if each.above is None else round(each.above * 100),
+            None if each.below is None else round(each.below * 100),
+        )
+        for each in sorted(wanted, key=lambda each: each.kind)
+    )
+
+
+Thresholds = Annotated[list[WantedThreshold], AfterValidator(_one_a_kind)]
 
 
 class NewFilter(Body):
@@ -69,6 +117,9 @@ class NewFilter(Body):
         default=1, description="Bands; counts for upgrades and downgrades."
     )
     min_delta: Points = Field(default=0, description="Points that a score must move by.")
+    thresholds: Thresholds = Field(
+        default=[], description="Told besides `types`, one a kind: a `grade.crossed` each time."
+    )
 
     def wanted(self) -> Filter:
         """The domain's filter, its tokens yet to be resolved."""
@@ -78,6 +129,7 @@ class NewFilter(Body):
             types=frozenset(self.types),
             min_notches=self.min_notches,
             min_delta=round(self.min_delta * 100),
+            thresholds=thresholds_of(self.thresholds),
         )
 
 
@@ -89,6 +141,15 @@ class FilterChange(Body):
     types: Types = Field(default=sorted(DEFAULT_TYPES))
     min_notches: Notches = 1
     min_delta: Points = 0
+    thresholds: Thresholds = Field(default=[])
+
+
+class ShownThreshold(Answer):
+    """A threshold as it stands."""
+
+    kind: Kind
+    above: float | None
+    below: float | None
 
 
 class ShownFilter(Answer):
@@ -99,6 +160,22 @@ class ShownFilter(Answer):
     types: list[EventType]
     min_notches: int
     min_delta: float
+    thresholds: list[ShownThreshold]
+
+    @classmethod
+    def of(cls, wanted: Filter) -> Self:
+        """From the domain's."""
+        return cls(
+            tokens=None if wanted.tokens is None else list(wanted.tokens),
+            kinds=sorted(wanted.kinds),
+            types=sorted(wanted.types),
+            min_notches=wanted.min_notches,
+            min_delta=points(wanted.min_delta) or 0,
+            thresholds=[
+                ShownThreshold(kind=each.kind, above=points(each.above), below=points(each.below))
+                for each in wanted.thresholds
+            ],
+        )
 
 
 class NewDigest(Body):

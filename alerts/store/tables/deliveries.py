@@ -33,6 +33,9 @@ events = Table(
     Column("cycle_id", String(40)),
     Column("notches", Integer),
     Column("size", Integer),
+    # Of a crossing: `Crossing` in alerts/domain/events.py.
+    Column("crossed_from", Integer),
+    Column("crossed_to", Integer),
     Column("at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("body", LargeBinary, nullable=False),

@@ -121,6 +121,8 @@ subscriptions = Table(
     Column("min_notches", Integer, nullable=False),
     Column("min_delta", Integer, nullable=False),
     Column("since_sequence", BigInteger, nullable=False),
+    Column("above", Integer),
+    Column("below", Integer),
 )
 
 
@@ -129,6 +131,17 @@ Index(
     subscriptions.c.token,
     subscriptions.c.kind,
     subscriptions.c.endpoint_id,
+)
+
+
+Index(
+    "ix_subscriptions_thresholds",
+    subscriptions.c.kind,
+    subscriptions.c.token,
+    subscriptions.c.above,
+    subscriptions.c.below,
+    sqlite_where=text("above IS NOT NULL OR below IS NOT NULL"),
+    postgresql_where=text("above IS NOT NULL OR below IS NOT NULL"),
 )
 
 

@@ -187,6 +187,8 @@ ratings = Table(
     Column("withdrawn", Boolean, nullable=False),
     Column("pending", JSON(none_as_null=True)),
     Column("swings", JSON(none_as_null=True)),
+    Column("slack_up", Integer, nullable=False, server_default="0"),
+    Column("slack_down", Integer, nullable=False, server_default="0"),
 )
 
 

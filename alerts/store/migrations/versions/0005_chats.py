@@ -1,4 +1,4 @@
-"""Chats: when they are not told, and what of. Sources: what was asked. Ratings: what waits."""
+"""Chats, sources, ratings, and what endpoints ask for: quiet hours, cooldowns, thresholds."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,6 +19,7 @@ def upgrade() -> None:
     _refusals()
     _ratings()
     _cooldowns()
+    _thresholds()
 
 
 def _quiet_hours() -> None:
@@ -81,3 +82,22 @@ def _names() -> None:
     """What a token was called before, and since when it is called otherwise."""
     op.add_column("tokens", sa.Column("former_symbol", sa.String(length=120)))
     op.add_column("tokens", sa.Column("renamed_at", sa.BigInteger()))
+
+
+def _thresholds() -> None:
+    """Scores that are told when they are crossed, and how far each rating is from crossing them."""
+    for name in ("above", "below"):
+        op.add_column("subscriptions", sa.Column(name, sa.Integer()))
+    is_named = sa.text("above IS NOT NULL OR below IS NOT NULL")
+    op.create_index(
+        "ix_subscriptions_thresholds",
+        "subscriptions",
+        ["kind", "token", "above", "below"],
+        sqlite_where=is_named,
+        postgresql_where=is_named,
+    )
+    for name in ("crossed_from", "crossed_to"):
+        op.add_column("events", sa.Column(name, sa.Integer()))
+    for name in ("slack_up", "slack_down"):
+        slack = sa.Column(name, sa.Integer(), nullable=False, server_default="0")
+        op.add_column("ratings", slack)

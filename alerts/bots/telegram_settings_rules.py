@@ -1,0 +1,113 @@
+"""The rules of `/settings` on Telegram: scores that are told when a followed token crosses them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from alerts.bots.telegram_says import Said
+from alerts.bots.telegram_settings_buttons import BACK, leads, option
+from alerts.channels.telegram_buttons import Button
+from alerts.channels.telegram_markup import Line, bold, literal, say, typed
+from alerts.channels.wording import threshold_words
+from alerts.domain.grades import Kind, read_hundredths
+from alerts.domain.subscriptions import Filter, Threshold
+from alerts.errors import InvalidInput
+
+OFF: Final = frozenset({"off", "none", "no"})
+PRESETS: Final = {"above": (7000, 8000, 8500, 9000), "below": (5000, 4000, 3000, 2000)}
+_SIGNS: Final = {"above": "▲", "below": "▼"}
+_KINDS: Final = frozenset(kind.value for kind in Kind)
+_HIGHEST: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One score to be told of. side: `above` or `below`. score: hundredths; None ends it."""
+
+    kind: Kind
+    side: str
+    score: int | None
+
+    def of(self, wanted: Filter) -> Filter:
+        """A filter with this rule in it."""
+        named = _named(wanted, self.kind)
+        named = (
+            replace(named, above=self.score)
+            if self.side == "above"
+            else replace(named, below=self.score)
+        )
+        others = [each for each in wanted.thresholds if each.kind is not self.kind]
+        every = others if named == Threshold(self.kind) else [*others, named]
+        return replace(wanted, thresholds=tuple(sorted(every, key=lambda each: each.kind)))
+
+
+def read_rule(words: Iterable[str], kinds: Iterable[Kind]) -> Rule | None:
+    """A rule as it is typed, or as a button says it, such as `above 85 trader`; None if unclear.
+
+    kinds: that are told anyway; where it is one, it need not be named.
+    """
+    every = list(words)
+    rest = [word for word in every if word not in _KINDS]
+    named = [word for word in every if word in _KINDS] or [kind.value for kind in kinds]
+    match named, rest:
+        case [[kind], [("above" | "below") as side, text]]:
+            if text in OFF:
+                return Rule(Kind(kind), side, None)
+            score = _score(text)
+            return None if score is None else Rule(Kind(kind), side, score)
+        case _:
+            return None
+
+
+def rules(wanted: Filter, *, unread: str = "") -> Said:
+    """Which scores are told, and a button for each kind. unread: what was typed instead."""
+    lines: list[Line] = []
+    if unread:
+        lines.append([bold(f"I cannot read {literal(unread)} as a rule.")])
+    told = ", ".join(map(threshold_words, wanted.thresholds)) or "none"
+    lines += [
+        [bold("Scores to be told of: "), bold(told)],
+        [say("Of a followed token, each time its grade goes past one. Choose a grade, or type")],
+        [typed("/settings above 85 trader")],
+        [typed("/settings above off trader")],
+    ]
+    kinds = tuple(leads(f"{kind.value.capitalize()} ›", f"rules.{kind.value}") for kind in Kind)
+    return Said(lines=lines, buttons=(kinds, BACK))
+
+
+def rules_of(wanted: Filter, kind: Kind) -> Said:
+    """The scores of one kind, by thumb."""
+    named = _named(wanted, kind)
+    lines: list[Line] = [
+        [bold(f"Tell me when a {kind.value} grade goes to …")],
+        [say("▲ this score or above, or ▼ below it. Press a chosen one again to end it.")],
+    ]
+    if kind not in wanted.kinds:
+        lines.append([say(f"Just now no {kind.value} grades are told: see Grades.")])
+    rows = (_presets(kind, "above", named.above), _presets(kind, "below", named.below))
+    return Said(lines=lines, buttons=(*rows, (leads("‹ Scores", "rules"),)))
+
+
+def _named(wanted: Filter, kind: Kind) -> Threshold:
+    return next((each for each in wanted.thresholds if each.kind is kind), Threshold(kind))
+
+
+def _score(text: str) -> int | None:
+    try:
+        score = read_hundredths(text, field="score")
+    except InvalidInput:
+        return None
+    return score if score is not None and 0 < score <= _HIGHEST else None
+
+
+def _presets(kind: Kind, side: str, held: int | None) -> tuple[Button, ...]:
+    """The usual scores, and the one that was typed."""
+    scores = sorted({*PRESETS[side], *(() if held is None else (held,))})
+    return tuple(_button(kind, side, score, is_chosen=score == held) for score in scores)
+
+
+def _button(kind: Kind, side: str, score: int, *, is_chosen: bool) -> Button:
+    """One that is chosen ends it."""
+    said = f"{score / 100:g}"
+    subject = f"score.{side}_{'off' if is_chosen else said}_{kind.value}"
+    return option(f"{_SIGNS[side]} {said}", subject, is_chosen=is_chosen)
