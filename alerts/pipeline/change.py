@@ -15,7 +15,7 @@ async def apply_change(
 ) -> EndpointRecord:
     """Store what an endpoint has become; as it is now. Its lane is locked.
 
-    is_moved: to another address, which is stored already; what it failed at was there.
+    is_moved: to another address, which is stored beside this; what it failed at was at the old one.
     """
     if new.state is not old.state:
         new = replace(new, state_since=await tx.now())

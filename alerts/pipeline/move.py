@@ -9,7 +9,8 @@ from alerts.domain.subscriptions import Filter
 from alerts.pipeline.change import apply_change
 from alerts.store.endpoints import EndpointRecord, find_address, find_endpoint, move_endpoint
 from alerts.store.engine import Transaction
-from alerts.store.fan_out import make_due
+from alerts.store.events import current_sequence
+from alerts.store.fan_out import make_due, owe_in_advance
 from alerts.store.health import forget_health
 from alerts.store.lanes import try_lock
 from alerts.store.mutes import find_mutes, set_mute
@@ -33,10 +34,12 @@ async def move(tx: Transaction, endpoint_id: str, address: bytes, *, hashed: str
     if other is None or not await try_lock(tx, other.id):
         return False
     await _mute(tx, endpoint_id, of=other.id)
+    new = await apply_change(tx, old, merged(old, other), is_moved=True)
+    # Later than that one's number, so that what comes in between is the one's or the other's.
+    await owe_in_advance(tx, other.id, through=await current_sequence(tx))
     await hand_over(tx, other.id, to=endpoint_id)
     await remove_endpoints(tx, [other.id])
     await move_endpoint(tx, endpoint_id, address, hashed=hashed)
-    new = await apply_change(tx, old, merged(old, other), is_moved=True)
     if new.state is EndpointState.ACTIVE:
         await make_due(tx, [endpoint_id], await tx.now())
     return True

@@ -49,7 +49,7 @@ async def remove_endpoints(tx: Transaction, endpoint_ids: Sequence[str]) -> None
 async def hand_over(tx: Transaction, endpoint_id: str, *, to: str) -> None:
     """Owe an endpoint what another of its app was owed and nobody has begun to tell.
 
-    Each event once. Both lanes are locked.
+    Each event once. Both lanes are locked. Who has reserved any of it finds that it is not theirs.
     """
     own = deliveries.alias("own")
     is_owed = exists(
@@ -63,10 +63,9 @@ async def hand_over(tx: Transaction, endpoint_id: str, *, to: str) -> None:
             .where(
                 deliveries.c.endpoint_id == endpoint_id,
                 *line(deliveries),
-                deliveries.c.lease_id.is_(None),
                 ~is_owed,
             )
-            .values(endpoint_id=to)
+            .values(endpoint_id=to, lease_id=None)
         )
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from alerts.channels.telegram_address import TelegramChat
-from alerts.domain.deliveries import DisableReason, EndpointState
+from alerts.domain.channels import TELEGRAM_POOL
+from alerts.domain.deliveries import DisableReason, EndpointState, State
 from alerts.pipeline.chat_life import (
     chat_endpoints,
     move_chat,
@@ -11,12 +12,14 @@ from alerts.pipeline.chat_life import (
     resume_chat,
 )
 from alerts.pipeline.chats import create_chat
+from alerts.pipeline.claim import claim
 from alerts.pipeline.endpoints import Wish
 from alerts.pipeline.move import move
 from alerts.pipeline.places import Place, close_places
 from alerts.pipeline.sparing import mute, mutes_of
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.fan_out import lock_lanes
+from alerts.store.outbox import start
 from tests.pipeline.chatting import HOUR, Chatting, chatting
 from tests.pipeline.conftest import (
     OpenServices,
@@ -94,6 +97,33 @@ async def test_two_endpoints_of_one_app_become_one_and_are_owed_what_both_were(
         # Each once, and none is lost.
         owed = [(each.token, each.endpoint_id) for each in await log_of(here.services)]
         assert sorted(owed) == [(f"demo:{name}", one.id) for name in ("btc", "eth", "sol")]
+
+
+async def test_what_was_not_fanned_out_yet_or_was_about_to_be_sent_is_owed_after_a_move(
+    open_with: OpenServices,
+) -> None:
+    async with chatting(open_with) as here:
+        desk, rules = here.services.desk, here.services.rules
+        await push(here.services, day(0), {"btc": 50, "eth": 50, "sol": 50})
+        moving = await here.follow("btc")
+        there = await settled_there(here, "eth", "sol")
+        await push(here.services, day(1), {"eth": 95}, complete=False)
+        await fan_out(here.services)
+        async with here.services.store.write() as tx:
+            (claimed,) = await claim(tx, rules, limit=9, pools=[TELEGRAM_POOL])
+        await push(here.services, day(2), {"sol": 95}, complete=False)
+
+        assert await move_chat(here.address, THERE, desk=desk)
+
+        assert claimed.endpoint_id == there.id
+        async with here.services.store.write() as tx:
+            ids = [one for parcel in claimed.parcels for one in parcel.ids]
+            assert await start(tx, ids, lease_id=claimed.lease_id) == 0
+        await fan_out(here.services)
+        owed = [(each.token, each.endpoint_id, each.state) for each in await log_of(here.services)]
+        assert sorted(owed) == [
+            (f"demo:{name}", moving.id, State.PENDING) for name in ("eth", "sol")
+        ]
 
 
 async def test_one_that_was_closed_goes_on_where_the_other_is_in_service(
