@@ -20,7 +20,9 @@ _UNITS: Final = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-_SPAN: Final = re.compile(r"(?P<many>[0-9]{1,4})(?P<unit>[mhdw])")
+_SPAN: Final = re.compile(
+    r"(?P<many>[0-9]{1,4}) ?(?:(?P<unit>[mhdw])|(?P<word>min(?:ute)?|hour|day|week)s?)"
+)
 _CLOCK: Final = re.compile(r"(?P<hour>[01]?[0-9]|2[0-3])[:.](?P<minute>[0-5][0-9])")
 _WALL: Final = r"(\d{1,2})(?:[:.](\d{2}))? ?(am|pm)?"
 _HOURS: Final = re.compile(rf"{_WALL} ?(?:-|–|—|to| ) ?{_WALL}", re.IGNORECASE)
@@ -47,11 +49,11 @@ class Until:
 
 
 def read_span(typed: str) -> timedelta | None:
-    """A length such as 24h; None for anything else, and for more than a year."""
+    """A length such as 24h or 2 days; None for anything else, and for more than a year."""
     match = _SPAN.fullmatch(typed.casefold())
     if match is None:
         return None
-    span = int(match["many"]) * _UNITS[match["unit"]]
+    span = int(match["many"]) * _UNITS[(match["unit"] or match["word"])[0]]
     return span if timedelta(0) < span <= LONGEST else None
 
 
@@ -68,11 +70,12 @@ def read_until(words: Sequence[str], now: datetime, time_zone: str) -> Until:
         return Until(tuple(words[:place]), at, is_local=True)
     if folded and folded[-1] in _FOREVER:
         return Until(tuple(words[:-1]), FOREVER)
-    span = read_span(folded[-1]) if folded else None
-    if span is not None:
-        before = words[:-1]
-        is_for = len(before) > 0 and before[-1].casefold() == _FOR
-        return Until(tuple(before[:-1] if is_for else before), now + span)
+    for last in (2, 1):
+        span = read_span(" ".join(folded[-last:]))
+        if span is not None:
+            before = words[:-last]
+            is_for = len(before) > 0 and before[-1].casefold() == _FOR
+            return Until(tuple(before[:-1] if is_for else before), now + span)
     return Until(tuple(words), None)
 
 

@@ -50,11 +50,13 @@ class MuteDesk:
             return Said(lines=[[say(_NOTHING)]])
         if not asked.words:
             return await self._shown(asked)
+        if asked.words[-1].casefold() == _OFF:
+            return await self._unmute(asked, words_of(asked.words[:-1]))
         zone = await self._zone(asked)
         until = read_until(asked.words, self.services.clock.now(), zone or UTC_NAME)
         unzoned = [_UNZONED] if until.is_local and zone is None else []
         words = words_of(until.words)
-        if not words or (len(words) == 1 and words[0].casefold() in _EVERYTHING):
+        if not words or _is_everything(words):
             done = await self._mute_all(asked, until)
             return replace(done, lines=[*done.lines, *unzoned])
         meant = await tokens_by(words[:MOST_WATCHED], services=self.services)
@@ -67,6 +69,19 @@ class MuteDesk:
             lines=[*done.lines, *unzoned, *questions.lines],
             buttons=(*done.buttons, *questions.buttons),
         )
+
+    async def _unmute(self, asked: Asked, words: Sequence[str]) -> Said:
+        """End the mutes of what is named: of a symbol, those of all tokens that bear it."""
+        if not words or _is_everything(words):
+            await unmute(asked.chat.kept, desk=self.services.desk)
+            return await self._shown(asked)
+        meant = await tokens_by(words[:MOST_WATCHED], services=self.services)
+        for token in (one for each in meant if each.is_known for one in each.tokens):
+            await unmute(asked.chat.kept, token=token.id, desk=self.services.desk)
+        shown = await self._shown(asked)
+        unknown = [literal(each.word) for each in meant if not each.is_known]
+        lines: list[Line] = [[say(f"I know no token {listed(unknown)}.")]] if unknown else []
+        return replace(shown, lines=[*lines, *shown.lines])
 
     async def press(self, asked: Asked) -> Said:
         """Mute, or unmute, a token or everything, and show what is muted then."""
@@ -186,6 +201,11 @@ class PauseDesk:
                 lines.append([say("But everything is muted "), *lasting(each.until), say(".")])
                 return Said(lines=lines, buttons=((_button("🔔 Unmute", _OFF, None),),))
         return Said(lines=lines)
+
+
+def _is_everything(words: Sequence[str]) -> bool:
+    """Whether what was typed means all tokens."""
+    return len(words) == 1 and words[0].casefold() in _EVERYTHING
 
 
 RESUME: Final = Button("▶️ Resume", Wanted(Verb.RESUME))

@@ -145,6 +145,8 @@ def _welcome_back(endpoint: EndpointRecord, revived: Sequence[EndpointRecord]) -
         lines.append([say("I tell you again what you asked for.")])
     if endpoint.state is EndpointState.PAUSED:
         lines.append([say("You have paused it: /resume goes on.")])
+    elif endpoint.state is EndpointState.DISABLED:
+        lines.append([say("I could not write here for long, and stopped: /resume goes on.")])
     return lines
 
 

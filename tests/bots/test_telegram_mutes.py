@@ -176,6 +176,25 @@ async def test_in_a_group_members_mute_nothing(talk: Talk) -> None:
     assert await muted(talk, group) == {}
 
 
+async def test_off_ends_a_mute_of_a_token_or_of_everything(talk: Talk) -> None:
+    ada, chat = talk.somebody()
+    await talk.api.push(1, {"btc": 50.0, "eth": 50.0})
+    await talk.type(ada, "/subscribe btc eth")
+    for text in ("/mute btc eth 3d", "/mute 8h"):
+        await talk.type(ada, text)
+
+    (one,) = await talk.type(ada, "/mute btc off")
+    left = await muted(talk, chat)
+    (unknown,) = await talk.type(ada, "/mute nope off")
+    (all_of_it,) = await talk.type(ada, "/mute off")
+
+    assert set(left) == {None, "demo:eth"}
+    assert one["text"].startswith("🔕 Muted\nEverything until ")
+    assert unknown["text"].startswith("I know no token nope.")
+    assert all_of_it["text"].startswith("🔕 Muted\nETH until ")
+    assert set(await muted(talk, chat)) == {"demo:eth"}
+
+
 @pytest.mark.parametrize(
     ("typed", "words", "at"),
     [
@@ -183,6 +202,10 @@ async def test_in_a_group_members_mute_nothing(talk: Talk) -> None:
         ("btc 24h", "btc", NOW + timedelta(hours=24)),
         ("btc eth for 3d", "btc eth", NOW + timedelta(days=3)),
         ("8h", "", NOW + timedelta(hours=8)),
+        ("btc 2 days", "btc", NOW + timedelta(days=2)),
+        ("btc eth for 1 week", "btc eth", NOW + timedelta(weeks=1)),
+        ("90min", "", NOW + timedelta(minutes=90)),
+        ("btc 1 month", "btc 1 month", None),
         ("btc forever", "btc", FOREVER),
         ("btc until 16:30", "btc", datetime(2026, 11, 18, 15, 30, tzinfo=UTC)),
         ("btc until 7:00", "btc", datetime(2026, 11, 19, 6, tzinfo=UTC)),

@@ -122,13 +122,15 @@ async def test_a_second_link_of_one_app_changes_nothing_and_says_so(talk: Talk) 
 async def test_start_revives_a_chat_that_was_lost_and_no_other(talk: Talk, reason: str) -> None:
     ada, _ = talk.somebody()
     code = await link_of(talk, "App")
-    await talk.type(ada, "/start")
+    await talk.api.push(1, {"btc": 50.0})
+    await talk.type(ada, "/subscribe btc")
     await talk.type(ada, f"/start {code}")
     await disable(talk, DisableReason(reason))
 
-    await talk.type(ada, "/start")
+    (said,) = await talk.type(ada, "/start")
 
     is_ours_to_end = reason == "failing"
+    assert ("/resume goes on" in said["text"]) == is_ours_to_end
     expected = EndpointState.DISABLED if is_ours_to_end else EndpointState.ACTIVE
     assert [each.state for each in await endpoints(talk)] == [expected] * 2
 
