@@ -6,7 +6,7 @@ from typing import Any, Final
 from alerts.channels.discord_digests import FOOTER
 from alerts.channels.discord_embeds import DESCRIPTION, DiscordMessage, Page
 from alerts.channels.discord_text import counted, literal, moment, points, signed, width
-from alerts.channels.wording import crossed_words, mass_words, noise_words, symbols
+from alerts.channels.wording import component_moves, crossed_words, mass_words, noise_words, symbols
 from alerts.domain.digests import Rung, read_rung
 from alerts.domain.events import EventType
 
@@ -127,11 +127,8 @@ def _told(data: Mapping[str, Any], after: Rung | None) -> str:
 
 
 def _components(moves: Any) -> str:  # noqa: ANN401 - JSON.
-    known = [move for move in moves if move["delta"]][:COMPONENTS_SHOWN]
-    return ", ".join(
-        f"{literal(move['name'].replace('_', ' '))} {signed(round(move['delta'] * 100))}"
-        for move in known
-    )
+    named = component_moves(moves, most=COMPONENTS_SHOWN)
+    return ", ".join(f"{literal(name)} {delta}" for name, delta in named)
 
 
 def _words(event_type: EventType) -> str:

@@ -36,7 +36,14 @@ from alerts.channels.telegram_told import (
     title_of,
 )
 from alerts.channels.telegram_under import grade_buttons, summary_buttons
-from alerts.channels.wording import counted, mass_words, noise_words, points, signed
+from alerts.channels.wording import (
+    component_moves,
+    counted,
+    mass_words,
+    noise_words,
+    points,
+    signed,
+)
 from alerts.domain.deliveries import DeferredReason
 from alerts.domain.digests import read_digest, read_rung
 from alerts.domain.events import EventType
@@ -149,12 +156,9 @@ def _more(one: Told) -> list[Line]:
     elif before is not None and one.after is not None and before.get("held_days"):
         days = counted(before["held_days"], "day")
         found.append([say(f"{literal(before['band'])} for {days} before")])
-    moves = [move for move in one.data.get("components", ()) if move["delta"]]
+    moves = component_moves(one.data.get("components", ()), most=COMPONENTS_SHOWN)
     if moves:
-        named = ", ".join(
-            f"{literal(move['name'].replace('_', ' '))} {signed(round(move['delta'] * 100))}"
-            for move in moves[:COMPONENTS_SHOWN]
-        )
+        named = ", ".join(f"{literal(name)} {delta}" for name, delta in moves)
         found.append([say(f"Components that moved: {named}")])
     if noise := noise_words(one.data):
         found.append([say(noise)])

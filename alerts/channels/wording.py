@@ -1,7 +1,7 @@
 """Words that are the same on every platform; what a platform makes of signs is its own matter."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -43,6 +43,16 @@ def signed(hundredths: int) -> str:
     """A change of score, with its sign."""
     rounded = f"{abs(hundredths) / 100:.1f}"
     return f"{'+' if hundredths >= 0 else '−'}{rounded}"
+
+
+def component_moves(components: Sequence[Mapping[str, Any]], *, most: int) -> list[tuple[str, str]]:
+    """Names of component scores and their changes, as many at most; without what would be 0.0.
+
+    components: a payload's, the largest changes first.
+    """
+    moves = [(each["name"], round((each["delta"] or 0) * 100)) for each in components]
+    seen = [(name, delta) for name, delta in moves if points(abs(delta)) != points(0)]
+    return [(name.replace("_", " "), signed(delta)) for name, delta in seen[:most]]
 
 
 def counted(count: int, noun: str) -> str:
