@@ -11,7 +11,7 @@ from alerts.bots.grades import grades_of, tokens_of
 from alerts.bots.meant import Meant, tokens_by, words_of
 from alerts.bots.telegram_cards import Cards
 from alerts.bots.telegram_grades import LONGEST_CELL, in_a_line, table_lines
-from alerts.bots.telegram_list import Lists, who
+from alerts.bots.telegram_list import Lists, mute_lines, muted_until, who
 from alerts.bots.telegram_questions import ask, listed
 from alerts.bots.telegram_says import Asked, Said
 from alerts.bots.telegram_subjects import (
@@ -184,7 +184,9 @@ class Follow:
             lines.append([say(f"{_names(same)} {_were(same)} followed already.")])
         if refused:
             lines.append([say(f"{_full()} Not added: {_names(refused)}.")])
-        return [*lines, *_outlook(asked, done)], ((_LIST,),)
+        muted = await muted_until(asked.chat, services=self.services)
+        lines += [*_outlook(asked, done), *mute_lines([*changed, *same], muted)]
+        return lines, ((_LIST,),)
 
     async def _grades(self, tokens: Sequence[TokenRecord], endpoint: EndpointRecord) -> list[Line]:
         """The present grades of one in a line, of several in columns."""

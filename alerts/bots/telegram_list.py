@@ -132,7 +132,7 @@ def mute_lines(
     """Of what of these nothing is told just now."""
     named = [(literal(token.symbol), muted.get(token.id)) for token in tokens]
     return [
-        [say(f"{MUTED} {name} "), *lasting(until)]
+        [say(f"{MUTED} {name} is muted "), *lasting(until)]
         for name, until in [("Everything", muted.get(None)), *named]
         if until is not None
     ]

@@ -101,8 +101,22 @@ async def test_a_token_is_muted_for_a_day_and_the_list_says_until_when(talk: Tal
     ahead = mute.until - talk.services.clock.now()
     assert timedelta(hours=23) < ahead <= timedelta(hours=24)
     assert listed.splitlines()[0] == "You follow 2 tokens · quiet 22:00–07:00 Europe/Berlin"
-    assert "🔕 ETH until" in listed
+    assert "🔕 ETH is muted until" in listed
     assert await mutes_of(here, desk=talk.services.desk) == []
+
+
+async def test_who_follows_what_is_muted_hears_that_it_is(talk: Talk) -> None:
+    ada, _ = talk.somebody()
+    for text in ("/subscribe ETH", "/mute ETH forever"):
+        await talk.type(ada, text)
+
+    (one,) = await talk.type(ada, "/subscribe ETH SHIB")
+    await talk.type(ada, "/mute 8h")
+    (every,) = await talk.type(ada, "/subscribe SHIB")
+
+    assert "🔕 ETH is muted until you unmute it" in one["text"].splitlines()
+    assert "SHIB is muted" not in one["text"]
+    assert "🔕 Everything is muted until" in every["text"]
 
 
 async def test_in_a_group_all_may_look_and_its_admins_alone_may_change(talk: Talk) -> None:
