@@ -103,8 +103,13 @@ def subscription(
     since_sequence: int = 0,
     above: float | None = None,
     below: float | None = None,
+    other: tuple[float | None, float | None] = (None, None),
 ) -> Subscription:
-    """A subscription to one token, or to all. min_delta, above and below: points."""
+    """A subscription to one token, or to all. min_delta, above, below and other: points.
+
+    other: what the other grade must be at least, and below.
+    """
+    at_least, less = (None if end is None else round(end * 100) for end in other)
     wanted = None if number is None else token(number)
     size = round(min_delta * 100)
     return Subscription(
@@ -116,6 +121,8 @@ def subscription(
         since_sequence=since_sequence,
         above=None if above is None else round(above * 100),
         below=None if below is None else round(below * 100),
+        other_at_least=at_least,
+        other_below=less,
     )
 
 
@@ -128,9 +135,10 @@ def facts(
     size: float | None = 10,
     sequence: int = 1,
     crossed: tuple[float, float] | None = None,
+    other: float | None = None,
 ) -> EventFacts:
-    """What matching looks at. size and crossed: points."""
+    """What matching looks at. size, crossed and other: points."""
     wanted = None if number is None else token(number)
     moved = None if size is None else round(size * 100)
     went = None if crossed is None else Crossing(*(round(end * 100) for end in crossed))
-    return EventFacts(sequence, type, wanted, kind, notches, moved, went)
+    return EventFacts(sequence, type, wanted, kind, notches, moved, went, hundredths(other))

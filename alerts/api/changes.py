@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from alerts.api.problems import refused
 from alerts.api.schemas.endpoints import EndpointChange, NewEndpoint
-from alerts.api.schemas.filters import NewDigest, thresholds_of
+from alerts.api.schemas.filters import NewDigest, conditions_of, thresholds_of
 from alerts.domain.channels import TERMS
 from alerts.domain.deliveries import Channel
 from alerts.domain.grades import Kind
@@ -128,6 +128,7 @@ def _merged_filter(change: EndpointChange, old: Filter) -> Filter:
         "min_notches": lambda: asked.min_notches,
         "min_delta": lambda: round(asked.min_delta * 100),
         "thresholds": lambda: thresholds_of(asked.thresholds),
+        "given": lambda: conditions_of(asked.given),
     }
     given: dict[str, Any] = {
         name: read() for name, read in readings.items() if name in asked.model_fields_set
@@ -140,6 +141,10 @@ def _checked(wanted: Filter) -> Filter:
     for each in wanted.thresholds:
         if each.kind not in wanted.kinds:
             raise InvalidInput("filter.thresholds", f"names {each.kind}, which `kinds` does not")
+    for condition in wanted.given:
+        if wanted.kinds == {condition.kind}:
+            problem = f"is of {condition.kind} for the other grade, and `kinds` names no other"
+            raise InvalidInput("filter.given", problem)
     return wanted
 
 

@@ -52,6 +52,7 @@ class SettingsDesk:
             "points": self._points,
             "rules": self._rules,
             "score": self._score,
+            "while": self._while,
             "zones": self._zones,
             "zone": self._zone,
             "quiet": self._quiet,
@@ -65,6 +66,8 @@ class SettingsDesk:
         name, value = asked.words[0].casefold(), " ".join(asked.words[1:])
         if (name in _SCREENS or name == "rules") and not value:
             return await self._screen(asked, name)
+        if name == "while":
+            return await self._while(asked, value)
         if name in rules.PRESETS:
             return await self._score(asked, f"{name} {value}")
         if name == "zone":
@@ -133,6 +136,15 @@ class SettingsDesk:
             return rules.rules(wanted, unread=value)
         await self._change_own(asked, lambda old: replace(old, filter=rule.of(old.filter)))
         return await self._rules(asked, rule.kind.value)
+
+    async def _while(self, asked: Asked, value: str) -> Said:
+        """What the other grade must be, as a button says it, or as it was typed."""
+        read = rules.read_while(value.casefold().replace("_", " ").split())
+        if read is None:
+            return rules.rules((await self._chosen(asked)).wanted, unread=f"while {value}")
+        await self._change_own(asked, lambda old: replace(old, filter=read.of(old.filter)))
+        (told,) = (kind for kind in Kind if kind is not read.kind)
+        return await self._rules(asked, told.value)
 
     async def _filtered(
         self, asked: Asked, change: Callable[[Filter], Filter], *, shows: str = "main"

@@ -8,13 +8,14 @@ from alerts.bots.telegram_says import Said
 from alerts.bots.telegram_settings_buttons import BACK, leads, option
 from alerts.channels.telegram_buttons import Button
 from alerts.channels.telegram_markup import Line, bold, literal, say, typed
-from alerts.channels.wording import threshold_words
+from alerts.channels.wording import condition_words, threshold_words
 from alerts.domain.grades import Kind, read_hundredths
-from alerts.domain.subscriptions import Filter, Threshold
+from alerts.domain.subscriptions import Condition, Filter, Threshold
 from alerts.errors import InvalidInput
 
 OFF: Final = frozenset({"off", "none", "no"})
 PRESETS: Final = {"above": (7000, 8000, 8500, 9000), "below": (5000, 4000, 3000, 2000)}
+FLOORS: Final = (4000, 6000, 8000, 9000)
 _SIGNS: Final = {"above": "▲", "below": "▼"}
 _KINDS: Final = frozenset(kind.value for kind in Kind)
 _HIGHEST: Final = 10_000
@@ -39,6 +40,36 @@ class Rule:
         others = [each for each in wanted.thresholds if each.kind is not self.kind]
         every = others if named == Threshold(self.kind) else [*others, named]
         return replace(wanted, thresholds=tuple(sorted(every, key=lambda each: each.kind)))
+
+
+@dataclass(frozen=True, slots=True)
+class While:
+    """That a kind is told only while the other one is at least so high.
+
+    kind: of the other one. at_least: hundredths; None ends it.
+    """
+
+    kind: Kind
+    at_least: int | None
+
+    def of(self, wanted: Filter) -> Filter:
+        """A filter with this condition in it."""
+        given = [each for each in wanted.given if each.kind is not self.kind]
+        if self.at_least is not None:
+            given.append(Condition(self.kind, self.at_least))
+        return replace(wanted, given=tuple(sorted(given, key=lambda each: each.kind)))
+
+
+def read_while(words: Iterable[str]) -> While | None:
+    """A condition as it is typed, or as a button says it: `fundamental 80`; None if unclear."""
+    match sorted(words, key=lambda word: word not in _KINDS):
+        case [kind, text] if kind in _KINDS:
+            if text in OFF:
+                return While(Kind(kind), None)
+            score = _score(text)
+            return None if score is None else While(Kind(kind), score)
+        case _:
+            return None
 
 
 def read_rule(words: Iterable[str], kinds: Iterable[Kind]) -> Rule | None:
@@ -67,9 +98,11 @@ def rules(wanted: Filter, *, unread: str = "") -> Said:
     told = ", ".join(map(threshold_words, wanted.thresholds)) or "none"
     lines += [
         [bold("Scores to be told of: "), bold(told)],
+        *([say(f"Told only while {condition_words(each)}")] for each in wanted.given),
         [say("Of a followed token, each time its grade goes past one. Choose a grade, or type")],
         [typed("/settings above 85 trader")],
         [typed("/settings above off trader")],
+        [typed("/settings while fundamental 80")],
     ]
     kinds = tuple(leads(f"{kind.value.capitalize()} ›", f"rules.{kind.value}") for kind in Kind)
     return Said(lines=lines, buttons=(kinds, BACK))
@@ -82,10 +115,12 @@ def rules_of(wanted: Filter, kind: Kind) -> Said:
         [bold(f"Tell me when a {kind.value} grade goes to …")],
         [say("▲ this score or above, or ▼ below it. Press a chosen one again to end it.")],
     ]
+    (other,) = (each for each in Kind if each is not kind)
+    lines.append([say(f"{kind.value.capitalize()} news only while {other.value} is at least …")])
     if kind not in wanted.kinds:
         lines.append([say(f"Just now no {kind.value} grades are told: see Grades.")])
     rows = (_presets(kind, "above", named.above), _presets(kind, "below", named.below))
-    return Said(lines=lines, buttons=(*rows, (leads("‹ Scores", "rules"),)))
+    return Said(lines=lines, buttons=(*rows, _floors(wanted, other), (leads("‹ Scores", "rules"),)))
 
 
 def _named(wanted: Filter, kind: Kind) -> Threshold:
@@ -104,6 +139,16 @@ def _presets(kind: Kind, side: str, held: int | None) -> tuple[Button, ...]:
     """The usual scores, and the one that was typed."""
     scores = sorted({*PRESETS[side], *(() if held is None else (held,))})
     return tuple(_button(kind, side, score, is_chosen=score == held) for score in scores)
+
+
+def _floors(wanted: Filter, other: Kind) -> tuple[Button, ...]:
+    held = next((each.at_least for each in wanted.given if each.kind is other), None)
+    buttons = []
+    for score in sorted({*FLOORS, *(() if held is None else (held,))}):
+        said, is_chosen = f"{score / 100:g}", score == held
+        subject = f"while.{other.value}_{'off' if is_chosen else said}"
+        buttons.append(option(f"≥ {said}", subject, is_chosen=is_chosen))
+    return tuple(buttons)
 
 
 def _button(kind: Kind, side: str, score: int, *, is_chosen: bool) -> Button:

@@ -11,7 +11,7 @@ from alerts.bots.telegram_settings_buttons import BACK, leads, option
 from alerts.bots.zones import city_of, likely_zones, regions, zones_of
 from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
 from alerts.channels.telegram_markup import Line, bold, italic, literal, say, typed
-from alerts.channels.wording import MONTHS, counted, threshold_words
+from alerts.channels.wording import MONTHS, condition_words, counted, threshold_words
 from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.quiet import QuietHours
@@ -247,7 +247,9 @@ def _smallest(wanted: Filter) -> str:
 
 
 def _scores(wanted: Filter) -> str:
-    return ", ".join(map(threshold_words, wanted.thresholds)) or "none"
+    scores = ", ".join(map(threshold_words, wanted.thresholds)) or "none"
+    asked = " and ".join(map(condition_words, wanted.given))
+    return f"{scores}; only while {asked}" if asked else scores
 
 
 def _bands(many: int) -> str:

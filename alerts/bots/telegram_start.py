@@ -14,7 +14,7 @@ from alerts.bots.telegram_subjects import Shows, in_rows, labels, token_button
 from alerts.channels.telegram_buttons import Rows, Verb
 from alerts.channels.telegram_markup import Line, bold, italic, literal, say
 from alerts.channels.telegram_payloads import payload_token
-from alerts.channels.wording import counted, threshold_words
+from alerts.channels.wording import condition_words, counted, threshold_words
 from alerts.domain.deliveries import DisableReason, EndpointState
 from alerts.domain.events import EventType
 from alerts.domain.ids import HOUSE_APP
@@ -160,6 +160,8 @@ def _told(endpoint: EndpointRecord, symbols: Sequence[str]) -> list[str]:
     more = f" and {rest:,} more" if rest > 0 else ""
     told = [f"{', '.join(types)} of {of}{more} ({kinds} grades)"] if types else []
     told += [f"grades that go {threshold_words(each)}" for each in wanted.thresholds]
+    if told and wanted.given:
+        told[-1] += f", while {' and '.join(map(condition_words, wanted.given))}"
     if endpoint.digest is not None:
         told.append("what a week has changed, once a week")
     return told

@@ -56,7 +56,9 @@ _STANDING: Final[Mapping[EndpointState, Line]] = {
 }
 _SETTINGS: Final = Button("⚙️ Settings", Wanted(Verb.EDIT))
 # What another choice in the settings would mend.
-_CHOSEN: Final = frozenset({Miss.KIND, Miss.TYPE, Miss.MIN_NOTCHES, Miss.MIN_DELTA, Miss.THRESHOLD})
+_CHOSEN: Final = frozenset(
+    {Miss.KIND, Miss.TYPE, Miss.MIN_NOTCHES, Miss.MIN_DELTA, Miss.THRESHOLD, Miss.OTHER_GRADE}
+)
 
 
 @dataclass(frozen=True, slots=True)

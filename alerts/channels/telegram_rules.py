@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Final
 
-from alerts.channels.wording import counted, threshold_words
+from alerts.channels.wording import condition_words, counted, threshold_words
 from alerts.domain.events import EventType
-from alerts.domain.subscriptions import Subscription, Threshold
+from alerts.domain.grades import Kind
+from alerts.domain.subscriptions import Condition, Subscription, Threshold
 
 _FOLLOWED: Final = {
     EventType.UPGRADED: "you follow upgrades",
@@ -50,13 +51,23 @@ def because_of_all(told: Iterable[tuple[EventType, Subscription | None, str]]) -
 def _sizes(event_type: EventType, rule: Subscription) -> str:
     """What the rule asks of its size, if anything."""
     if event_type is EventType.CROSSED:
-        return f": {threshold_words(Threshold(rule.kind, rule.above, rule.below))}"
+        return f": {threshold_words(Threshold(rule.kind, rule.above, rule.below))}{_while(rule)}"
     if event_type not in _SIZED:
-        return ""
+        return _while(rule)
     asked = []
     if event_type in _OF_BAND and rule.min_notches > 1:
         asked.append(counted(rule.min_notches, "band"))
     if rule.min_delta:
         size = f"{rule.min_delta / 100:g}"
         asked.append(f"{size} point" if size == "1" else f"{size} points")
-    return f": {_SIZED[event_type]} of {' and '.join(asked)} or more" if asked else ""
+    sizes = f": {_SIZED[event_type]} of {' and '.join(asked)} or more" if asked else ""
+    return f"{sizes}{_while(rule)}"
+
+
+def _while(rule: Subscription) -> str:
+    """What the rule asks of the other grade, if anything."""
+    if rule.other_at_least is None and rule.other_below is None:
+        return ""
+    (other,) = (kind for kind in Kind if kind is not rule.kind)
+    asked = Condition(other, rule.other_at_least, rule.other_below)
+    return f" while {condition_words(asked)}"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.domain.digests import Digest
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import Threshold
+from alerts.domain.subscriptions import Condition, Threshold
 
 KIND_NAMES: Final = {Kind.FUNDAMENTAL: "Fundamental grades", Kind.TRADER: "Trader grades"}
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -95,6 +95,13 @@ def threshold_words(named: Threshold) -> str:
     sides = (("above", named.above), ("below", named.below))
     scores = [f"{side} {score / 100:g}" for side, score in sides if score is not None]
     return f"{named.kind.value} {' or '.join(scores)}"
+
+
+def condition_words(asked: Condition) -> str:
+    """What the other grade must be, such as "fundamental is at least 80 and below 95"."""
+    sides = (("at least", asked.at_least), ("below", asked.below))
+    named = [f"{side} {score / 100:g}" for side, score in sides if score is not None]
+    return f"{asked.kind.value} is {' and '.join(named)}"
 
 
 def noise_words(data: Mapping[str, Any]) -> str:

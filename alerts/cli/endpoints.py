@@ -25,6 +25,7 @@ from alerts.cli.frame import (
 from alerts.cli.show import fields, masked, rows, said
 from alerts.cli.wishes import (
     DigestOption,
+    GivenOption,
     QuietOption,
     RoleOption,
     WhenOption,
@@ -92,6 +93,7 @@ def add(
     min_notches: NotchesOption = 1,
     min_delta: PointsOption = 0,
     when: WhenOption = None,
+    given: GivenOption = None,
     digest: DigestOption = None,
     role: RoleOption = None,
     say_when_empty: QuietOption = False,
@@ -117,7 +119,7 @@ def add(
     types = frozenset() if is_digest_alone else _types(event_type)
     wish = Wish(
         description=description,
-        wanted=wanted_of(kind, types, sizes=(min_notches, min_delta), when=when),
+        wanted=wanted_of(kind, types, sizes=(min_notches, min_delta), when=when, given=given),
         tokens=token or None,
         digest=week,
         rate_limit=rate_limit,

@@ -1,18 +1,24 @@
 """What an endpoint is asked to be, as it is written at a terminal: its channel, its digest."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from pydantic import ValidationError
 
 from alerts.api.changes import digest_block
 from alerts.api.problems import refused
-from alerts.api.schemas.filters import NewDigest, WantedThreshold, thresholds_of
+from alerts.api.schemas.filters import (
+    NewDigest,
+    WantedCondition,
+    WantedThreshold,
+    conditions_of,
+    thresholds_of,
+)
 from alerts.domain.deliveries import Channel
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import Filter, Threshold
+from alerts.domain.subscriptions import Filter
 from alerts.errors import InvalidInput
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -34,6 +40,10 @@ WhenOption = Annotated[
     list[str] | None,
     typer.Option(metavar="RULE", help="Also when a grade crosses a score: 'trader above 85'."),
 ]
+GivenOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RULE", help="Only while the other grade is so: 'fundamental above 80'."),
+]
 
 
 def wanted_of(
@@ -42,6 +52,7 @@ def wanted_of(
     *,
     sizes: tuple[int, float],
     when: Sequence[str] | None,
+    given: Sequence[str] | None,
 ) -> Filter:
     """What is to be told. sizes: bands and points at least. Raises InvalidInput."""
     bands, points = sizes
@@ -50,7 +61,8 @@ def wanted_of(
         types=types,
         min_notches=bands,
         min_delta=round(points * 100),
-        thresholds=_thresholds(when or ()),
+        thresholds=thresholds_of(_rules(when, "--when", WantedThreshold, above="above")),
+        given=conditions_of(_rules(given, "--given", WantedCondition, above="at_least")),
     )
 
 
@@ -111,22 +123,28 @@ def digest_of(
         raise InvalidInput("--digest", f"has {part} that {first.problem}") from None
 
 
-def _thresholds(rules: Sequence[str]) -> tuple[Threshold, ...]:
-    """Those of rules such as `trader above 85`; one of a kind may have a second side."""
+_Rule = TypeVar("_Rule", WantedThreshold, WantedCondition)
+
+
+def _rules(
+    written: Sequence[str] | None, option: str, model: type[_Rule], *, above: str
+) -> list[_Rule]:
+    """Rules such as `trader above 85`; one of a kind may have a second side. above: its field."""
     asked: dict[str, dict[str, str]] = {}
-    for rule in rules:
+    for rule in written or ():
         match rule.split():
-            case [kind, ("above" | "below") as side, score]:
+            case [kind, ("above" | "below") as word, score]:
+                side = above if word == "above" else word
                 if side in asked.setdefault(kind, {"kind": kind}):
-                    raise InvalidInput("--when", f"says twice what is {side} for {kind!a}")
+                    raise InvalidInput(option, f"says twice what is {word} for {kind!a}")
                 asked[kind][side] = score
             case _:
-                raise InvalidInput("--when", f"is written 'trader above 85', not {rule!a}")
+                raise InvalidInput(option, f"is written 'trader above 85', not {rule!a}")
     try:
-        return thresholds_of([WantedThreshold.model_validate(each) for each in asked.values()])
+        return [model.model_validate(each) for each in asked.values()]
     except ValidationError as error:
         first = refused(error.errors(include_url=False))
-        raise InvalidInput("--when", f"has `{first.field}`, which {first.problem}") from None
+        raise InvalidInput(option, f"has `{first.field}`, which {first.problem}") from None
 
 
 def _weekday(text: str) -> int:

@@ -105,6 +105,7 @@ class Draft:
     notches: bands climbed or fallen, unsigned; None where no band changed.
     size: hundredths of a point for `min_delta`; None where there is nothing to measure.
     crossed: of a crossing, which thresholds it is of.
+    other_score: of the token's other grade as it was held then, in hundredths; None: unknown.
     corrects: id of the event it corrects, whose receivers are its own.
     """
 
@@ -119,6 +120,7 @@ class Draft:
     notches: int | None = None
     size: int | None = None
     crossed: Crossing | None = None
+    other_score: int | None = None
     corrects: str | None = None
 
 

@@ -24,12 +24,25 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What a grade must be for the other one to be told: hundredths of a point, or None.
+
+    kind: of the grade that must be so.
+    """
+
+    kind: Kind
+    at_least: int | None = None
+    below: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """What an endpoint's owner asked for.
 
     tokens: None is all. min_notches: bands, held against changes of band.
     min_delta: hundredths of a point, held against whatever has a size.
     thresholds: told besides the types, at most one a kind, in the order of their kinds.
+    given: what holds back all that is told of the other kind, at most one a kind, likewise.
     """
 
     tokens: tuple[TokenId, ...] | None = None
@@ -38,6 +51,7 @@ class Filter:
     min_notches: int = 1
     min_delta: int = 0
     thresholds: tuple[Threshold, ...] = ()
+    given: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,7 @@ class Subscription:
 
     since_sequence: only events numbered above it match.
     above, below: of its kind's threshold; types hold a crossing where there is one.
+    other_at_least, other_below: what the token's grade of the other kind must be.
     """
 
     token: TokenId | None
@@ -56,6 +71,8 @@ class Subscription:
     since_sequence: int
     above: int | None = None
     below: int | None = None
+    other_at_least: int | None = None
+    other_below: int | None = None
 
     def crosses(self, crossed: Crossing) -> bool:
         """Whether its threshold was crossed in its direction."""
@@ -64,7 +81,10 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """What matching looks at. token and kind: None where the event has none."""
+    """What matching looks at. token and kind: None where the event has none.
+
+    other_score: of the other grade, when it happened; None: unknown.
+    """
 
     sequence: int
     type: EventType
@@ -73,6 +93,7 @@ class EventFacts:
     notches: int | None
     size: int | None
     crossed: Crossing | None = None
+    other_score: int | None = None
 
 
 class Miss(StrEnum):
@@ -84,6 +105,8 @@ class Miss(StrEnum):
     MIN_NOTCHES = "min_notches"
     MIN_DELTA = "min_delta"
     THRESHOLD = "threshold"
+    OTHER_GRADE = "other_grade"
+    OTHER_UNKNOWN = "other_unknown"
     BEFORE_SUBSCRIPTION = "before_subscription"
 
 
@@ -118,6 +141,7 @@ def rows_of(wanted: Filter, since_sequence: int) -> tuple[Subscription, ...]:
 def _row_of(kind: Kind, wanted: Filter, since_sequence: int) -> Subscription:
     """A filter's row of a kind, whatever the token."""
     named = next((each for each in wanted.thresholds if each.kind is kind), Threshold(kind))
+    other = next((each for each in wanted.given if each.kind is not kind), Condition(kind))
     has_one = (named.above, named.below) != (None, None)
     return Subscription(
         token=None,
@@ -128,6 +152,8 @@ def _row_of(kind: Kind, wanted: Filter, since_sequence: int) -> Subscription:
         since_sequence=since_sequence,
         above=named.above,
         below=named.below,
+        other_at_least=other.at_least,
+        other_below=other.below,
     )
 
 
@@ -187,8 +213,19 @@ def _miss(event: EventFacts, wanted: Subscription) -> Miss | None:
     if event.size is not None and event.size < wanted.min_delta:
         return Miss.MIN_DELTA
     if event.sequence <= wanted.since_sequence:
-        return Miss.BEFORE_SUBSCRIPTION
-    return None
+        return _other_miss(event, wanted) or Miss.BEFORE_SUBSCRIPTION
+    return _other_miss(event, wanted)
+
+
+def _other_miss(event: EventFacts, wanted: Subscription) -> Miss | None:
+    """What the other grade fails on: of one that is unknown it is unknown, too."""
+    score, at_least, below = event.other_score, wanted.other_at_least, wanted.other_below
+    if event.token is None or (at_least is None and below is None):
+        return None
+    if score is None:
+        return Miss.OTHER_UNKNOWN
+    is_so = (at_least is None or score >= at_least) and (below is None or score < below)
+    return None if is_so else Miss.OTHER_GRADE
 
 
 def _covers(old: Subscription, new: Subscription) -> bool:
@@ -200,4 +237,13 @@ def _covers(old: Subscription, new: Subscription) -> bool:
         and old.min_delta <= new.min_delta
         and new.above in (None, old.above)
         and new.below in (None, old.below)
+        and _asks_no_more(old, new)
+    )
+
+
+def _asks_no_more(old: Subscription, new: Subscription) -> bool:
+    """Whether wherever the other grade is as `new` asks, it is as `old` does."""
+    low, high = old.other_at_least, old.other_below
+    return (low is None or (new.other_at_least is not None and new.other_at_least >= low)) and (
+        high is None or (new.other_below is not None and new.other_below <= high)
     )

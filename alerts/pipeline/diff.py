@@ -34,7 +34,7 @@ from alerts.store.cycles import (
 )
 from alerts.store.engine import Store, Transaction
 from alerts.store.events import append
-from alerts.store.ratings import insert_history, load_ratings, save_ratings
+from alerts.store.ratings import insert_history, load_ratings, other_scores, save_ratings
 from alerts.store.tokens import former_symbols, load_labels, save_tokens
 from alerts.store.watermarks import Watermark, take_watermark, write_watermark
 from alerts.telemetry import Step, emit, fail
@@ -198,6 +198,7 @@ async def _draft(tx: Transaction, case: Case, found: Sequence[Change]) -> list[D
         return []
     changed = [change.token for change in found]
     former = await former_symbols(tx, changed, since=await tx.now() - RENAME_SHOWN)
+    others = await other_scores(tx, case.cycle.kind, changed)
     labels = {grade.token: (grade.symbol, grade.name) for grade in case.cycle.grades}
     absent = [token for token in changed if token not in labels]
     if absent:
@@ -213,11 +214,9 @@ async def _draft(tx: Transaction, case: Case, found: Sequence[Change]) -> list[D
 
     def work() -> list[Draft]:
         return [
-            grade_event(
-                change,
-                token=shown(change.token),
-                cycle=view,
-                policy=case.policy,
+            replace(
+                grade_event(change, token=shown(change.token), cycle=view, policy=case.policy),
+                other_score=others.get(change.token),
             )
             for change in found
         ]

@@ -43,6 +43,7 @@ class EventRecord:
     size: int | None
     crossed_from: int | None
     crossed_to: int | None
+    other_score: int | None
     at: datetime
     recorded_at: datetime
     body: bytes
@@ -52,7 +53,7 @@ class EventRecord:
         """What matching looks at."""
         about = (self.type, self.token, self.kind, self.notches, self.size)
         crossed = Crossing.between(self.crossed_from, self.crossed_to)
-        return EventFacts(self.sequence, *about, crossed)
+        return EventFacts(self.sequence, *about, crossed, self.other_score)
 
 
 async def append(
@@ -232,6 +233,7 @@ def _record_of(
         size=draft.size,
         crossed_from=crossed_from,
         crossed_to=crossed_to,
+        other_score=draft.other_score,
         at=draft.at,
         recorded_at=recorded_at,
         body=encode(draft, sequence=sequence, recorded_at=recorded_at),
@@ -255,6 +257,7 @@ def _row_of(record: EventRecord, draft: Draft) -> dict[str, object]:
         "size": record.size,
         "crossed_from": record.crossed_from,
         "crossed_to": record.crossed_to,
+        "other_score": record.other_score,
         "at": record.at,
         "recorded_at": record.recorded_at,
         "body": record.body,

@@ -161,6 +161,7 @@ _NEWS: Final = select(
     events.c.size,
     events.c.crossed_from,
     events.c.crossed_to,
+    events.c.other_score,
     events.c.body,
     events.c.corrects,
     events.c.cycle_id,
@@ -184,6 +185,7 @@ def _news(row: Row[Any]) -> News:
         notches=row.notches,
         size=row.size,
         crossed=Crossing.between(row.crossed_from, row.crossed_to),
+        other_score=row.other_score,
     )
     return News(row.id, facts, bool(row.is_matched), row.body, row.corrects, row.cycle_id)
 

@@ -68,6 +68,17 @@ async def ratings_of(
     return held
 
 
+async def other_scores(
+    tx: Transaction, kind: Kind, wanted: Sequence[TokenId]
+) -> dict[TokenId, int]:
+    """The scores (hundredths) held of these tokens, of the kind that is not this one.
+
+    Of one that is not graded, or no longer, nothing.
+    """
+    rows = await tx.connection.execute(_OTHERS, {"kind": kind, "tokens": wanted})
+    return {TokenId(row.token): row.score for row in rows}
+
+
 async def highest_rated(tx: Transaction, kind: Kind, *, limit: int) -> list[TokenId]:
     """The tokens with the highest scores of a kind, the highest first."""
     query = select(ratings.c.token).where(ratings.c.kind == kind, ~ratings.c.withdrawn)
@@ -177,6 +188,11 @@ async def list_history(
 
 _HELD: Final = select(ratings).where(
     ratings.c.source == bindparam("source"), ratings.c.kind == bindparam("kind")
+)
+_OTHERS: Final = select(ratings.c.token, ratings.c.score).where(
+    ratings.c.kind != bindparam("kind"),
+    ~ratings.c.withdrawn,
+    among(ratings.c.token, ids_called("tokens")),
 )
 _HELD_NAMED: Final = _HELD.where(among(ratings.c.token, ids_called("tokens")))
 

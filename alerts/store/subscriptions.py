@@ -84,6 +84,20 @@ def wants(*, is_token: bool) -> ColumnElement[bool]:
                 subscriptions.c.below <= events.c.crossed_from,
             ),
         ),
+        or_(
+            events.c.token.is_(None),
+            # Of a grade that is unknown this is unknown, too, and so no match.
+            and_(
+                or_(
+                    subscriptions.c.other_at_least.is_(None),
+                    events.c.other_score >= subscriptions.c.other_at_least,
+                ),
+                or_(
+                    subscriptions.c.other_below.is_(None),
+                    events.c.other_score < subscriptions.c.other_below,
+                ),
+            ),
+        ),
         events.c.sequence > subscriptions.c.since_sequence,
     )
 
@@ -136,6 +150,8 @@ async def write_subscriptions(
             "since_sequence": row.since_sequence,
             "above": row.above,
             "below": row.below,
+            "other_at_least": row.other_at_least,
+            "other_below": row.other_below,
         }
         for row in rows
     )
@@ -172,4 +188,6 @@ def _subscription(row: Row[tuple[object, ...]]) -> Subscription:
         since_sequence=row.since_sequence,
         above=row.above,
         below=row.below,
+        other_at_least=row.other_at_least,
+        other_below=row.other_below,
     )

@@ -21,6 +21,7 @@ async def test_a_new_endpoint_has_defaults_and_shows_its_secret_once(api: Api) -
         "min_notches": 1,
         "min_delta": 0,
         "thresholds": [],
+        "given": [],
     }
     assert (shown["state"], shown["order"], shown["rate_limit"]) == ("active", "none", None)
     assert shown["time_to_live_seconds"] == 72 * 3600
@@ -158,6 +159,15 @@ DIGEST: dict[str, Any] = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
         (
             {"filter": {"thresholds": [{"kind": "trader", "below": 1, "above": None}] * 2}},
             "filter.thresholds",
+        ),
+        ({"filter": {"given": [{"kind": "trader"}]}}, "filter.given[0]"),
+        (
+            {"filter": {"given": [{"kind": "trader", "at_least": 80, "below": 80}]}},
+            "filter.given[0]",
+        ),
+        (
+            {"filter": {"kinds": ["trader"], "given": [{"kind": "trader", "at_least": 80}]}},
+            "filter.given",
         ),
         (
             {"filter": {"kinds": ["trader"], "thresholds": [{"kind": "fundamental", "above": 9}]}},

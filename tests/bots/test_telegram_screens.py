@@ -15,7 +15,7 @@ from alerts.channels.telegram_markup import as_html, as_plain
 from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.quiet import QuietHours
-from alerts.domain.subscriptions import Filter, Threshold
+from alerts.domain.subscriptions import Condition, Filter, Threshold
 from alerts.domain.weeks import Schedule
 from tests.telegram.markup import read_keyboard, read_text
 
@@ -36,7 +36,8 @@ MUCH = replace(
         types=BAND_CHANGES | {EventType.MOVED},
         min_notches=2,
         min_delta=1500,
-        thresholds=(Threshold(Kind.FUNDAMENTAL, 10_000, 1), Threshold(Kind.TRADER, 8525, 1999)),
+        thresholds=(Threshold(Kind.TRADER, 8525, 1999),),
+        given=(Condition(Kind.FUNDAMENTAL, 1234),),
     ),
     time_zone="America/Argentina/Buenos_Aires",
     quiet_hours=QuietHours(time(22), time(7)),
@@ -91,7 +92,7 @@ def test_what_is_chosen_is_said_in_full() -> None:
         "Grades: trader",
         "Changes: upgrades, downgrades and moves within a band",
         "Smallest change: 2 bands, and 15 points",
-        "Scores: fundamental above 100 or below 0.01, trader above 85.25 or below 19.99",
+        "Scores: trader above 85.25 or below 19.99; only while fundamental is at least 12.34",
         "Time zone: America/Argentina/Buenos_Aires, 11:00 now",
         "Quiet hours: 22:00–07:00",
         "Weekly summary: Mondays, next on 23 Nov at 18:12",

@@ -12,7 +12,7 @@ from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.quiet import QuietHours
-from alerts.domain.subscriptions import Threshold
+from alerts.domain.subscriptions import Condition, Threshold
 from alerts.store.endpoints import EndpointRecord
 from tests.bots.talks import Message, Talk, labels, open_talk, said_by_bot
 from tests.telegram.world import ADMINISTRATOR, MEMBER, Chat, Person
@@ -236,6 +236,27 @@ async def test_in_a_group_the_settings_are_for_its_admins(talk: Talk) -> None:
     assert "admins" in refused["text"]
     assert "admins" in answer["text"]
     assert said_by_bot(group)[-1]["text"].startswith("Which grades?")
+
+
+async def test_what_the_other_grade_must_be_is_chosen_or_typed(talk: Talk) -> None:
+    ada, chat = talk.somebody()
+    (scores,) = await talk.type(ada, "/settings rules")
+
+    shown = await press_all(talk, ada, scores, ["Trader", "≥ 60", "≥ 80", "‹ Scores"])
+    assert "Told only while fundamental is at least 80" in lines(shown)
+    (typed,) = await talk.type(ada, "/settings while trader 55.5")
+    (unclear,) = await talk.type(ada, "/settings while 80")
+
+    assert "✓ ≥ 55.5" in labels(typed)
+    assert lines(unclear)[0] == "I cannot read while 80 as a rule."
+    assert (await endpoint(talk, chat)).filter.given == (
+        Condition(Kind.FUNDAMENTAL, 8000),
+        Condition(Kind.TRADER, 5550),
+    )
+
+    await press_all(talk, ada, typed, ["✓ ≥ 55.5"])
+    await talk.type(ada, "/settings while fundamental off")
+    assert (await endpoint(talk, chat)).filter.given == ()
 
 
 async def test_a_score_may_be_typed(talk: Talk) -> None:

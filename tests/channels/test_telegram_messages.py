@@ -137,6 +137,11 @@ def test_an_upgrade_says_who_from_where_to_where_since_when_why_and_by_which_rul
         ("grade.upgraded", {}, "you follow BTC"),
         ("grade.upgraded", {"token": None}, "you follow all tokens"),
         ("grade.upgraded", {"min_notches": 2}, "you follow BTC: changes of 2 bands or more"),
+        (
+            "grade.upgraded",
+            {"min_notches": 2, "other_at_least": 8000},
+            "you follow BTC: changes of 2 bands or more while fundamental is at least 80",
+        ),
         ("grade.crossed", {"above": 8500}, "you follow BTC: trader above 85"),
         (
             "grade.downgraded",

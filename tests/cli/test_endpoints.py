@@ -22,6 +22,7 @@ def test_a_new_endpoint_shows_its_secret_once(operator: Operator) -> None:
 
 def test_a_new_endpoint_wants_what_it_was_told(operator: Operator) -> None:
     words = ["--token", "models:1", "--kind", "trader", "--type", "grade.moved"]
+    words += ["--given", "fundamental above 80"]
     sizes = ["--min-notches", "2", "--min-delta", "7.5"]
 
     rules = ["--when", "trader above 85", "--when", "trader below 20.5"]
@@ -35,6 +36,7 @@ def test_a_new_endpoint_wants_what_it_was_told(operator: Operator) -> None:
         "min_notches": 2,
         "min_delta": 7.5,
         "thresholds": [{"kind": "trader", "above": 85, "below": 20.5}],
+        "given": [{"kind": "fundamental", "at_least": 80, "below": None}],
     }
 
 

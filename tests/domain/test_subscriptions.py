@@ -11,6 +11,7 @@ from alerts.domain.events import MATCHED, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import (
     DEFAULT_TYPES,
+    Condition,
     EventFacts,
     Filter,
     Miss,
@@ -19,14 +20,13 @@ from alerts.domain.subscriptions import (
     carried_over,
     match,
     rows_of,
-    type_mask,
-    types_of_mask,
 )
 from tests.builders import facts, subscription, token
 
 MOVED, CROSSED = EventType.MOVED, EventType.CROSSED
 CROSSED_85 = facts(type=CROSSED, notches=None, size=None, crossed=(80, 85))
 ALL_TYPES = frozenset(MATCHED)
+WHILE_80 = subscription(other=(80, 95))
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,17 @@ ALL_TYPES = frozenset(MATCHED)
             [subscription(types=[CROSSED], above=85, below=20, min_notches=4, min_delta=50)],
             None,
             id="a threshold downwards, whatever sizes are wanted",
+        ),
+        pytest.param(facts(other=80), [WHILE_80], None, id="the other grade, just enough"),
+        pytest.param(facts(other=79.99), [WHILE_80], Miss.OTHER_GRADE, id="too low"),
+        pytest.param(facts(other=95), [WHILE_80], Miss.OTHER_GRADE, id="no longer below"),
+        pytest.param(facts(), [WHILE_80], Miss.OTHER_UNKNOWN, id="the other grade is unknown"),
+        pytest.param(facts(), [WHILE_80, subscription()], None, id="unknown, but wanted anyway"),
+        pytest.param(
+            facts(None, type=EventType.REBASED, notches=None, size=None),
+            [replace(WHILE_80, types=ALL_TYPES)],
+            None,
+            id="what is of no token has no other grade",
         ),
         pytest.param(
             facts(sequence=7), [subscription(since_sequence=7)], Miss.BEFORE_SUBSCRIPTION, id="old"
@@ -151,6 +162,11 @@ class TestRows:
         assert match(CROSSED_85, [fundamental, trader]) is None
         assert match(replace(CROSSED_85, kind=Kind.FUNDAMENTAL), [fundamental]) is Miss.THRESHOLD
 
+    def test_a_condition_on_one_kind_is_of_the_rows_of_the_other(self) -> None:
+        fundamental, trader = rows_of(Filter(given=(Condition(Kind.FUNDAMENTAL, 8000),)), 0)
+
+        assert (fundamental.other_at_least, trader.other_at_least) == (None, 8000)
+
     def test_who_says_nothing_gets_changes_of_band_of_both_kinds(self) -> None:
         rows = rows_of(Filter(), 0)
 
@@ -169,8 +185,9 @@ class TestCarriedOver:
             subscription(1, types=[EventType.UPGRADED]),
             subscription(1, types=[]),
             subscription(1, above=85),
+            subscription(1, other=(50, 60)),
         ],
-        ids=["the same", "larger steps", "longer ways", "fewer types", "no types", "threshold"],
+        ids=["same", "larger", "longer ways", "fewer types", "no types", "threshold", "other"],
     )
     @pytest.mark.parametrize("old", [subscription(1), subscription()], ids=["token", "all"])
     def test_who_asks_for_no_more_keeps_the_start(
@@ -191,11 +208,15 @@ class TestCarriedOver:
             subscription(1, min_notches=2, min_delta=5, types=ALL_TYPES),
             subscription(1, min_notches=2, min_delta=5, kind=Kind.FUNDAMENTAL),
             subscription(1, min_notches=2, min_delta=5, above=80),
+            subscription(1, min_notches=2, min_delta=5, other=(79, None)),
+            subscription(1, min_notches=2, min_delta=5, other=(80, 96)),
         ],
-        ids=["another token", "all tokens", "smaller steps", "shorter ways", "types", "kind", "80"],
+        ids=["token", "all tokens", "steps", "ways", "types", "kind", "80", "other", "other below"],
     )
     def test_who_asks_for_more_starts_now(self, new: Subscription) -> None:
         old = subscription(1, min_notches=2, min_delta=5, since_sequence=5, above=85)
+        if new.other_at_least is not None:
+            old = replace(old, other_at_least=8000, other_below=9500)
         new = replace(new, since_sequence=99)
 
         assert carried_over([old], [new]) == (new,)
@@ -234,6 +255,7 @@ ROWS = st.builds(
     since_sequence=st.integers(0, 9),
     above=st.none() | st.sampled_from([80, 85]),
     below=st.none() | st.sampled_from([80, 85]),
+    other=st.tuples(st.none() | st.sampled_from([1, 2]), st.none() | st.sampled_from([3, 4])),
 )
 EVENTS = st.builds(
     facts,
@@ -244,6 +266,7 @@ EVENTS = st.builds(
     size=st.none() | st.sampled_from([0, 5, 9.99, 10]),
     sequence=st.integers(1, 20),
     crossed=st.none() | st.sampled_from([(79, 81), (79, 85), (85, 79), (81, 80)]),
+    other=st.none() | st.sampled_from([0, 1, 2, 3, 4]),
 )
 
 
@@ -263,29 +286,3 @@ def test_the_same_filter_again_changes_nothing(old: list[Subscription], event: E
     kept = carried_over(old, [replace(row, since_sequence=10) for row in old])
 
     assert match(event, kept) is match(event, old)
-
-
-class TestTypesAsBits:
-    @given(st.frozensets(st.sampled_from(MATCHED)))
-    def test_they_come_back(self, types: frozenset[EventType]) -> None:
-        assert types_of_mask(type_mask(types)) == types
-
-    def test_each_has_its_bit_for_ever(self) -> None:
-        assert {str(event_type): type_mask([event_type]) for event_type in MATCHED} == {
-            "grade.upgraded": 1,
-            "grade.downgraded": 2,
-            "grade.moved": 4,
-            "grade.initiated": 8,
-            "grade.withdrawn": 16,
-            "grade.reinstated": 32,
-            "ratings.rebased": 64,
-            "grade.crossed": 128,
-        }
-
-    def test_naming_one_twice_is_naming_it_once(self) -> None:
-        assert type_mask([MOVED, MOVED]) == 4
-
-    @pytest.mark.parametrize("event_type", sorted(set(EventType) - ALL_TYPES))
-    def test_what_nobody_may_ask_for_has_none(self, event_type: EventType) -> None:
-        with pytest.raises(ValueError, match="not in tuple"):
-            type_mask([event_type])

@@ -8,7 +8,7 @@ from alerts.bootstrap import Services
 from alerts.domain.deliveries import Order
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import Filter, Threshold
+from alerts.domain.subscriptions import Condition, Filter, Miss, Threshold
 from alerts.pipeline.replay import explain
 from tests.pipeline.chatting import chatting
 from tests.pipeline.conftest import (
@@ -129,3 +129,46 @@ async def test_a_chat_is_told_which_score_was_crossed(open_with: OpenServices) -
         lines = message.split("\n")
         assert "A went above 85" in lines[0]
         assert "you follow A: trader above 85" in lines[-1]
+
+
+async def test_a_grade_is_told_only_while_the_other_one_is_as_it_must_be(
+    services: Services, receiver: Receiver
+) -> None:
+    solid = Filter(given=(Condition(Kind.FUNDAMENTAL, at_least=8000),))
+    made = await subscribe(services, receiver.url("/solid"), wanted=solid)
+    await subscribe(services, receiver.url("/plain"))
+    await push(services, day(0), {"a": 80, "b": 79}, kind=Kind.FUNDAMENTAL)
+
+    await told(services, {"a": 50, "b": 50, "c": 50}, {"a": 70, "b": 70, "c": 70})
+    # What it is when it is sent is not asked: it was so when it happened.
+    await push(services, day(1), {"a": 70, "b": 90, "c": 95}, kind=Kind.FUNDAMENTAL)
+    await push(services, day(2), {"a": 30, "b": 30, "c": 30})
+    await fan_out(services)
+    await dispatch(services)
+
+    said = [json.loads(seen.body)["data"] for seen in receiver.at("/solid")]
+    assert {(each["token"]["id"], each["kind"], each["to"]["score"]) for each in said} == {
+        ("demo:a", "trader", 70),
+        ("demo:a", "fundamental", 70),
+        ("demo:b", "fundamental", 90),
+        ("demo:b", "trader", 30),
+        ("demo:c", "trader", 30),
+    }
+    assert len(receiver.at("/plain")) == 8
+    misses = []
+    for event in (await feed(services))[:3]:
+        found = await explain(made.endpoint.id, event.id, app_id=None, store=services.store)
+        misses.append(found.miss)
+    assert misses == [None, Miss.OTHER_GRADE, Miss.OTHER_UNKNOWN]
+
+
+async def test_a_chat_is_told_what_the_other_grade_had_to_be(open_with: OpenServices) -> None:
+    async with chatting(open_with) as here:
+        wanted = Filter(given=(Condition(Kind.FUNDAMENTAL, at_least=8000),))
+        await here.follow("demo:a", wanted=wanted)
+        await push(here.services, day(0), {"a": 80}, kind=Kind.FUNDAMENTAL)
+
+        await told(here.services, {"a": 50}, {"a": 70})
+
+        (message,) = here.texts
+        assert "you follow A while fundamental is at least 80." in message.split("\n")[-1]

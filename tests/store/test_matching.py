@@ -41,6 +41,8 @@ one_subscription = st.builds(
     since_sequence=st.integers(0, 6),
     above=SCORES,
     below=SCORES,
+    other_at_least=SCORES,
+    other_below=SCORES,
 )
 one_endpoint = st.lists(one_subscription, max_size=4, unique_by=lambda row: (row.token, row.kind))
 one_event = st.builds(
@@ -52,6 +54,7 @@ one_event = st.builds(
     notches=st.one_of(st.none(), st.integers(0, 4)),
     size=st.one_of(st.none(), st.integers(0, 2500)),
     crossed=st.one_of(st.none(), st.builds(Crossing, ENDS, ENDS)),
+    other_score=SCORES,
 )
 some_events = st.lists(one_event, min_size=1, max_size=5, unique_by=lambda fact: fact.sequence)
 
@@ -140,6 +143,7 @@ def _event_row(fact: EventFacts) -> dict[str, object]:
         "size": fact.size,
         "crossed_from": crossed_from,
         "crossed_to": crossed_to,
+        "other_score": fact.other_score,
         "at": AT,
         "recorded_at": AT,
         "body": b"{}",

@@ -36,6 +36,7 @@ _FILTER: Final[dict[str, Any]] = {
     "min_notches": 1,
     "min_delta": 0,
     "thresholds": [{"kind": "trader", "above": 85, "below": None}],
+    "given": [{"kind": "fundamental", "at_least": 80, "below": None}],
 }
 _ENDPOINT: Final[dict[str, Any]] = {
     "id": EXAMPLE_ENDPOINT,

@@ -38,6 +38,12 @@ _MISSES: Final = {
     Miss.THRESHOLD: MissedField(
         field="filter.thresholds", detail="the score crossed no threshold that it names"
     ),
+    Miss.OTHER_GRADE: MissedField(
+        field="filter.given", detail="the token's other grade was not then what it asks for"
+    ),
+    Miss.OTHER_UNKNOWN: MissedField(
+        field="filter.given", detail="the token's other grade was not known then"
+    ),
     Miss.BEFORE_SUBSCRIPTION: MissedField(
         field=None,
         detail="the event came before the endpoint was made, or before it asked for this, or "

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from alerts.api.schemas.base import Answer, Body, KindName, Line
 from alerts.domain.events import SUBSCRIBABLE, EventType, points
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import DEFAULT_TYPES, Filter, Threshold
+from alerts.domain.subscriptions import DEFAULT_TYPES, Condition, Filter, Threshold
 from alerts.domain.summaries import DEFAULT_TOP, MOST_TOP
 from alerts.pipeline.naming import MOST_TOKENS
 
@@ -80,7 +80,30 @@ class WantedThreshold(Body):
         return self
 
 
-def _one_a_kind(wanted: list[WantedThreshold]) -> list[WantedThreshold]:
+class WantedCondition(Body):
+    """What a token's grade of one kind must be for its other grade to be told."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "fundamental", "at_least": 80, "below": None}]}
+    )
+
+    kind: KindName
+    at_least: Score | None = None
+    below: Score | None = None
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if self.at_least is None and self.below is None:
+            raise ValueError("must have `at_least`, `below`, or both")
+        if self.at_least is not None and self.below is not None and self.at_least >= self.below:
+            raise ValueError("must have an `at_least` that is less than its `below`")
+        return self
+
+
+_OfKind = TypeVar("_OfKind", WantedThreshold, WantedCondition)
+
+
+def _one_a_kind(wanted: list[_OfKind]) -> list[_OfKind]:
     if len({each.kind for each in wanted}) < len(wanted):
         raise ValueError("must name each kind once at most")
     return wanted
@@ -89,16 +112,25 @@ def _one_a_kind(wanted: list[WantedThreshold]) -> list[WantedThreshold]:
 def thresholds_of(wanted: Iterable[WantedThreshold]) -> tuple[Threshold, ...]:
     """As the domain has them."""
     return tuple(
-        Threshold(
-            Kind(each.kind),
-            None if each.above is None else round(each.above * 100),
-            None if each.below is None else round(each.below * 100),
-        )
+        Threshold(Kind(each.kind), _hundredths(each.above), _hundredths(each.below))
         for each in sorted(wanted, key=lambda each: each.kind)
     )
 
 
+def conditions_of(wanted: Iterable[WantedCondition]) -> tuple[Condition, ...]:
+    """As the domain has them."""
+    return tuple(
+        Condition(Kind(each.kind), _hundredths(each.at_least), _hundredths(each.below))
+        for each in sorted(wanted, key=lambda each: each.kind)
+    )
+
+
+def _hundredths(score: float | None) -> int | None:
+    return None if score is None else round(score * 100)
+
+
 Thresholds = Annotated[list[WantedThreshold], AfterValidator(_one_a_kind)]
+Conditions = Annotated[list[WantedCondition], AfterValidator(_one_a_kind)]
 
 
 class NewFilter(Body):
@@ -120,6 +152,11 @@ class NewFilter(Body):
     thresholds: Thresholds = Field(
         default=[], description="Told besides `types`, one a kind: a `grade.crossed` each time."
     )
+    given: Conditions = Field(
+        default=[],
+        description="What a token's grade of this kind must be for its other grade to be told; "
+        "while it is unknown, that is not told.",
+    )
 
     def wanted(self) -> Filter:
         """The domain's filter, its tokens yet to be resolved."""
@@ -130,6 +167,7 @@ class NewFilter(Body):
             min_notches=self.min_notches,
             min_delta=round(self.min_delta * 100),
             thresholds=thresholds_of(self.thresholds),
+            given=conditions_of(self.given),
         )
 
 
@@ -142,6 +180,7 @@ class FilterChange(Body):
     min_notches: Notches = 1
     min_delta: Points = 0
     thresholds: Thresholds = Field(default=[])
+    given: Conditions = Field(default=[])
 
 
 class ShownThreshold(Answer):
@@ -149,6 +188,14 @@ class ShownThreshold(Answer):
 
     kind: Kind
     above: float | None
+    below: float | None
+
+
+class ShownCondition(Answer):
+    """A condition as it stands."""
+
+    kind: Kind
+    at_least: float | None
     below: float | None
 
 
@@ -161,6 +208,7 @@ class ShownFilter(Answer):
     min_notches: int
     min_delta: float
     thresholds: list[ShownThreshold]
+    given: list[ShownCondition]
 
     @classmethod
     def of(cls, wanted: Filter) -> Self:
@@ -174,6 +222,12 @@ class ShownFilter(Answer):
             thresholds=[
                 ShownThreshold(kind=each.kind, above=points(each.above), below=points(each.below))
                 for each in wanted.thresholds
+            ],
+            given=[
+                ShownCondition(
+                    kind=each.kind, at_least=points(each.at_least), below=points(each.below)
+                )
+                for each in wanted.given
             ],
         )
 

@@ -36,6 +36,8 @@ events = Table(
     # Of a crossing: `Crossing` in alerts/domain/events.py.
     Column("crossed_from", Integer),
     Column("crossed_to", Integer),
+    # Of the token's other grade, as it was held then.
+    Column("other_score", Integer),
     Column("at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("body", LargeBinary, nullable=False),

@@ -123,6 +123,8 @@ subscriptions = Table(
     Column("since_sequence", BigInteger, nullable=False),
     Column("above", Integer),
     Column("below", Integer),
+    Column("other_at_least", Integer),
+    Column("other_below", Integer),
 )
 
 

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _ratings()
     _cooldowns()
     _thresholds()
+    _conditions()
 
 
 def _quiet_hours() -> None:
@@ -101,3 +102,10 @@ def _thresholds() -> None:
     for name in ("slack_up", "slack_down"):
         slack = sa.Column(name, sa.Integer(), nullable=False, server_default="0")
         op.add_column("ratings", slack)
+
+
+def _conditions() -> None:
+    """What the other grade of a token must be, and what it was at an event."""
+    for name in ("other_at_least", "other_below"):
+        op.add_column("subscriptions", sa.Column(name, sa.Integer()))
+    op.add_column("events", sa.Column("other_score", sa.Integer()))
