@@ -16,6 +16,7 @@ from alerts.api.quotas import Gate
 from alerts.api.routes import (
     access,
     actions,
+    backtests,
     cycles,
     deliveries,
     endpoints,
@@ -27,6 +28,7 @@ from alerts.api.routes import (
     tokens,
 )
 from alerts.api.schemas.access import NewApp, NewKey
+from alerts.api.schemas.backtests import NewBacktest
 from alerts.api.schemas.cycles import NewCycle
 from alerts.api.schemas.deliveries import Rotation
 from alerts.api.schemas.endpoints import EndpointChange, NewEndpoint
@@ -36,6 +38,7 @@ from alerts.bootstrap import Services
 _SECURED: Final = (
     endpoints,
     actions,
+    backtests,
     replays,
     secrets,
     deliveries,
@@ -45,7 +48,9 @@ _SECURED: Final = (
     cycles,
     access,
 )
-_BODIES: Final = (NewCycle, NewEndpoint, EndpointChange, Rotation, NewReplay, NewApp, NewKey)
+_BODIES: Final = (
+    *(NewCycle, NewEndpoint, EndpointChange, NewBacktest, Rotation, NewReplay, NewApp, NewKey),
+)
 
 
 def create_app(services: Services) -> FastAPI:

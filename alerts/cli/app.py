@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from alerts import __version__
-from alerts.cli import actions, deliveries, log, operate, replays, sandbox, serve
+from alerts.cli import backtests, deliveries, log, operate, replays, sandbox, serve
 from alerts.cli.access import apps, keys
 from alerts.cli.bots import bots
 from alerts.cli.cycles import cycles
@@ -51,7 +51,7 @@ app.add_typer(sources, name="source")
 app.add_typer(cycles, name="cycle")
 app.add_typer(events, name="event")
 app.add_typer(digests, name="digest")
-app.add_typer(actions.endpoints, name="endpoint")
+app.add_typer(backtests.endpoints, name="endpoint")
 app.add_typer(log.deliveries, name="delivery")
 deliveries.add_to(app)
 replays.add_to(app)

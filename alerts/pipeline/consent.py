@@ -121,12 +121,19 @@ async def spare(tx: Transaction, recipients: Iterable[Recipient], now: datetime)
     await skip_muted(tx, [each.id for each in people])
     quiet: dict[datetime, list[str]] = {}
     for each in people:
-        if each.quiet_hours is not None and each.time_zone is not None:
-            until = quiet_until(each.quiet_hours, each.time_zone, now)
-            if until is not None:
-                quiet.setdefault(until, []).append(each.id)
+        until = quiet_end(each, now)
+        if until is not None:
+            quiet.setdefault(until, []).append(each.id)
     for until, ids in quiet.items():
         await hold_back(tx, ids, until)
+
+
+def quiet_end(recipient: Recipient, now: datetime) -> datetime | None:
+    """When what is due now is told, where quiet hours hold it; None where none do."""
+    hours, time_zone = recipient.quiet_hours, recipient.time_zone
+    if recipient.channel is not Channel.TELEGRAM or hours is None or time_zone is None:
+        return None
+    return quiet_until(hours, time_zone, now)
 
 
 def _needs_rule(waiting: Waiting) -> bool:

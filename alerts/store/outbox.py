@@ -150,7 +150,7 @@ _START: Final = _HELD.where(deliveries.c.state == State.PENDING).values(_BEGUN)
 _UNSTART: Final = _HELD.where(deliveries.c.state == State.SENDING).values(
     state=State.PENDING, attempts=deliveries.c.attempts - 1, lease_id=None
 )
-_NEWS: Final = select(
+NEWS_COLUMNS: Final = (
     events.c.id,
     events.c.sequence,
     events.c.type,
@@ -162,10 +162,10 @@ _NEWS: Final = select(
     events.c.crossed_from,
     events.c.crossed_to,
     events.c.other_score,
-    events.c.body,
     events.c.corrects,
     events.c.cycle_id,
-).where(among(events.c.id, ids_called("ids")))
+)
+_NEWS: Final = select(*NEWS_COLUMNS, events.c.body).where(among(events.c.id, ids_called("ids")))
 
 
 async def _read_news(tx: Transaction, event_ids: Collection[str]) -> dict[str, News]:
@@ -173,10 +173,11 @@ async def _read_news(tx: Transaction, event_ids: Collection[str]) -> dict[str, N
     if not event_ids:
         return {}
     rows = await tx.connection.execute(_NEWS, {"ids": event_ids})
-    return {row.id: _news(row) for row in rows}
+    return {row.id: news_of(row, row.body) for row in rows}
 
 
-def _news(row: Row[Any]) -> News:
+def news_of(row: Row[Any], body: bytes) -> News:
+    """From a row of NEWS_COLUMNS."""
     facts = EventFacts(
         sequence=row.sequence,
         type=EventType(row.type),
@@ -187,7 +188,7 @@ def _news(row: Row[Any]) -> News:
         crossed=Crossing.between(row.crossed_from, row.crossed_to),
         other_score=row.other_score,
     )
-    return News(row.id, facts, bool(row.is_matched), row.body, row.corrects, row.cycle_id)
+    return News(row.id, facts, bool(row.is_matched), body, row.corrects, row.cycle_id)
 
 
 class _Head(NamedTuple):

@@ -75,6 +75,7 @@ async def test_every_post_there_is_answers_a_second_time_as_the_first(api: Api) 
         "/v1/deliveries/{delivery_id}/resend": (f"/v1/deliveries/{delivery}/resend", None),
         "/v1/deliveries/{delivery_id}/expunge": (f"/v1/deliveries/{spare}/expunge", None),
         "/v1/endpoints/{endpoint_id}/preview": (f"{endpoint}/preview", None),
+        "/v1/backtest": ("/v1/backtest", {"channel": "telegram"}),
         "/v1/endpoints/{endpoint_id}/pause": (f"{endpoint}/pause", None),
         "/v1/endpoints/{endpoint_id}/enable": (f"{endpoint}/enable", None),
     }

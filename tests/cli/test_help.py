@@ -20,7 +20,7 @@ COMMANDS = {
     "event list", "digest run", "dispatch",
     "endpoint add", "endpoint list", "endpoint show", "endpoint test",
     "endpoint rotate-secret", "endpoint secrets", "endpoint revoke-secret", "endpoint preview",
-    "endpoint pause", "endpoint enable", "endpoint delete", "endpoint explain",
+    "endpoint backtest", "endpoint pause", "endpoint enable", "endpoint delete", "endpoint explain",
     "delivery list", "delivery show", "delivery export", "delivery expunge", "delivery resend",
     "replay", "app create", "app list", "app delete", "key create", "key list", "key revoke",
     "sandbox", "listen", "check", "bot discord", "bot telegram",

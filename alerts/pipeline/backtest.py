@@ -1,0 +1,161 @@
+"""Backtest: what an endpoint would have been sent, of the events that were recorded.
+
+An event is what the comparison of two cycles came to when it was made, so it is not made again:
+each is matched, put off, grouped and told anew, as if the endpoint had been there all the time, as
+it is now, and every send had arrived at once.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from alerts.domain.channels import TERMS
+from alerts.domain.deliveries import Channel, EndpointState, Order
+from alerts.domain.quiet import QuietHours
+from alerts.domain.subscriptions import Filter, rows_of
+from alerts.errors import NotFound
+from alerts.pipeline.consent import Wishes
+from alerts.pipeline.rehearsal import Rehearsal, Telling
+from alerts.ports import Letter
+from alerts.store.endpoints import Recipient, find_endpoint
+from alerts.store.engine import Store
+from alerts.store.past_news import Span, bodies_of, news_in, span_between
+
+# Events read at once.
+CHUNK: Final = 2000
+# How far back one may ask: events are kept a little longer than a year.
+MOST_DAYS: Final = 400
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """An endpoint that may not exist, and what it wants."""
+
+    recipient: Recipient
+    wanted: Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What would have been sent in (since, until].
+
+    events: that were recorded; matched: of these. messages: the oldest first. ended: events that
+    were matched and never told, by the reason. waiting: those that would still wait.
+    """
+
+    since: datetime
+    until: datetime
+    events: int
+    matched: int
+    messages: Sequence[Telling]
+    ended: Mapping[str, int]
+    waiting: int
+
+
+async def existing(endpoint_id: str, *, app_id: str | None, store: Store) -> Supposed:
+    """An endpoint as it is now. app_id: None for the operator. Raises NotFound."""
+    async with store.read() as tx:
+        found = await find_endpoint(tx, endpoint_id, app_id=app_id)
+    if found is None:
+        raise NotFound("endpoint", endpoint_id)
+    return Supposed(found, found.filter)
+
+
+def supposed(
+    channel: Channel,
+    wanted: Filter,
+    *,
+    order: Order | None = None,
+    rate_limit: float | None = None,
+    time_to_live: timedelta | None = None,
+    cooldown_seconds: int | None = None,
+    time_zone: str | None = None,
+    quiet_hours: QuietHours | None = None,
+) -> Supposed:
+    """An endpoint that does not exist; what is None is as its channel has it.
+
+    Raises InvalidInput for a rate that the platform does not take.
+    """
+    terms = TERMS[channel]
+    lives = terms.time_to_live if time_to_live is None else time_to_live
+    recipient = Recipient(
+        id="",
+        app_id="",
+        channel=channel,
+        address=b"",
+        description="",
+        state=EndpointState.ACTIVE,
+        rate_limit=terms.rate(rate_limit),
+        order=terms.order if order is None else order,
+        time_to_live_seconds=int(lives.total_seconds()),
+        retry_schedule_seconds=None,
+        headers=None,
+        time_zone=time_zone,
+        quiet_hours=quiet_hours,
+        cooldown_seconds=cooldown_seconds,
+    )
+    return Supposed(recipient, wanted)
+
+
+async def backtest(
+    asked: Supposed,
+    *,
+    since: datetime,
+    until: datetime,
+    store: Store,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Tell an endpoint the events of a time again. progress: called with the share that is done."""
+    recipient, wanted = asked.recipient, asked.wanted
+    rows = await asyncio.to_thread(rows_of, wanted, 0)
+    rehearsal = Rehearsal(recipient, Wishes.of({recipient.id: rows}))
+    async with store.read() as tx:
+        whole = await span_between(tx, since, until)
+    left = whole
+    while left is not None:
+        async with store.read() as tx:
+            chunk = await news_in(
+                tx,
+                left,
+                limit=CHUNK,
+                tokens=wanted.tokens,
+                with_bodies=recipient.cooldown_seconds is not None,
+            )
+        # No transaction is open meanwhile, and the event loop goes on.
+        await asyncio.to_thread(rehearsal.hear, chunk)
+        left = _after(left, chunk[-1][0].facts.sequence) if len(chunk) == CHUNK else None
+        if progress is not None and whole is not None:
+            done = whole.last + 1 if left is None else left.first
+            progress((done - whole.first) / (whole.last + 1 - whole.first))
+    await asyncio.to_thread(rehearsal.finish, until)
+    return Backtest(
+        since=since,
+        until=until,
+        events=0 if whole is None else whole.last + 1 - whole.first,
+        matched=rehearsal.owed,
+        messages=rehearsal.told,
+        ended=rehearsal.queue.ended,
+        waiting=len(rehearsal.queue),
+    )
+
+
+async def letters_of(messages: Sequence[Telling], *, store: Store) -> list[list[Letter]]:
+    """What senders are given for each of these; an event that is no longer kept is left out."""
+    ids = [part.event_id for message in messages for part in message.parts]
+    async with store.read() as tx:
+        bodies = await bodies_of(tx, ids)
+    return [
+        [
+            Letter("", part.event_id, bodies[part.event_id], part.rule, part.deferred_reason)
+            for part in message.parts
+            if part.event_id in bodies
+        ]
+        for message in messages
+    ]
+
+
+def _after(span: Span, sequence: int) -> Span | None:
+    return Span(sequence + 1, span.last) if sequence < span.last else None

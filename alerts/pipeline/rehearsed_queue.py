@@ -1,0 +1,155 @@
+"""A lane's queue in memory: what of it is due, what waits, and what gives way. Pure.
+
+What SQL decides where things are sent, in `store/queue.py`, `store/quiet.py` and `store/skips.py`,
+said again for one endpoint where nothing fails; a test holds the two to the same list.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from msgspec.structs import replace
+
+from alerts.domain.deliveries import TOLD, DeferredReason, SkipReason, State
+from alerts.domain.events import EventType
+from alerts.domain.grades import Kind, TokenId
+from alerts.store.outbox import News, Waiting
+
+Subject = tuple[TokenId, Kind]
+# What something newer takes the place of: a token and kind, what both correct, if anything, and
+# whether both are crossings.
+About = tuple[Subject, str | None, bool]
+
+
+class RehearsedQueue:
+    """First attempts of one endpoint. ended: how many were never told, by the reason."""
+
+    def __init__(self) -> None:
+        self.ended: Final = Counter[str]()
+        # What is due, in order of sequence; and what is not, with a heap of when it will be.
+        self._due: dict[int, Waiting] = {}
+        self._later: dict[int, Waiting] = {}
+        self._times: list[tuple[datetime, int]] = []
+        self._open_of: dict[Subject, list[int]] = {}
+        self._open_about: dict[About, list[int]] = {}
+        self._told_about: dict[About, int] = {}
+        self._touched: set[About] = set()
+        self._became: dict[str, State] = {}
+
+    def __len__(self) -> int:
+        """How much is open."""
+        return len(self._due) + len(self._later)
+
+    @property
+    def due(self) -> list[Waiting]:
+        """All that is due, the oldest first."""
+        return list(self._due.values())
+
+    def may_correct(self, event_id: str) -> bool:
+        """Whether an event was told, or may be yet."""
+        return self._became.get(event_id) in {State.PENDING, *TOLD}
+
+    def add(self, one: Waiting) -> None:
+        """What is owed now, and newer than all before."""
+        sequence = one.news.facts.sequence
+        self._due[sequence] = one
+        self._became[one.id] = State.PENDING
+        if (about := _about(one.news)) is not None:
+            self._open_of.setdefault(about[0], []).append(sequence)
+            self._open_about.setdefault(about, []).append(sequence)
+            self._touched.add(about)
+
+    def put_off(self, one: Waiting, until: datetime, why: DeferredReason) -> None:
+        """What is due waits until then, and grows no older meanwhile."""
+        sequence = one.news.facts.sequence
+        del self._due[sequence]
+        self._later[sequence] = replace(one, deferred_reason=why, due_at=until)
+        heapq.heappush(self._times, (until, sequence))
+        if (about := _about(one.news)) is not None:
+            self._touched.add(about)
+
+    def end(self, one: Waiting, state: State, reason: str | None = None) -> None:
+        """It is open no more."""
+        sequence, about = one.news.facts.sequence, _about(one.news)
+        self._due.pop(sequence, None)
+        self._later.pop(sequence, None)
+        self._became[one.id] = state
+        if reason is not None:
+            self.ended[reason] += 1
+        if about is None:
+            return
+        self._open_of[about[0]].remove(sequence)
+        self._open_about[about].remove(sequence)
+        if state is State.DELIVERED:
+            self._told_about[about] = max(sequence, self._told_about.get(about, -1))
+            self._touched.add(about)
+
+    def next_time(self) -> datetime | None:
+        """When something that waits is due; None where nothing waits."""
+        while self._times:
+            at, sequence = self._times[0]
+            one = self._later.get(sequence)
+            if one is not None and one.due_at == at:
+                return at
+            heapq.heappop(self._times)
+        return None
+
+    def wake(self, now: datetime) -> None:
+        """What waited until now is due."""
+        is_back = False
+        while (at := self.next_time()) is not None and at <= now:
+            _, sequence = heapq.heappop(self._times)
+            self._due[sequence] = self._later.pop(sequence)
+            is_back = True
+        if is_back:
+            self._due = dict(sorted(self._due.items()))
+
+    def supersede(self) -> None:
+        """End what gives way to something newer that is open, or was told.
+
+        What quiet hours put off is told along with what is newer, unless that went out already.
+        """
+        for about in self._touched:
+            line = self._open_about.get(about, [])
+            told, newest = self._told_about.get(about, -1), max(line, default=-1)
+            for sequence in list(line):
+                one = self._due.get(sequence) or self._later[sequence]
+                is_kept = one.deferred_reason is DeferredReason.QUIET_HOURS
+                if sequence < told or (sequence < newest and not is_kept):
+                    self.end(one, State.SKIPPED, SkipReason.SUPERSEDED)
+        self._touched.clear()
+
+    def look(self, most: int, *, is_strict: bool, newest_first: bool) -> list[Waiting]:
+        """What is next of what is due: the oldest, or the newest of it, in order of sequence."""
+        line: Iterable[Waiting] = self._due.values()
+        if newest_first:
+            line = reversed(self._due.values())
+        found = list(islice(self._ready(line, is_strict=is_strict), most))
+        return found[::-1] if newest_first else found
+
+    def _ready(self, line: Iterable[Waiting], *, is_strict: bool) -> Iterator[Waiting]:
+        """Without what waits for something else to end first."""
+        for one in line:
+            if is_strict and not self._is_oldest(one):
+                continue
+            if one.news.corrects is None:
+                yield one
+                continue
+            corrected = self._became.get(one.news.corrects)
+            if corrected is not State.PENDING:
+                yield replace(one, corrected=corrected)
+
+    def _is_oldest(self, one: Waiting) -> bool:
+        about = _about(one.news)
+        return about is None or min(self._open_of[about[0]]) == one.news.facts.sequence
+
+
+def _about(news: News) -> About | None:
+    facts = news.facts
+    if facts.token is None or facts.kind is None:
+        return None
+    is_crossing = facts.type is EventType.CROSSED
+    return (facts.token, facts.kind), news.corrects, is_crossing

@@ -1,0 +1,133 @@
+"""A backtest finds what a live service told, message by message, whatever an endpoint is like."""
+
+import random
+from collections.abc import AsyncIterator
+from datetime import time, timedelta
+from typing import Any
+
+import pytest
+
+from alerts.bootstrap import Services
+from alerts.channels.telegram_address import TelegramChat
+from alerts.domain.deliveries import Order
+from alerts.domain.events import SUBSCRIBABLE
+from alerts.domain.grades import Kind
+from alerts.domain.ids import HOUSE_APP
+from alerts.domain.quiet import QuietHours
+from alerts.domain.subscriptions import Condition, Filter, Threshold
+from alerts.pipeline.backtest import backtest, existing
+from alerts.pipeline.chats import create_chat
+from alerts.pipeline.endpoints import Wish, create_discord
+from alerts.pipeline.sparing import set_quiet_hours, set_time_zone
+from tests.pipeline.conftest import START, OpenServices, TurnedClock, day, push, subscribe
+from tests.pipeline.virtual import Live, turned_postgresql
+from tests.receiver import Receiver
+
+DAYS = 90
+HOUR = timedelta(hours=1)
+NAMES = [f"t{number}" for number in range(7)]
+ALL = frozenset(SUBSCRIBABLE)
+NIGHT = QuietHours(time(22), time(7))
+CHATS: list[tuple[QuietHours | None, dict[str, Any]]] = [
+    (None, {}),
+    (NIGHT, {"wanted": Filter(types=ALL)}),
+    (NIGHT, {"wanted": Filter(types=ALL), "cooldown_seconds": 40 * 3600}),
+    (NIGHT, {"tokens": ["demo:t1", "demo:t2"], "order": Order.NONE}),
+    (QuietHours(time(1), time(21)), {"wanted": Filter(types=ALL), "order": Order.STRICT}),
+]
+HOOKS: list[dict[str, Any]] = [
+    {"wanted": Filter(types=ALL)},
+    {"wanted": Filter(kinds=frozenset({Kind.TRADER}), min_notches=2)},
+    {"wanted": Filter(thresholds=(Threshold(Kind.TRADER, above=6500, below=5000),))},
+    {"wanted": Filter(types=ALL, given=(Condition(Kind.FUNDAMENTAL, at_least=4000),))},
+    {"wanted": Filter(types=ALL, min_delta=1500), "order": Order.LATEST},
+    {"wanted": Filter(types=ALL), "order": Order.STRICT, "rate_limit": 0.001},
+    {"wanted": Filter(types=ALL), "cooldown_seconds": 9 * 86400},
+    {"rate_limit": 0.001, "time_to_live": HOUR, "cooldown_seconds": 3600, "order": Order.NONE},
+]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A database whose time is a clock of ours."""
+    if request.param == "sqlite":
+        yield str(request.getfixturevalue("sqlite_url"))
+        return
+    server = request.getfixturevalue("postgresql_server")
+    template = request.getfixturevalue("postgresql_template")
+    async with turned_postgresql(server, template, START) as url:
+        yield url
+
+
+async def endpoints(services: Services, receiver: Receiver) -> list[str]:
+    """Of every kind, by id. receiver: whose URLs they have; nothing is sent."""
+    desk = services.desk
+    made = [
+        (await subscribe(services, receiver.url(f"/{number}"), **wish)).endpoint.id
+        for number, wish in enumerate(HOOKS)
+    ]
+    wish = Wish(wanted=Filter(types=ALL), cooldown_seconds=20 * 3600)
+    made.append((await create_discord(HOUSE_APP, "1/token", wish, desk=desk)).id)
+    for number, (hours, told) in enumerate(CHATS):
+        address = TelegramChat(1000 + number).kept
+        chat = await create_chat(address, Wish(**told), most_rate=1, desk=desk)
+        await set_time_zone(address, "Europe/Berlin", desk=desk)
+        await set_quiet_hours(address, hours, desk=desk)
+        made.append(chat.id)
+    return made
+
+
+async def live_through(services: Services, live: Live) -> None:
+    """Ninety days of grades that move, vanish, come back and are restated, at any hour."""
+    dice = random.Random(90)
+    scores = {kind: {name: dice.uniform(20, 80) for name in NAMES} for kind in Kind}
+    for number in range(DAYS):
+        hours = sorted(dice.uniform(0, 23) for _ in range(2))
+        for kind, hour in zip(Kind, hours, strict=True):
+            if kind is Kind.FUNDAMENTAL and number % 3:
+                continue
+            held = scores[kind]
+            for name in held:
+                if dice.random() < 0.3:
+                    held[name] = min(100, max(0, held[name] + dice.gauss(0, 20)))
+            shown = {
+                name: score for name, score in held.items() if name != "t5" or not 30 < number < 45
+            }
+            await live.turn_to(day(number) + hour * HOUR)
+            await push(services, day(number), shown, kind=kind)
+            await live.tell()
+            if dice.random() < 0.1:
+                # Soon after, while the messages of the last one are being sent: it is revised.
+                await live.turn_to(day(number) + hour * HOUR + timedelta(seconds=1.5))
+                some = {name: dice.uniform(0, 100) for name in dice.sample(NAMES, 3)}
+                await push(services, day(number), some, kind=kind, complete=False)
+                await live.tell()
+                held |= some
+            if number and dice.random() < 0.07:
+                await live.turn_to(day(number) + (hour + 0.5) * HOUR)
+                late = {name: dice.uniform(0, 100) for name in NAMES}
+                await push(services, day(number - 1), late, kind=kind, complete=False)
+                await live.tell()
+    await live.turn_to(day(DAYS))
+    await live.tell()
+
+
+async def test_ninety_days_live_are_what_a_backtest_finds(
+    open_with: OpenServices, receiver: Receiver
+) -> None:
+    clock = TurnedClock(START)
+    services = await open_with(clock=clock)
+    live = Live(services, clock)
+    made = await endpoints(services, receiver)
+
+    await live_through(services, live)
+
+    reasons: set[str] = set()
+    for endpoint_id in made:
+        asked = await existing(endpoint_id, app_id=None, store=services.store)
+        found = await backtest(asked, since=START, until=clock.now(), store=services.store)
+        assert list(found.messages) == live.told[endpoint_id]
+        assert found.ended == await live.ended(endpoint_id)
+        assert found.messages
+        reasons |= found.ended.keys()
+    assert reasons == {"superseded", "reversed", "expired", "untold"}
