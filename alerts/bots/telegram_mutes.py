@@ -175,9 +175,12 @@ class PauseDesk:
 
     async def pause(self, asked: Asked) -> Said:
         """Tell nothing until it is resumed."""
-        every = await pause_chat(asked.chat.kept, desk=self.services.desk)
-        if not every:
+        chats = ChatDesk(self.services)
+        if not await chats.every(asked.chat):
             return Said(lines=[[say(_NOTHING)]])
+        # Of its own, by which an app is told that it is not the app's to end.
+        await chats.ensure(asked.chat, asked.title)
+        await pause_chat(asked.chat.kept, desk=self.services.desk)
         lines: list[Line] = [[bold("⏸ Paused: nothing comes until /resume.")], [say(_UNTOLD)]]
         return Said(lines=lines, buttons=((RESUME,),))
 

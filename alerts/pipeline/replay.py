@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.domain.deliveries import DisableReason, EndpointState, State
+from alerts.domain.deliveries import Channel, DisableReason, EndpointState, State
 from alerts.domain.events import EventType
 from alerts.domain.health import Health
 from alerts.domain.ids import EVENT, REPLAY
@@ -17,6 +17,7 @@ from alerts.pipeline.endpoints import Desk, enable
 from alerts.pipeline.tell import tell_endpoint, to_endpoint
 from alerts.ports import Call, Waker
 from alerts.store.answers import Keep, keep_nothing
+from alerts.store.chats import has_paused
 from alerts.store.deliveries import DeliveryRecord, find_delivery, find_delivery_of
 from alerts.store.endpoints import EndpointRecord, find_endpoint
 from alerts.store.engine import Store, Transaction
@@ -75,13 +76,17 @@ class Resumed:
 async def resume(endpoint_id: str, *, app_id: str | None, desk: Desk) -> Resumed:
     """Enable an endpoint, and say what it missed; nothing of that is sent unasked.
 
-    Raises NotFound.
+    app_id: who asks; None may enable anything. Raises NotFound, or Conflict for an app's endpoint
+    of a chat that has paused all it is told.
     """
     async with desk.store.read() as tx:
         before = await find_endpoint(tx, endpoint_id, app_id=app_id)
+        is_refused = app_id is not None and await has_paused(tx, endpoint_id)
         health = (await read_health(tx, [endpoint_id])).get(endpoint_id, Health())
     if before is None:
         raise NotFound("endpoint", endpoint_id)
+    if is_refused and before.channel is Channel.TELEGRAM:
+        raise Conflict("this chat has paused what it is told, and says itself when that goes on")
     since = before.state_since
     if before.disabled_reason is DisableReason.FAILING and health.failing_since is not None:
         since = health.failing_since

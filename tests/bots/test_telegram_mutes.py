@@ -145,6 +145,27 @@ async def test_pause_and_resume_say_what_becomes_of_what_comes_meanwhile(talk: T
     assert endpoint.state is EndpointState.ACTIVE
 
 
+async def test_what_a_chat_has_paused_no_app_takes_up_again(talk: Talk) -> None:
+    ada, chat = talk.somebody()
+    key = await talk.api.member("App")
+    made = await talk.api.post("/v1/endpoints", json={"channel": "telegram"}, key=key)
+    await talk.type(ada, f"/start {made.json()['link'].partition('=')[2]}")
+    (opened,) = await ChatDesk(talk.services).every(TelegramChat(chat.id))
+    enable = f"/v1/endpoints/{opened.id}/enable"
+    await talk.api.post(f"/v1/endpoints/{opened.id}/pause", key=key)
+    own = await talk.api.post(enable, key=key)
+
+    await talk.type(ada, "/pause")
+    refused = await talk.api.post(enable, key=key)
+    await talk.type(ada, "/resume")
+    again = await talk.api.post(enable, key=key)
+
+    assert [own.status_code, refused.status_code, again.status_code] == [200, 409, 200]
+    assert "says itself" in refused.json()["detail"]
+    states = {each.state for each in await ChatDesk(talk.services).every(TelegramChat(chat.id))}
+    assert states == {EndpointState.ACTIVE}
+
+
 async def test_who_resumes_hears_that_everything_is_muted(talk: Talk) -> None:
     ada, _ = talk.somebody()
     await talk.type(ada, "/start")

@@ -131,11 +131,12 @@ async def pause_endpoint(endpoint_id: str, principal: Writer, services: Bell) ->
     return await view_endpoint(services, record)
 
 
-@router.post("/enable", responses=refuses(404))
+@router.post("/enable", responses=refuses(404, 409))
 async def enable_endpoint(endpoint_id: str, principal: Writer, services: Bell) -> Enabled:
     """Take an endpoint back into service; the answer says what it missed.
 
-    Nothing of that is sent unless you ask: `POST …/replay` with this `since`.
+    Nothing of that is sent unless you ask: `POST …/replay` with this `since`. A chat that has
+    paused what it is told says itself when that goes on: 409.
     """
     resumed = await again.resume(endpoint_id, app_id=principal.reach, desk=services.desk)
     return Enabled(
