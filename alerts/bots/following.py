@@ -4,11 +4,12 @@ A list of none is none: who follows nothing yet is told nothing. (Watched by a s
 none are all: watching.py.)
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from alerts.bootstrap import Services
 from alerts.bots.chats import ChatDesk
+from alerts.bots.meant import Meant
 from alerts.bots.watching import MOST_WATCHED
 from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.deliveries import EndpointState
@@ -107,3 +108,11 @@ def _more(old: EndpointRecord, tokens: Collection[TokenId]) -> _Tokens | None:
     new = [each for each in tokens if each not in set(old.filter.tokens)]
     room = max(MOST_WATCHED - len(old.filter.tokens), 0)
     return tuple(sorted({*old.filter.tokens, *new[:room]}))
+
+
+def as_followed(meant: Meant, endpoints: Sequence[EndpointRecord]) -> Meant:
+    """Where several tokens bear a symbol and a chat follows one of them alone: that one."""
+    here = tuple(
+        token for token in meant.tokens if any(is_followed(token.id, each) for each in endpoints)
+    )
+    return replace(meant, tokens=here) if meant.is_known and len(here) == 1 else meant

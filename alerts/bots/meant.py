@@ -23,6 +23,8 @@ from alerts.store.tokens import (
 MOST_CHOICES: Final = 8
 # Words that nothing is known of, after which only symbols and ids are.
 MOST_VAGUE: Final = 5
+# What people write before a symbol, and between two.
+_SIGNS: Final = "$#/&+ "
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,16 @@ class Meant:
 
 
 def words_of(typed: Sequence[str]) -> list[str]:
-    """What was typed behind a command as words, each once: commas stand between them as well."""
+    """What was typed behind a command as words, each once: commas stand between them as well.
+
+    A sign that stands alone is none, and #btc is btc.
+    """
     apart: dict[str, str] = {}
     for each in typed:
         for word in each.replace(";", ",").split(","):
-            if word.strip("$ "):
-                apart.setdefault(fold(word), word.strip())
+            named = word.strip().removeprefix("#")
+            if named.strip(_SIGNS):
+                apart.setdefault(fold(named), named)
     return list(apart.values())
 
 

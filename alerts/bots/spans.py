@@ -23,6 +23,8 @@ _UNITS: Final = {
 _SPAN: Final = re.compile(
     r"(?P<many>[0-9]{1,4}) ?(?:(?P<unit>[mhdw])|(?P<word>min(?:ute)?|hour|day|week)s?)"
 )
+# What is meant as one, whether or not it can be.
+_LIKE_A_SPAN: Final = re.compile(r"[+-]?[0-9]+ ?(?:[mhdw]|(?:min(?:ute)?|hour|day|week)s?)")
 _CLOCK: Final = re.compile(r"(?P<hour>[01]?[0-9]|2[0-3])[:.](?P<minute>[0-5][0-9])")
 _WALL: Final = r"(\d{1,2})(?:[:.](\d{2}))? ?(am|pm)?"
 _HOURS: Final = re.compile(rf"{_WALL} ?(?:-|–|—|to| ) ?{_WALL}", re.IGNORECASE)
@@ -71,11 +73,14 @@ def read_until(words: Sequence[str], now: datetime, time_zone: str) -> Until:
     if folded and folded[-1] in _FOREVER:
         return Until(tuple(words[:-1]), FOREVER)
     for last in (2, 1):
-        span = read_span(" ".join(folded[-last:]))
+        length = " ".join(folded[-last:])
+        span = read_span(length)
         if span is not None:
             before = words[:-last]
             is_for = len(before) > 0 and before[-1].casefold() == _FOR
             return Until(tuple(before[:-1] if is_for else before), now + span)
+        if _LIKE_A_SPAN.fullmatch(length):
+            raise InvalidInput(length, f"{_PROBLEM}, and within a year")
     return Until(tuple(words), None)
 
 

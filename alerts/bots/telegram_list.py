@@ -96,8 +96,8 @@ class Lists:
             return Said(lines=[said, *ending], hint=hint)
         lines: list[Line] = [
             [bold(f"{who(asked)} no tokens yet")],
-            [say("Write /subscribe and a symbol, such as /subscribe BTC, or press one:")],
             *ending,
+            [say("Write /subscribe and a symbol, such as /subscribe BTC, or press one:")],
         ]
         return Said(lines=lines, buttons=await self.big_buttons(), hint=hint)
 

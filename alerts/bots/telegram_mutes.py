@@ -7,6 +7,7 @@ from typing import Final
 
 from alerts.bootstrap import Services
 from alerts.bots.chats import ChatDesk
+from alerts.bots.following import as_followed
 from alerts.bots.grades import tokens_of
 from alerts.bots.meant import tokens_by, words_of
 from alerts.bots.spans import FOREVER, Until, read_span, read_until
@@ -46,20 +47,22 @@ class MuteDesk:
 
     async def tell(self, asked: Asked) -> Said:
         """What was typed. Raises InvalidInput for a time that cannot be meant."""
-        if not await ChatDesk(self.services).every(asked.chat):
+        every = await ChatDesk(self.services).every(asked.chat)
+        if not every:
             return Said(lines=[[say(_NOTHING)]])
         if not asked.words:
             return await self._shown(asked)
         if asked.words[-1].casefold() == _OFF:
             return await self._unmute(asked, words_of(asked.words[:-1]))
-        zone = await self._zone(asked)
+        zone = next((each.time_zone for each in every if each.time_zone is not None), None)
         until = read_until(asked.words, self.services.clock.now(), zone or UTC_NAME)
         unzoned = [_UNZONED] if until.is_local and zone is None else []
         words = words_of(until.words)
         if not words or _is_everything(words):
             done = await self._mute_all(asked, until)
             return replace(done, lines=[*done.lines, *unzoned])
-        meant = await tokens_by(words[:MOST_WATCHED], services=self.services)
+        named = await tokens_by(words[:MOST_WATCHED], services=self.services)
+        meant = [as_followed(each, every) for each in named]
         tokens = [one for each in meant if (one := each.one) is not None]
         done = await self._mute(asked, tokens, until) if tokens else Said()
         unclear = [each for each in meant if each.one is None]
@@ -161,10 +164,6 @@ class MuteDesk:
             [say("The weekly summary, too. "), say(_UNTOLD)],
         ]
         return Said(lines=lines, buttons=((_button("🔔 Unmute", _OFF, None),),))
-
-    async def _zone(self, asked: Asked) -> str | None:
-        every = await ChatDesk(self.services).every(asked.chat)
-        return next((each.time_zone for each in every if each.time_zone is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

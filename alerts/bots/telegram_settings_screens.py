@@ -217,6 +217,7 @@ def week(chosen: Chosen, *, unread: str = "") -> Said:
     lines.append([bold("Weekly summary: "), bold(_summary(chosen))])
     what = "The upgrades and downgrades of a week, those of followed tokens first."
     lines.append([say(f"{what} It comes within an hour of the time chosen.")])
+    lines += [[say("For other hours, type")], [typed("/settings week friday 22")]]
     held = chosen.summary
     days = tuple(
         option(

@@ -9,6 +9,8 @@ from alerts.bots.chats import ChatDesk
 from alerts.bots.following import follows, follows_all
 from alerts.bots.grades import big_tokens
 from alerts.bots.telegram_follow import Follow
+from alerts.bots.telegram_list import who
+from alerts.bots.telegram_questions import listed
 from alerts.bots.telegram_says import Asked, Command, Press, Said
 from alerts.bots.telegram_subjects import Shows, in_rows, labels, token_button
 from alerts.channels.telegram_buttons import Rows, Verb
@@ -75,7 +77,7 @@ class StartDesk:
                 return await Follow(self.services).subscribe(replace(asked, words=(token.id,)))
         endpoint = await ChatDesk(self.services).ensure(asked.chat, asked.title)
         if follows(endpoint) or follows_all(endpoint):
-            return Said(lines=_welcome_back(endpoint, revived))
+            return Said(lines=_welcome_back(asked, endpoint, revived))
         return await self._greet()
 
     async def _greet(self) -> Said:
@@ -137,14 +139,16 @@ def _choices(tokens: Sequence[TokenRecord]) -> Rows:
     return in_rows(buttons, wide=_A_ROW)
 
 
-def _welcome_back(endpoint: EndpointRecord, revived: Sequence[EndpointRecord]) -> list[Line]:
+def _welcome_back(
+    asked: Asked, endpoint: EndpointRecord, revived: Sequence[EndpointRecord]
+) -> list[Line]:
     many = len(follows(endpoint))
     followed = "all tokens" if follows_all(endpoint) else counted(many, "token")
-    lines: list[Line] = [[bold("Welcome back."), say(f" You follow {followed}: /list")]]
+    lines: list[Line] = [[bold("Welcome back."), say(f" {who(asked)} {followed}: /list")]]
     if revived:
-        lines.append([say("I tell you again what you asked for.")])
+        lines.append([say("I tell again what was asked for here.")])
     if endpoint.state is EndpointState.PAUSED:
-        lines.append([say("You have paused it: /resume goes on.")])
+        lines.append([say("It is paused: /resume goes on.")])
     elif endpoint.state is EndpointState.DISABLED:
         lines.append([say("I could not write here for long, and stopped: /resume goes on.")])
     return lines
@@ -158,7 +162,7 @@ def _told(endpoint: EndpointRecord, symbols: Sequence[str]) -> list[str]:
     of = "all tokens" if wanted.tokens is None else ", ".join(symbols)
     rest = len(wanted.tokens or ()) - len(symbols)
     more = f" and {rest:,} more" if rest > 0 else ""
-    told = [f"{', '.join(types)} of {of}{more} ({kinds} grades)"] if types else []
+    told = [f"{listed(types, most=len(types))} of {of}{more} ({kinds} grades)"] if types else []
     told += [f"grades that go {threshold_words(each)}" for each in wanted.thresholds]
     if told and wanted.given:
         told[-1] += f", while {' and '.join(map(condition_words, wanted.given))}"

@@ -45,7 +45,8 @@ class _Tokens:
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def grade(self, asked: Asked) -> Said:
-        words = words_of(asked.words)[:MOST_GRADES]
+        every = words_of(asked.words)
+        words, left = every[:MOST_GRADES], len(every) - MOST_GRADES
         if not words:
             lines: list[Line] = [
                 [bold("Which token?")],
@@ -66,9 +67,14 @@ class _Tokens:
             for each, name in zip(found, labels(found), strict=True)
         ]
         policies = self.services.ladder.policies
-        apart: list[Line] = [[]] if found and unclear else []
+        lines = [in_a_line(each, policies) for each in graded]
+        if found and unclear:
+            lines.append([])
+        lines += questions.lines
+        if left > 0:
+            lines.append([say(f"I show {MOST_GRADES} at once: ask for the other {left:,} again.")])
         return Said(
-            lines=[*(in_a_line(each, policies) for each in graded), *apart, *questions.lines],
+            lines=lines,
             buttons=(*questions.buttons, *in_rows(cards, wide=4)),
         )
 

@@ -10,7 +10,7 @@ from alerts.bootstrap import Services
 from alerts.bots import telegram_reasons as reasons
 from alerts.bots import why
 from alerts.bots.chats import ChatDesk
-from alerts.bots.following import is_followed
+from alerts.bots.following import as_followed, is_followed
 from alerts.bots.meant import tokens_by, words_of
 from alerts.bots.telegram_mutes import RESUME, lasting, unmute_button
 from alerts.bots.telegram_questions import which
@@ -72,7 +72,8 @@ class WhyDesk:
         words = words_of(asked.words)
         if not words:
             return await self._lately(asked)
-        (meant, *_) = await tokens_by(words, services=self.services)
+        (named, *_) = await tokens_by(words, services=self.services)
+        meant = as_followed(named, await ChatDesk(self.services).every(asked.chat))
         if meant.one is None:
             return await which(meant, Verb.WHY, services=self.services)
         return await self._of(asked, meant.one)

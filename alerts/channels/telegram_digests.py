@@ -36,11 +36,14 @@ _ALSO: Final = {
 }
 
 
-def digest_lines(digest: Digest, *, title: str = "Weekly grades") -> list[Line]:
-    """A week: what is watched first, then its largest changes; what is left out is counted."""
+def digest_lines(digest: Digest, *, title: str = "") -> list[Line]:
+    """A week: what is watched first, then its largest changes; what is left out is counted.
+
+    title: of seven days that end now, of which today is one; else the days are named.
+    """
     # A source may grade in one way alone.
     kinds = [kind for kind in digest.kinds if kind.tokens or not kind.is_empty]
-    lines: list[Line] = [[bold(f"{title} · {dates_of(digest)}")]]
+    lines: list[Line] = [[bold(title or f"Weekly grades · {dates_of(digest)}")]]
     is_silent = bool(kinds) and all(kind.is_stale for kind in kinds)
     newest = max((kind.as_of for kind in kinds if kind.as_of is not None), default=None)
     since = "No fresh data since " if is_silent else "Data up to "

@@ -32,7 +32,7 @@ def ids(*names: str) -> list[TokenId]:
 
 
 def test_words_are_told_apart_by_commas_too_and_each_counts_once() -> None:
-    assert words_of(("BTC,eth;", "$btc", "sol", ",", "$")) == ["BTC", "eth", "sol"]
+    assert words_of(("BTC,eth;", "$btc", "#sol", ",", "$", "/", "&")) == ["BTC", "eth", "sol"]
 
 
 async def test_a_word_is_a_symbol_an_id_or_a_name_and_several_words_may_be_one(

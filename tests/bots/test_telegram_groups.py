@@ -53,6 +53,21 @@ async def test_whoever_becomes_an_admin_is_believed_and_who_they_are_is_asked_on
     assert len(talk.telegram.calls("getChatAdministrators")) == 1
 
 
+async def test_a_group_that_begins_again_hears_what_it_follows(talk: Talk) -> None:
+    ada, _ = talk.somebody()
+    group = talk.telegram.world.group(creator=ada)
+    await talk.api.push(1, {"btc": 50.0})
+    await talk.type(ada, "/subscribe BTC", chat=group)
+    await talk.type(ada, "/pause", chat=group)
+
+    (back,) = await talk.type(ada, "/start", chat=group)
+
+    assert back["text"].splitlines() == [
+        "Welcome back. This chat follows 1 token: /list",
+        "It is paused: /resume goes on.",
+    ]
+
+
 async def test_an_admin_who_stays_nameless_is_one(talk: Talk) -> None:
     group = talk.telegram.world.group()
     command = [{"type": "bot_command", "offset": 0, "length": 6}]

@@ -196,6 +196,10 @@ async def test_apps_that_tell_a_chat_are_named_in_its_list(talk: Talk) -> None:
     await open_link(link.url.partition("=")[2], here.kept, most_rate=1, desk=talk.services.desk)
 
     (shown,) = await talk.type(ada, "/list")
+    await talk.type(ada, "/unsubscribe ETH")
+    (empty,) = await talk.type(ada, "/list")
 
     assert "Told here by apps as well: Charts & Co." in shown["text"]
+    assert "Told here by apps as well: Charts & Co." in empty["text"]
+    assert empty["text"].endswith("or press one:")
     assert len(await ChatDesk(talk.services).every(here)) == 2

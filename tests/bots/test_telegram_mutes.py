@@ -107,7 +107,7 @@ async def test_a_symbol_of_several_tokens_is_asked_about_and_muted_by_buttons(ta
         for name in ("terra", "terra-classic")
     ]
     await talk.api.post("/v1/cycles", json={**cycle_body(), "grades": grades})
-    await talk.type(ada, "/subscribe terra")
+    await talk.type(ada, "/subscribe terra, terra-classic")
     (question,) = await talk.type(ada, "/mute luna 3d")
 
     await talk.press(ada, question, "2 · LUNA terra-classic")
@@ -116,6 +116,20 @@ async def test_a_symbol_of_several_tokens_is_asked_about_and_muted_by_buttons(ta
 
     assert list(await muted(talk, chat)) == ["demo:terra-classic"]
     assert choice["text"].split("\n")[1] == "LUNA until you unmute it"
+
+
+async def test_of_several_that_bear_a_symbol_the_one_that_is_followed_is_muted(talk: Talk) -> None:
+    ada, chat = talk.somebody()
+    grades = [{"token_id": name, "symbol": "LUNA", "score": 50.0} for name in ("old", "new")]
+    await talk.api.post("/v1/cycles", json={**cycle_body(), "grades": grades})
+    await talk.type(ada, "/subscribe demo:old")
+
+    (answer,) = await talk.type(ada, "/mute luna 3d")
+    (reason,) = await talk.type(ada, "/why luna")
+
+    assert answer["text"].startswith("🔕 LUNA is muted until ")
+    assert list(await muted(talk, chat)) == ["demo:old"]
+    assert reason["text"].startswith("LUNA was neither upgraded nor downgraded so far.")
 
 
 async def test_pause_and_resume_say_what_becomes_of_what_comes_meanwhile(talk: Talk) -> None:
@@ -243,7 +257,18 @@ def test_a_time_is_read_as_people_type_it(typed: str, words: str, at: datetime |
 
 
 @pytest.mark.parametrize(
-    "typed", ["until", "until whenever", "until 2026-02-31", "until 2020-01-01", "until 2099-01-01"]
+    "typed",
+    [
+        "until",
+        "until whenever",
+        "until 2026-02-31",
+        "until 2020-01-01",
+        "until 2099-01-01",
+        "btc 0h",
+        "btc -3d",
+        "btc 9999d",
+        "btc 400 days",
+    ],
 )
 def test_a_time_that_cannot_be_meant_is_refused(typed: str) -> None:
     with pytest.raises(InvalidInput, match="must be"):

@@ -208,6 +208,8 @@ async def test_what_cannot_be_read_is_said_where_it_is_chosen(
 
     assert answer["text"].split("\n")[0] == said
     assert labels(answer)
+    # How it is typed stands there, too.
+    assert f"/settings {typed.split(maxsplit=1)[0]} " in answer["text"] or said == "⚙️ Settings"
 
 
 @pytest.mark.parametrize("data", ["v1:set:nonsense", "v1:set:zone.Atlantis", "v1:set:size.99"])

@@ -97,7 +97,7 @@ async def test_an_app_s_link_says_who_tells_what_and_works_once(talk: Talk) -> N
     (never,) = await talk.type(bob, f"/start {OLD_LINK}")
 
     assert opened["text"].startswith("Done. Here you are told by Fund & Co:")
-    assert "• upgrades, downgrades of BTC (trader grades)" in opened["text"]
+    assert "• upgrades and downgrades of BTC (trader grades)" in opened["text"]
     assert "/pause" in opened["text"]
     assert "/stop" in opened["text"]
     assert late["text"] == never["text"]

@@ -166,11 +166,23 @@ async def test_several_grades_are_a_line_each_and_a_press_shows_one_in_full(talk
     assert unknown["text"] == "I know no token zzzzzzzz."
 
 
+async def test_of_more_grades_than_are_shown_at_once_it_is_said_how_many_are_left(
+    talk: Talk,
+) -> None:
+    ada, _ = talk.somebody()
+
+    told = await says(talk, ada, f"/grade ETH {' '.join(f'zzzzzz{n}' for n in range(12))}")
+
+    assert told.endswith("I show 10 at once: ask for the other 3 again.")
+
+
 async def test_the_week_is_told_and_a_quiet_one_too(talk: Talk) -> None:
     ada, _ = talk.somebody()
 
     told = await says(talk, ada, "/top")
 
+    # Today is among them, so no days are named: a week's end yesterday.
+    assert told.startswith("The last seven days\n")
     assert "4 upgrades, 0 downgrades among 4 tokens" in told
     assert "🟢 ETH Neutral → Strong Buy · 85.0 (+35.0)" in told
 
