@@ -16,11 +16,11 @@ from alerts.pipeline.diff import diff_cycle
 from alerts.pipeline.endpoints import Wish, create_webhook
 from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.receive import receive
-from alerts.settings import Settings
 from alerts.store.cipher import new_encryption_key
 from alerts.store.cycles import Origin
 from alerts.store.deliveries import list_attempts
 from alerts.store.log import LogFilter, list_deliveries
+from tests.given import Given
 from tests.receiver import Receiver
 
 SOURCE = source_name("demo")
@@ -28,7 +28,7 @@ SOURCE = source_name("demo")
 
 async def test_an_upgrade_is_one_signed_webhook_and_one_line_in_the_log(database_url: str) -> None:
     async with Receiver() as receiver:
-        settings = Settings(
+        settings = Given(
             database_url=database_url,
             admin_key=SecretStr("admin-key-of-a-test"),
             encryption_keys=SecretStr(new_encryption_key()),

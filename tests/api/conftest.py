@@ -14,8 +14,8 @@ from alerts.api.app import create_app
 from alerts.bootstrap import Services, open_services
 from alerts.pipeline.fan_out import fan_out_events
 from alerts.serving import open_server
-from alerts.settings import Settings
 from alerts.telemetry import LogFormat, configure
+from tests.given import Given
 from tests.receiver import Receiver
 
 ADMIN_KEY = "admin-key-of-a-test"
@@ -136,7 +136,7 @@ async def open_api(database_url: str, **knobs: Any) -> AsyncIterator[Api]:  # no
         **knobs,
     }
     async with Receiver() as receiver:
-        settings = Settings(trusted_destinations=receiver.destination, **given)
+        settings = Given(trusted_destinations=receiver.destination, **given)
         async with open_services(settings) as services, serve(services, receiver) as api:
             yield api
 

@@ -11,7 +11,6 @@ from sqlalchemy import text
 from alerts.bots.chats import ChatDesk
 from alerts.bots.telegram import run_bot
 from alerts.channels.telegram_address import TelegramChat
-from alerts.errors import SettingsInvalid
 from alerts.telemetry import LogFormat, configure
 from tests.api.conftest import open_api
 from tests.bots.talks import open_talk, running
@@ -292,9 +291,3 @@ async def test_a_message_that_is_gone_is_said_anew_and_one_that_is_the_same_stay
 
     assert len(chat.messages) == before
     assert chat.texts[-1] == "Nothing was deleted."
-
-
-async def test_without_a_token_it_ends_with_what_to_do(sqlite_url: str) -> None:
-    async with open_api(sqlite_url) as api:
-        with pytest.raises(SettingsInvalid, match="BotFather"):
-            await run_bot(api.services, asyncio.Event())

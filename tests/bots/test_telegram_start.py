@@ -1,5 +1,6 @@
 """/start, /help, /privacy and /stop, as people type and press them."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,14 +9,18 @@ from typing import Final
 import pytest
 
 from alerts.bots.chats import ChatDesk
+from alerts.bots.telegram import run_bot
 from alerts.bots.telegram_commands import Registry
 from alerts.channels.telegram_address import TelegramChat
 from alerts.channels.telegram_payloads import token_payload
 from alerts.domain.deliveries import Channel, DisableReason, EndpointState
 from alerts.domain.grades import TokenId
+from alerts.errors import SettingsInvalid
 from alerts.pipeline.places import close_places, list_places
 from alerts.store.endpoints import EndpointRecord
+from tests.api.conftest import open_api
 from tests.bots.talks import Talk, labels, open_talk
+from tests.telegram.double import TOKEN
 
 README: Final = Path(__file__).parent.parent.parent / "README.md"
 OLD_LINK = "app-" + "A" * 32
@@ -226,3 +231,17 @@ async def test_the_readme_names_every_command_and_no_other(talk: Talk) -> None:
     named = {name for row in rows for name in re.findall(r"`/(\w+)`", row)}
 
     assert named == set(Registry.of(talk.services).commands)
+
+
+async def test_without_a_token_it_ends_with_what_to_do(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No test's bot is the one that a developer's .env names.
+    tmp_path.joinpath(".env").write_text(f"GRADEBELL_TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    monkeypatch.chdir(tmp_path)
+    stopped = asyncio.Event()
+    stopped.set()
+
+    async with open_api(sqlite_url) as api:
+        with pytest.raises(SettingsInvalid, match="BotFather"):
+            await run_bot(api.services, stopped)

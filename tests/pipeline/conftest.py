@@ -28,6 +28,7 @@ from alerts.store.deliveries import AttemptRecord, DeliveryRecord, list_attempts
 from alerts.store.events import EventRecord, list_events
 from alerts.store.log import LogFilter, list_deliveries
 from alerts.store.tables import deliveries, endpoint_secrets, lanes, pools
+from tests.given import Given
 from tests.receiver import Receiver
 
 SOURCE = source_name("demo")
@@ -75,7 +76,7 @@ def settings_for(database_url: str, **knobs: Any) -> Settings:  # noqa: ANN401 -
         "source": "none",
         **knobs,
     }
-    return Settings(**given)
+    return Given(**given)
 
 
 @pytest.fixture
