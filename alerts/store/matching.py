@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, select
 
 from alerts.domain.deliveries import TOLD
+from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
 from alerts.store.cycles import CycleRecord
 from alerts.store.engine import Transaction
@@ -39,6 +40,7 @@ async def next_endpoints(
     """
     given = {"cycle": record.id, "after": record.fan_out_after or ""}
     looks = [(_corrected(), size), (_by_token(), size)]
+    looks += [(_by_threshold(is_token=True), size), (_by_threshold(is_token=False), wholesale)]
     looks += [(look, wholesale) for look in await _wholesale(tx, record)]
     found: list[list[str]] = []
     ends: list[str] = []
@@ -63,9 +65,10 @@ def matches(*where: ColumnElement[bool]) -> list[Select[tuple[str, str]]]:
     """
     return [
         select(events.c.id.label("event_id"), subscriptions.c.endpoint_id)
-        .join_from(events, subscriptions, wants(is_token=is_token))
+        .join_from(events, subscriptions, wants(is_token=is_token, is_crossing=is_crossing))
         .where(events.c.type_bit != 0, *where)
         for is_token in (True, False)
+        for is_crossing in (False, True)
     ]
 
 
@@ -99,7 +102,11 @@ async def _wholesale(tx: Transaction, record: CycleRecord) -> list[Select[str]]:
 # The events of the cycle at hand, and those of them that are matched.
 _OF_CYCLE: Final = events.c.cycle_id == bindparam("cycle")
 _TOLD: Final = and_(_OF_CYCLE, events.c.type_bit != 0)
-_KINDS_TOLD: Final = select(events.c.kind, events.c.token.is_(None)).where(_TOLD).distinct()
+_KINDS_TOLD: Final = (
+    select(events.c.kind, events.c.token.is_(None))
+    .where(_TOLD, events.c.type != EventType.CROSSED)
+    .distinct()
+)
 
 
 @cache
@@ -116,6 +123,16 @@ def _by_token() -> Select[str]:
     return _next(
         select(endpoint).join_from(events, subscriptions, wants(is_token=True)).where(_TOLD),
         endpoint,
+    )
+
+
+@cache
+def _by_threshold(*, is_token: bool) -> Select[str]:
+    """Endpoints whose threshold was crossed, for a token that they name or for all."""
+    endpoint = subscriptions.c.endpoint_id
+    condition = wants(is_token=is_token, is_crossing=True)
+    return _next(
+        select(endpoint).join_from(events, subscriptions, condition).where(_TOLD), endpoint
     )
 
 

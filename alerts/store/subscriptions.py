@@ -17,6 +17,7 @@ from sqlalchemy import (
     select,
 )
 
+from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.subscriptions import (
     Filter,
@@ -58,48 +59,62 @@ _OF_TOKENS: Final = _OF_ENDPOINTS.where(
 )
 
 
-def wants(*, is_token: bool) -> ColumnElement[bool]:
+def wants(*, is_token: bool, is_crossing: bool = False) -> ColumnElement[bool]:
     """The condition under which a subscription matches an event: `domain` `match`, in SQL.
 
-    is_token: whether the two name the same token; else one of them names none.
+    is_token: whether the two name the same token; else one of them names none. is_crossing: of
+    crossings alone, which have a token, else of all but them: so those who name a threshold are
+    found by their index, and those who name none are not looked at.
     """
     if is_token:
         same_token = subscriptions.c.token == events.c.token
+    elif is_crossing:
+        same_token = subscriptions.c.token.is_(None)
     else:
         same_token = or_(subscriptions.c.token.is_(None), events.c.token.is_(None))
+    same_kind = subscriptions.c.kind == events.c.kind
     return and_(
         same_token,
-        or_(events.c.kind.is_(None), subscriptions.c.kind == events.c.kind),
+        same_kind if is_crossing else or_(events.c.kind.is_(None), same_kind),
+        _CROSSES if is_crossing else events.c.type_bit != literal_column(str(_CROSSED)),
         subscriptions.c.types.op("&")(events.c.type_bit) != literal(0),
         or_(events.c.notches.is_(None), events.c.notches >= subscriptions.c.min_notches),
         or_(events.c.size.is_(None), events.c.size >= subscriptions.c.min_delta),
-        or_(
-            events.c.crossed_to.is_(None),
-            and_(
-                subscriptions.c.above > events.c.crossed_from,
-                subscriptions.c.above <= events.c.crossed_to,
-            ),
-            and_(
-                subscriptions.c.below > events.c.crossed_to,
-                subscriptions.c.below <= events.c.crossed_from,
-            ),
-        ),
-        or_(
-            events.c.token.is_(None),
-            # Of a grade that is unknown this is unknown, too, and so no match.
-            and_(
-                or_(
-                    subscriptions.c.other_at_least.is_(None),
-                    events.c.other_score >= subscriptions.c.other_at_least,
-                ),
-                or_(
-                    subscriptions.c.other_below.is_(None),
-                    events.c.other_score < subscriptions.c.other_below,
-                ),
-            ),
-        ),
+        _OTHER_IS_SO,
         events.c.sequence > subscriptions.c.since_sequence,
     )
+
+
+_CROSSED: Final = type_mask([EventType.CROSSED])
+_CROSSES: Final = and_(
+    events.c.type_bit == literal_column(str(_CROSSED)),
+    # In the words of its index.
+    or_(subscriptions.c.above.is_not(None), subscriptions.c.below.is_not(None)),
+    or_(
+        and_(
+            subscriptions.c.above > events.c.crossed_from,
+            subscriptions.c.above <= events.c.crossed_to,
+        ),
+        and_(
+            subscriptions.c.below > events.c.crossed_to,
+            subscriptions.c.below <= events.c.crossed_from,
+        ),
+    ),
+)
+_OTHER_IS_SO: Final = or_(
+    events.c.token.is_(None),
+    # Of a grade that is unknown this is unknown, too, and so no match.
+    and_(
+        or_(
+            subscriptions.c.other_at_least.is_(None),
+            events.c.other_score >= subscriptions.c.other_at_least,
+        ),
+        or_(
+            subscriptions.c.other_below.is_(None),
+            events.c.other_score < subscriptions.c.other_below,
+        ),
+    ),
+)
 
 
 async def add_subscriptions(

@@ -48,15 +48,28 @@ one_endpoint = st.lists(one_subscription, max_size=4, unique_by=lambda row: (row
 one_event = st.builds(
     EventFacts,
     sequence=st.integers(1, 6),
-    type=st.sampled_from(list(EventType)),
+    type=st.sampled_from([each for each in EventType if each is not EventType.CROSSED]),
     token=TOKENS,
     kind=st.one_of(st.none(), KINDS),
     notches=st.one_of(st.none(), st.integers(0, 4)),
     size=st.one_of(st.none(), st.integers(0, 2500)),
-    crossed=st.one_of(st.none(), st.builds(Crossing, ENDS, ENDS)),
     other_score=SCORES,
 )
-some_events = st.lists(one_event, min_size=1, max_size=5, unique_by=lambda fact: fact.sequence)
+# One that crosses something is of a token and a kind.
+one_crossing = st.builds(
+    EventFacts,
+    sequence=st.integers(1, 6),
+    type=st.just(EventType.CROSSED),
+    token=TOKENS.filter(bool),
+    kind=KINDS,
+    notches=st.none(),
+    size=st.none(),
+    crossed=st.builds(Crossing, ENDS, ENDS),
+    other_score=SCORES,
+)
+some_events = st.lists(
+    one_event | one_crossing, min_size=1, max_size=5, unique_by=lambda fact: fact.sequence
+)
 
 Owed = set[tuple[int, str]]
 

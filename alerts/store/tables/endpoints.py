@@ -140,6 +140,7 @@ Index(
     "ix_subscriptions_thresholds",
     subscriptions.c.kind,
     subscriptions.c.token,
+    subscriptions.c.endpoint_id,
     subscriptions.c.above,
     subscriptions.c.below,
     sqlite_where=text("above IS NOT NULL OR below IS NOT NULL"),

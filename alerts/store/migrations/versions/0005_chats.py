@@ -93,7 +93,7 @@ def _thresholds() -> None:
     op.create_index(
         "ix_subscriptions_thresholds",
         "subscriptions",
-        ["kind", "token", "above", "below"],
+        ["kind", "token", "endpoint_id", "above", "below"],
         sqlite_where=is_named,
         postgresql_where=is_named,
     )
