@@ -1,8 +1,9 @@
 """Cooldowns: how long an endpoint is told nothing more of one token and kind.
 
 What an endpoint believes of a grade is the band of the newest event about it that it was told. A
-change that comes within the cooldown waits for its end; a newer one takes its place; and one that
-leads back to what is believed anyway is never told. So after the cooldown it believes what holds.
+change that comes within the cooldown waits for its end; a newer one takes its place, unless it is
+a move, which waits behind it; and one that leads back to what is believed anyway is never told. So
+after the cooldown it believes what holds.
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ class LastWord:
     at: when it was; None while it is on the wire. band: what it said holds; None: no band does.
     """
 
+    sequence: int
     state: State
     at: datetime | None
     band: Band | None

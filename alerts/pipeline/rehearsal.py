@@ -18,7 +18,7 @@ from alerts.domain.deliveries import DeferredReason, Order, State, Trigger
 from alerts.domain.subscriptions import Miss, Subscription
 from alerts.pipeline.claim import LOOK_AHEAD, ROUND_SIZE, quota_of, tells_newest_alone
 from alerts.pipeline.consent import Consent, Wishes, quiet_end, weigh
-from alerts.pipeline.cooldown import Cooling
+from alerts.pipeline.cooldown import Cooling, oldest_of
 from alerts.pipeline.parcels import Group, gather
 from alerts.pipeline.rehearsed_queue import RehearsedQueue
 from alerts.pipeline.turn import IN_FLIGHT
@@ -63,8 +63,6 @@ class Rehearsal:
         seconds = recipient.cooldown_seconds
         self._cooldowns = {} if seconds is None else {recipient.id: timedelta(seconds=seconds)}
         self._words: Words = {}
-        # The numbers of the events that they are of.
-        self._worded: dict[Key, int] = {}
         # Of a cycle that may go on with what is heard next, each with when it was recorded.
         self._cycle: list[tuple[News, datetime]] = []
         # When something may be done next: what is due now, or after the slot of what went last.
@@ -159,7 +157,9 @@ class Rehearsal:
                 now,
                 leases={self._recipient.id: ""},
                 wishes=self._wishes,
-                cooling=Cooling(self._cooldowns, self._words, now),
+                cooling=Cooling(
+                    self._cooldowns, self._words, oldest_of(found, self._cooldowns), now
+                ),
             )
             self._put_down(given, {one.id: one for one in found})
             if given.kept or not found:
@@ -202,7 +202,7 @@ class Rehearsal:
         if not self._cooldowns or facts.token is None or facts.kind is None:
             return
         key = (one.endpoint_id, facts.token, facts.kind)
-        if facts.type in SAYING and facts.sequence > self._worded.get(key, -1):
-            self._worded[key] = facts.sequence
+        last = self._words.get(key)
+        if facts.type in SAYING and (last is None or facts.sequence > last.sequence):
             band = band_of(json.loads(one.news.body))
-            self._words[key] = LastWord(State.DELIVERED, at, band)
+            self._words[key] = LastWord(facts.sequence, State.DELIVERED, at, band)

@@ -35,7 +35,8 @@ class RehearsedQueue:
         self._times: list[tuple[datetime, int]] = []
         self._open_of: dict[Subject, list[int]] = {}
         self._open_about: dict[About, list[int]] = {}
-        self._told_about: dict[About, int] = {}
+        # Of what was told, the newest, moves apart.
+        self._told_about: dict[tuple[About, bool], int] = {}
         self._touched: set[About] = set()
         self._became: dict[str, State] = {}
 
@@ -84,7 +85,8 @@ class RehearsedQueue:
         self._open_of[about[0]].remove(sequence)
         self._open_about[about].remove(sequence)
         if state is State.DELIVERED:
-            self._told_about[about] = max(sequence, self._told_about.get(about, -1))
+            key = about, _is_move(one)
+            self._told_about[key] = max(sequence, self._told_about.get(key, -1))
             self._touched.add(about)
 
     def next_time(self) -> datetime | None:
@@ -111,14 +113,25 @@ class RehearsedQueue:
         """End what gives way to something newer that is open, or was told.
 
         What quiet hours put off is told along with what is newer, unless that went out already.
+        A move takes the place of moves alone.
         """
         for about in self._touched:
-            line = self._open_about.get(about, [])
-            told, newest = self._told_about.get(about, -1), max(line, default=-1)
-            for sequence in list(line):
-                one = self._due.get(sequence) or self._later[sequence]
+            line = [
+                self._due.get(sequence) or self._later[sequence]
+                for sequence in self._open_about.get(about, [])
+            ]
+            newest = {
+                is_move: max(
+                    (_sequence(one) for one in line if _is_move(one) is is_move), default=-1
+                )
+                for is_move in (False, True)
+            }
+            for one in line:
+                those = (False, True) if _is_move(one) else (False,)
+                gone = max(self._told_about.get((about, each), -1) for each in those)
                 is_kept = one.deferred_reason is DeferredReason.QUIET_HOURS
-                if sequence < told or (sequence < newest and not is_kept):
+                is_behind = not is_kept and _sequence(one) < max(newest[each] for each in those)
+                if is_behind or _sequence(one) < gone:
                     self.end(one, State.SKIPPED, SkipReason.SUPERSEDED)
         self._touched.clear()
 
@@ -145,6 +158,14 @@ class RehearsedQueue:
     def _is_oldest(self, one: Waiting) -> bool:
         about = _about(one.news)
         return about is None or min(self._open_of[about[0]]) == one.news.facts.sequence
+
+
+def _sequence(one: Waiting) -> int:
+    return one.news.facts.sequence
+
+
+def _is_move(one: Waiting) -> bool:
+    return one.news.facts.type is EventType.MOVED
 
 
 def _about(news: News) -> About | None:

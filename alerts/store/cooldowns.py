@@ -44,6 +44,7 @@ _LAST: Final = (
         _NEWEST.c.endpoint_id,
         _NEWEST.c.token,
         _NEWEST.c.kind,
+        _NEWEST.c.sequence,
         deliveries.c.state,
         deliveries.c.ended_at,
         events.c.body,
@@ -75,7 +76,7 @@ async def last_words(
     given = {"endpoints": list(endpoint_ids), "tokens": list(tokens)}
     return {
         (row.endpoint_id, TokenId(row.token), Kind(row.kind)): LastWord(
-            State(row.state), row.ended_at, band_of(json.loads(row.body))
+            row.sequence, State(row.state), row.ended_at, band_of(json.loads(row.body))
         )
         for row in await tx.connection.execute(_LAST, given)
     }

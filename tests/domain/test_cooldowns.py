@@ -36,7 +36,7 @@ class Receiver:
         last = None
         if self.told:
             at, band = self.told[-1]
-            last = LastWord(State.UNKNOWN if self.doubtful else State.DELIVERED, at, band)
+            last = LastWord(1, State.UNKNOWN if self.doubtful else State.DELIVERED, at, band)
         if cools_until(last, COOLDOWN, now) is not None:
             self.was_held = True
             return
@@ -84,7 +84,7 @@ def test_after_the_cooldown_what_is_believed_is_what_holds(
 
 def test_what_is_on_the_wire_is_waited_for() -> None:
     now = day(1)
-    sending = LastWord(State.SENDING, None, (1, 4))
+    sending = LastWord(1, State.SENDING, None, (1, 4))
 
     assert cools_until(None, COOLDOWN, now) is None
     assert cools_until(sending, COOLDOWN, now) == now + timedelta(seconds=5)
@@ -92,7 +92,7 @@ def test_what_is_on_the_wire_is_waited_for() -> None:
 
 
 def test_a_band_of_another_ladder_is_not_what_was_told() -> None:
-    told = LastWord(State.DELIVERED, day(0), (1, 4))
+    told = LastWord(1, State.DELIVERED, day(0), (1, 4))
 
     assert is_believed(told, (1, 4))
     assert not is_believed(told, (2, 4))

@@ -1,6 +1,8 @@
 """Consent is read at the last moment: what is expired or no longer wanted is not sent."""
 
+import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +11,7 @@ from sqlalchemy import event, update
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import EndpointState, Order, State
+from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import Filter
 from alerts.pipeline.endpoints import change_endpoint, enable, pause
@@ -187,6 +190,33 @@ async def test_under_latest_what_waits_behind_something_newer_is_superseded(
         ("delivered", None, 1),
     ]
     assert len(receiver.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("scores", "became"),
+    [
+        ((50, 65, 72), ("delivered", "delivered")),
+        ((50, 65, 72, 79), ("delivered", "superseded", "delivered")),
+        ((50, 65, 72, 10), ("superseded", "superseded", "delivered")),
+        ((50, 57, 65), ("superseded", "delivered")),
+    ],
+    ids=["a move after a band", "moves after a band", "a band after all", "a band after a move"],
+)
+async def test_a_move_takes_no_place_of_a_band_that_was_not_told(
+    services: Services, receiver: Receiver, scores: Sequence[int], became: Sequence[str]
+) -> None:
+    wanted = Filter(types=BAND_CHANGES | {EventType.MOVED})
+    await subscribe(services, receiver.url(), order=Order.LATEST, wanted=wanted)
+    for number, score in enumerate(scores):
+        await push(services, day(number), {"a": score})
+    await fan_out(services)
+
+    await dispatch(services)
+
+    assert [reason or state for state, reason, _ in await states(services)] == list(became)
+    said = [json.loads(seen.body)["sequence"] for seen in receiver.requests]
+    assert said == sorted(said)
+    assert len(said) == became.count("delivered")
 
 
 @pytest.mark.parametrize("order", [Order.NONE, Order.STRICT])

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import Order
-from alerts.domain.events import EventType
+from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import Filter
 from alerts.pipeline.endpoints import change_endpoint
@@ -44,6 +44,10 @@ async def became(services: Services) -> list[tuple[str, str | None, str | None]]
 
 def bands(receiver: Receiver, path: str = "/") -> list[str]:
     return [json.loads(seen.body)["data"]["to"]["band"] for seen in receiver.at(path)]
+
+
+def scores(receiver: Receiver, path: str) -> list[float]:
+    return [json.loads(seen.body)["data"]["to"]["score"] for seen in receiver.at(path)]
 
 
 async def test_a_change_within_the_cooldown_is_told_when_that_is_over(
@@ -84,6 +88,46 @@ async def test_a_change_that_was_taken_back_meanwhile_is_not_told(
 
     await told(services, 4, {"a": 50})
     assert bands(receiver) == ["Buy", "Neutral"]
+
+
+async def test_a_move_within_the_cooldown_hides_no_change_of_band_and_waits_behind_it(
+    services: Services, receiver: Receiver
+) -> None:
+    for order in Order:
+        path = f"/{order}"
+        wanted = Filter(types=BAND_CHANGES | {EventType.MOVED})
+        await subscribe(
+            services, receiver.url(path), wanted=wanted, order=order, cooldown_seconds=SECONDS
+        )
+    for number, score in enumerate((50, 70, 50, 44)):
+        await told(services, number, {"a": score})
+
+    await pass_time(services, COOLDOWN)
+    await dispatch(services)
+    for order in Order:
+        assert scores(receiver, f"/{order}") == [70, 50]
+    await pass_time(services, COOLDOWN)
+    await dispatch(services)
+
+    for order in Order:
+        assert scores(receiver, f"/{order}") == [70, 50, 44]
+
+
+async def test_a_move_that_was_told_first_hides_no_change_of_band_that_failed(
+    services: Services, receiver: Receiver
+) -> None:
+    receiver.script("/", Reply(), Reply(500), Reply(500), Reply())
+    wanted = Filter(types=BAND_CHANGES | {EventType.MOVED})
+    await subscribe(services, receiver.url("/"), wanted=wanted, cooldown_seconds=SECONDS)
+    for number, score in enumerate((50, 70, 50, 44)):
+        await told(services, number, {"a": score})
+
+    for wait in (COOLDOWN, timedelta(seconds=10), timedelta(seconds=10), timedelta(minutes=10)):
+        await pass_time(services, wait)
+        await dispatch(services)
+
+    assert scores(receiver, "/") == [70, 50, 50, 44, 50]
+    assert {state for state, _, _ in await became(services)} == {"delivered"}
 
 
 async def test_other_tokens_and_the_other_kind_are_told_at_once(
