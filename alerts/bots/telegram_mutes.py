@@ -73,6 +73,12 @@ class MuteDesk:
             buttons=(*done.buttons, *questions.buttons),
         )
 
+    async def unmute(self, asked: Asked) -> Said:
+        """`/unmute`: the end of a mute, as `/mute … off` is; alone, of which."""
+        if not asked.words or not await ChatDesk(self.services).every(asked.chat):
+            return await self.tell(replace(asked, words=()))
+        return await self._unmute(asked, words_of(asked.words))
+
     async def _unmute(self, asked: Asked, words: Sequence[str]) -> Said:
         """End the mutes of what is named: of a symbol, those of all tokens that bear it."""
         if not words or _is_everything(words):
@@ -228,6 +234,9 @@ def commands(services: Services) -> list[Command]:
     mutes, pauses = MuteDesk(services), PauseDesk(services)
     return [
         Command("mute", "Be told nothing of a token for a while.", mutes.tell, changes=True),
+        Command(
+            "unmute", "Be told again of what is muted, such as BTC.", mutes.unmute, changes=True
+        ),
         Command("pause", "Be told nothing until /resume.", pauses.pause, changes=True),
         Command("resume", "Be told again, from now on.", pauses.resume, changes=True),
     ]

@@ -211,17 +211,18 @@ async def test_in_a_group_members_mute_nothing(talk: Talk) -> None:
     assert await muted(talk, group) == {}
 
 
-async def test_off_ends_a_mute_of_a_token_or_of_everything(talk: Talk) -> None:
+@pytest.mark.parametrize("off", ["/mute {} off", "/unmute {}"])
+async def test_off_ends_a_mute_of_a_token_or_of_everything(talk: Talk, off: str) -> None:
     ada, chat = talk.somebody()
     await talk.api.push(1, {"btc": 50.0, "eth": 50.0})
     await talk.type(ada, "/subscribe btc eth")
     for text in ("/mute btc eth 3d", "/mute 8h"):
         await talk.type(ada, text)
 
-    (one,) = await talk.type(ada, "/mute btc off")
+    (one,) = await talk.type(ada, off.format("btc"))
     left = await muted(talk, chat)
-    (unknown,) = await talk.type(ada, "/mute nope off")
-    (all_of_it,) = await talk.type(ada, "/mute off")
+    (unknown,) = await talk.type(ada, off.format("nope"))
+    (all_of_it,) = await talk.type(ada, off.format("all"))
 
     assert set(left) == {None, "demo:eth"}
     assert one["text"].startswith("🔕 Muted\nEverything until ")
