@@ -9,7 +9,7 @@ from tests.api.conftest import ADMIN_KEY, serve
 from tests.pipeline.conftest import TurnedClock, day, push, settings_for
 from tests.receiver import Receiver
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "backtest.json"
+GOLDEN = Path(__file__).parent.parent / "golden" / "api" / "backtest.json"
 BODY = {
     "channel": "telegram",
     "filter": {"types": ["grade.upgraded", "grade.downgraded"]},

@@ -7,11 +7,7 @@ from alerts.domain.deliveries import Channel
 from alerts.domain.grades import TokenId
 from alerts.pipeline.places import list_places
 from tests.bots.talks import Talk, open_talk
-from tests.rates import Rate
-from tests.telegram.double import Rates
 
-# How often the bot may speak is not what these are about.
-PATIENT = Rates(chat=Rate(1000, 1.0), group=Rate(1000, 1.0))
 LABELS = {
     "1": ("BTC", "Bitcoin"),
     "2": ("ETH", "Ethereum"),
@@ -23,7 +19,7 @@ LABELS = {
 @asynccontextmanager
 async def open_graded(database_url: str) -> AsyncIterator[Talk]:
     """A talk after two cycles: all of them were upgraded from Neutral to Strong Buy."""
-    async with open_talk(database_url, rates=PATIENT) as talk:
+    async with open_talk(database_url) as talk:
         await grade(talk, 1, 50)
         await grade(talk, 2, 85)
         yield talk

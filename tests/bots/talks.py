@@ -9,11 +9,15 @@ from typing import Any
 from alerts.bootstrap import Services
 from alerts.bots.telegram import run_bot
 from tests.api.conftest import Api, open_api
+from tests.rates import Rate
 from tests.telegram.double import TOKEN, Rates, Telegram
 from tests.telegram.people import Pressed
 from tests.telegram.world import Chat, Person
 
 Message = Mapping[str, Any]
+
+# How often the bot may speak is what few of them are about.
+PATIENT = Rates(chat=Rate(1000, 1.0), group=Rate(1000, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ async def running(services: Services, telegram: Telegram) -> AsyncIterator[None]
 async def open_talk(
     database_url: str,
     *,
-    rates: Rates | None = None,
+    rates: Rates = PATIENT,
     **knobs: Any,  # noqa: ANN401 - settings.
 ) -> AsyncIterator[Talk]:
     """The bot, the API and a Telegram."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.bots.graded import PATIENT, followed, grade, open_graded
+from tests.bots.graded import followed, grade, open_graded
 from tests.bots.talks import Talk, labels, open_talk
 from tests.telegram.world import Person
 
@@ -191,7 +191,7 @@ async def test_the_week_is_told_and_a_quiet_one_too(talk: Talk) -> None:
 async def test_a_week_in_which_nothing_changed_is_said_to_be_one(
     sqlite_url: str, is_graded: bool
 ) -> None:
-    async with open_talk(sqlite_url, rates=PATIENT) as talk:
+    async with open_talk(sqlite_url) as talk:
         ada, _ = talk.somebody()
         if is_graded:
             await grade(talk, 1, 50)

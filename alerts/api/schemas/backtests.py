@@ -22,7 +22,9 @@ _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 def _minute(value: object) -> object:
     if not _CLOCK.fullmatch(str(value)):
-        raise PydanticCustomError("time", "must be written HH:MM, such as 22:00")
+        raise PydanticCustomError(
+            "time", "{problem}", {"problem": "must be written HH:MM, such as 22:00"}
+        )
     return time.fromisoformat(str(value))
 
 

@@ -106,4 +106,10 @@ async def test_a_month_of_our_own_that_is_spent_is_told_once_for_all_kinds(
 
     assert await upstream.requests() == 4
     assert {await stands(timed, kind) for kind in Kind} == {SourceState.OK}
+    assert await told(timed) == [EventType.SOURCE_FAILING]
+
+    for _ in range(3):
+        for kind in Kind:
+            await poll_once(timed, kind)
+    # A whole sweep says that it is over, and once for all kinds.
     assert await told(timed) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]
