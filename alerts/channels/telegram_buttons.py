@@ -10,8 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 VERSION: Final = "v1"
-# https://core.telegram.org/bots/api#inlinekeyboardbutton
-MOST_DATA_BYTES: Final = 64
+# Telegram takes 64 bytes: https://core.telegram.org/bots/api#inlinekeyboardbutton
 _DATA: Final = re.compile(rf"{VERSION}:(?P<verb>[a-z]+)(?::(?P<subject>[\x21-\x7e]+))?")
 
 
