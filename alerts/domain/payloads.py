@@ -1,7 +1,7 @@
 """Payloads: what the event of a change says, made from the ratings before and after it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +40,7 @@ def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: B
     before, after, run = change.before, change.after, change.run
     if before is not None and run is not None:
         # A change that had to be confirmed began before the readings that confirmed it.
-        before = replace(before, score=run.score, as_of=run.as_of, components=run.components)
+        before = before._replace(score=run.score, as_of=run.as_of, components=run.components)
     data: dict[str, object] = {
         **_head(token, cycle.kind),
         "from": _from_view(before, policy, until=cycle.as_of),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from alerts.domain.grades import Cycle, Kind, TokenId
 
@@ -163,9 +163,11 @@ class Swings:
     steady: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rating:
+class Rating(NamedTuple):
     """The band held for one token and kind: the one last announced, and the last observation.
+
+    No dataclass, for a frozen one of so many fields takes six times as long to make, and each
+    cycle makes one for every token.
 
     rank: of the band, 1 the lowest. since: `as_of` at which it was taken.
     score, as_of, label, components: the last accepted observation; revision counts the values

@@ -68,10 +68,10 @@ def amended(
         return rating
     if _side(rating.rank, score, policy) is _side(rating.rank, run.seen[0][1], policy):
         seen = tuple((at, score if at == as_of else said) for at, said in run.seen)
-        return replace(rating, pending=replace(run, seen=seen))
+        return rating._replace(pending=replace(run, seen=seen))
     later = tuple(reading for reading in run.seen if reading[0] > as_of)
     shorter = Run(score, as_of, components, later) if later else None
-    return replace(rating, pending=shorter)
+    return rating._replace(pending=shorter)
 
 
 def _move(before: Rating, score: int, policy: BandPolicy) -> EventType | None:

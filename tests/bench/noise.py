@@ -90,8 +90,7 @@ def judge(scores: Iterable[int], policy: BandPolicy, tally: Tally) -> None:
             tally.latest = max(tally.latest, waited)
         tally.behind += said.type is None and said.run is not None
         was_flapping = rating.is_flapping
-        rating = replace(
-            rating,
+        rating = rating._replace(
             rank=said.rank,
             score=score,
             as_of=at,

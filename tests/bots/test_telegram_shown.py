@@ -128,8 +128,8 @@ def test_what_is_not_told_yet_is_said_to_wait_and_for_what() -> None:
     held = rating(3, 71)
     run = Run(50, FIRST_DAY, (), ((FIRST_DAY, 7100), (FIRST_DAY + timedelta(hours=1), 7100)))
     policy = dataclasses.replace(TRADER, confirm=Confirm(3))
-    waits = dataclasses.replace(held, pending=run)
-    swings = dataclasses.replace(held, swings=Swings(is_upward=True, flapping_since=FIRST_DAY))
+    waits = held._replace(pending=run)
+    swings = held._replace(swings=Swings(is_upward=True, flapping_since=FIRST_DAY))
 
     said = [
         as_plain(ratings_of(of(each), {**POLICIES, Kind.TRADER: policy}, NOW))

@@ -92,7 +92,7 @@ class TestWhatWasToldIsReadBack:
         event = draft(fundamental(0, 78.9), fundamental(40, 79.99), fundamental(41, 83.1))
 
         # How far it is from thresholds is nothing that a correction needs.
-        before = change.before and replace(change.before, slack_up=0, slack_down=0)
+        before = change.before and change.before._replace(slack_up=0, slack_down=0)
         assert rating_told(token(1), json.loads(body(event))) == before
 
     def test_an_initiation_had_none(self) -> None:

@@ -1,7 +1,5 @@
 """Rows seen again: refreshed, late, released as history, or put on a new ladder."""
 
-from dataclasses import replace
-
 import pytest
 
 from alerts.domain.changes import rebase
@@ -145,6 +143,6 @@ class TestRebase:
         assert watched.held().rank == 1
 
     def test_a_withdrawn_rating_stays_withdrawn(self) -> None:
-        (new,) = rebase([replace(rating(3, 62), withdrawn=True)], TRADER)
+        (new,) = rebase([rating(3, 62)._replace(withdrawn=True)], TRADER)
 
         assert new.withdrawn
