@@ -3,13 +3,14 @@
 from datetime import timedelta
 from typing import Final
 
-from alerts.domain.events import EventType
+from alerts.domain.events import Draft, EventType
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.notices import source_event
 from alerts.pipeline.tell import tell_app, to_app
 from alerts.ports import Aside, SourceState, Trouble
 from alerts.store.budgets import Wait, pause
 from alerts.store.engine import Transaction
+from alerts.store.events import find_event
 from alerts.store.sweeps import (
     SourceRecord,
     SweepRecord,
@@ -73,7 +74,7 @@ async def troubled(tx: Transaction, sweep: SweepRecord, trouble: Trouble, *, jit
         detail=trouble.detail if is_told or known is None else known.detail,
         clock_skew_seconds=skew_seconds(trouble.aside),
     )
-    if is_told:
+    if is_told and not await _is_told_by_another(tx, record):
         await announce(tx, record, EventType.SOURCE_FAILING)
     emit(
         Step.SOURCE_TROUBLED,
@@ -95,8 +96,8 @@ async def out_of_budget(tx: Transaction, sweep: SweepRecord, wait: Wait) -> None
     Both are about all kinds, and the operator is told by the first one that comes to know.
     """
     await postpone_sweep(tx, sweep.id, failures=sweep.failures, not_before=wait.until)
-    said = await _said_of_the_key(tx, sweep)
     if wait.is_asked:
+        said = await _said_of_the_key(tx, sweep)
         if said is not None:
             await set_state(tx, sweep.source, sweep.kind, state=said.state, detail=said.detail)
     elif wait.until - await tx.now() > PACE:
@@ -104,7 +105,7 @@ async def out_of_budget(tx: Transaction, sweep: SweepRecord, wait: Wait) -> None
         record = await set_state(
             tx, sweep.source, sweep.kind, state=SourceState.QUOTA, detail=detail
         )
-        if said is None or said.state is not SourceState.QUOTA:
+        if not await _is_told_by_another(tx, record):
             await announce(tx, record, EventType.SOURCE_FAILING)
 
 
@@ -113,18 +114,7 @@ async def announce(tx: Transaction, record: SourceRecord, event_type: EventType)
     is_failing = event_type is EventType.SOURCE_FAILING
     if not await set_announced(tx, record.source, record.kind, announced=is_failing):
         return
-    await tell_app(
-        tx,
-        source_event(
-            event_type,
-            source=record.source,
-            kind=record.kind,
-            at=record.since,
-            audience=to_app(HOUSE_APP),
-            state=record.state.value,
-            detail=record.detail,
-        ),
-    )
+    await tell_app(tx, _notice(record, event_type))
 
 
 def skew_seconds(aside: Aside) -> int | None:
@@ -149,9 +139,35 @@ async def _stale(tx: Transaction, sweep: SweepRecord) -> SourceRecord | None:
     return known if known is not None and known.state is SourceState.STALE else None
 
 
-async def _said_of_the_key(tx: Transaction, sweep: SweepRecord) -> SourceRecord | None:
+def _notice(record: SourceRecord, event_type: EventType) -> Draft:
+    return source_event(
+        event_type,
+        source=record.source,
+        kind=record.kind,
+        at=record.since,
+        audience=to_app(HOUSE_APP),
+        state=record.state.value,
+        detail=record.detail,
+    )
+
+
+async def _said_of_the_key(
+    tx: Transaction, known: SweepRecord | SourceRecord
+) -> SourceRecord | None:
     """How another kind of the source stands, that was told to wait."""
     for record in await list_states(tx):
-        if record.source == sweep.source and record.kind is not sweep.kind:
+        if record.source == known.source and record.kind is not known.kind:
             return record if record.state in _OF_THE_KEY else None
     return None
+
+
+async def _is_told_by_another(tx: Transaction, record: SourceRecord) -> bool:
+    """Whether the operator has the same word about our key from another kind of the source.
+
+    Both may have been under way when the first of them was refused.
+    """
+    said = await _said_of_the_key(tx, record)
+    if said is None or said.state is not record.state:
+        return False
+    notice = _notice(said, EventType.SOURCE_FAILING)
+    return await find_event(tx, notice.id, app_id=HOUSE_APP) is not None

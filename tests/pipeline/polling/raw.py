@@ -12,12 +12,13 @@ from tests.sources.wire import answer, page, tm_row
 class RawUpstream:
     """It answers every connection with `says`, and closes it; None: it says nothing at all.
 
-    requests: the heads as they came.
+    requests: the heads as they came. together: what so many ask at a time is answered then.
     """
 
     says: bytes | None = None
     requests: list[str] = field(default_factory=list)
     url: str = ""
+    together: asyncio.Barrier | None = None
 
     def grades(self, grades: Mapping[int, object], *headers: str, **extra: object) -> None:
         """From now on a page of these trader grades, by token; extra: the same on every row."""
@@ -27,6 +28,8 @@ class RawUpstream:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            if self.together is not None:
+                await self.together.wait()
             if self.says is None:
                 await reader.read()
             else:

@@ -1,5 +1,6 @@
 """What a source says of our key holds for all its kinds, over restarts, until it is over."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,10 +13,13 @@ from alerts.pipeline.poll import ask_anew
 from alerts.ports import SourceState
 from tests.pipeline.conftest import TurnedClock
 from tests.pipeline.polling.conftest import OpenPolling, told
+from tests.pipeline.polling.raw import RawUpstream
 from tests.pipeline.upstream import TM_GRADE, Upstream, plan_of, poll_once, stands
+from tests.sources.wire import answer
 
 HOUR = timedelta(hours=1)
 HALF_HOUR = timedelta(minutes=30)
+SPENT = answer(b'{"message": "monthly quota exceeded"}', status="429 Too Many Requests")
 
 
 async def poll_both(services: Services) -> None:
@@ -67,6 +71,38 @@ async def test_a_spent_month_upstream_is_asked_about_ever_more_rarely_and_told_o
 
     assert await stands(timed, Kind.FUNDAMENTAL) is SourceState.OK
     assert await told(timed) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]
+
+
+async def test_a_spent_month_that_both_kinds_hear_of_at_a_time_is_told_once(
+    open_listed: OpenPolling, raw: RawUpstream, clock: TurnedClock
+) -> None:
+    services = await open_listed(1)
+    raw.together, raw.says = asyncio.Barrier(len(Kind)), SPENT
+    await asyncio.gather(*(poll_once(services, kind) for kind in Kind))
+    assert {await stands(services, kind) for kind in Kind} == {SourceState.QUOTA}
+    assert await told(services) == [EventType.SOURCE_FAILING]
+
+    raw.together = None
+    raw.grades({1: 50}, FUNDAMENTAL_GRADE=50)
+    clock.turn(HOUR)
+    await poll_both(services)
+
+    assert await told(services) == [EventType.SOURCE_FAILING, EventType.SOURCE_RECOVERED]
+
+
+async def test_what_is_gone_for_one_kind_hides_no_spent_month(
+    timed: Services, upstream: Upstream, clock: TurnedClock
+) -> None:
+    await upstream.switch_on("withdrawn", endpoint=TM_GRADE, count=1)
+    await poll_once(timed, Kind.TRADER)
+    await upstream.switch_on("429-quota")
+    clock.turn(HOUR)
+    await poll_once(timed, Kind.TRADER)
+    clock.turn(2 * HOUR)
+    await poll_once(timed, Kind.FUNDAMENTAL)
+
+    assert {await stands(timed, kind) for kind in Kind} == {SourceState.QUOTA}
+    assert await told(timed) == [EventType.SOURCE_FAILING] * 2
 
 
 @pytest.mark.parametrize("effect", ["429-quota", "401", "withdrawn"])
