@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from alerts.domain.events import Crossing, CycleView, EventType
+from alerts.domain.events import Crossing, CycleView, EventType, Window
 from alerts.domain.grades import Cycle, Grade, Kind, SourceName, TokenId, read_hundredths
 from alerts.domain.payloads import TokenView
 from alerts.domain.ratings import BandPolicy, Rating, default_policies
-from alerts.domain.subscriptions import DEFAULT_TYPES, EventFacts, Subscription
+from alerts.domain.subscriptions import DEFAULT_TYPES, EventFacts, Reach, Subscription
 
 SOURCE = SourceName("demo")
 FIRST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -104,10 +104,11 @@ def subscription(
     above: float | None = None,
     below: float | None = None,
     other: tuple[float | None, float | None] = (None, None),
+    reach: Reach | None = None,
 ) -> Subscription:
     """A subscription to one token, or to all. min_delta, above, below and other: points.
 
-    other: what the other grade must be at least, and below.
+    other: what the other grade must be at least, and below. reach: its kind is of no matter.
     """
     at_least, less = (None if end is None else round(end * 100) for end in other)
     wanted = None if number is None else token(number)
@@ -123,6 +124,9 @@ def subscription(
         below=None if below is None else round(below * 100),
         other_at_least=at_least,
         other_below=less,
+        window=None if reach is None else reach.window,
+        rise=None if reach is None else reach.rise,
+        fall=None if reach is None else reach.fall,
     )
 
 
@@ -136,9 +140,10 @@ def facts(
     sequence: int = 1,
     crossed: tuple[float, float] | None = None,
     other: float | None = None,
+    window: Window | None = None,
 ) -> EventFacts:
     """What matching looks at. size, crossed and other: points."""
     wanted = None if number is None else token(number)
     moved = None if size is None else round(size * 100)
     went = None if crossed is None else Crossing(*(round(end * 100) for end in crossed))
-    return EventFacts(sequence, type, wanted, kind, notches, moved, went, hundredths(other))
+    return EventFacts(sequence, type, wanted, kind, notches, moved, went, hundredths(other), window)

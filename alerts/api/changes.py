@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from alerts.api.problems import refused
 from alerts.api.schemas.endpoints import EndpointChange, NewEndpoint
-from alerts.api.schemas.filters import NewDigest, conditions_of, thresholds_of
+from alerts.api.schemas.filters import NewDigest
+from alerts.api.schemas.rules import conditions_of, reaches_of, thresholds_of
 from alerts.domain.channels import TERMS
 from alerts.domain.deliveries import Channel
 from alerts.domain.grades import Kind
@@ -129,6 +130,7 @@ def _merged_filter(change: EndpointChange, old: Filter) -> Filter:
         "min_delta": lambda: round(asked.min_delta * 100),
         "thresholds": lambda: thresholds_of(asked.thresholds),
         "given": lambda: conditions_of(asked.given),
+        "windows": lambda: reaches_of(asked.windows),
     }
     given: dict[str, Any] = {
         name: read() for name, read in readings.items() if name in asked.model_fields_set
@@ -141,6 +143,9 @@ def _checked(wanted: Filter) -> Filter:
     for each in wanted.thresholds:
         if each.kind not in wanted.kinds:
             raise InvalidInput("filter.thresholds", f"names {each.kind}, which `kinds` does not")
+    for reach in wanted.windows:
+        if reach.kind not in wanted.kinds:
+            raise InvalidInput("filter.windows", f"names {reach.kind}, which `kinds` does not")
     for condition in wanted.given:
         if wanted.kinds == {condition.kind}:
             problem = f"is of {condition.kind} for the other grade, and `kinds` names no other"

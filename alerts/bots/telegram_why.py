@@ -39,6 +39,8 @@ _NAMES: Final = {
     EventType.DOWNGRADED: "downgraded",
     EventType.MOVED: "moved within its band",
     EventType.CROSSED: "crossed a score that was named",
+    EventType.ROSE: "rose as far as was named",
+    EventType.FELL: "fell as far as was named",
     EventType.INITIATED: "graded for the first time",
     EventType.WITHDRAWN: "no longer graded",
     EventType.REINSTATED: "graded again",
@@ -57,7 +59,15 @@ _STANDING: Final[Mapping[EndpointState, Line]] = {
 _SETTINGS: Final = Button("⚙️ Settings", Wanted(Verb.EDIT))
 # What another choice in the settings would mend.
 _CHOSEN: Final = frozenset(
-    {Miss.KIND, Miss.TYPE, Miss.MIN_NOTCHES, Miss.MIN_DELTA, Miss.THRESHOLD, Miss.OTHER_GRADE}
+    {
+        Miss.KIND,
+        Miss.TYPE,
+        Miss.MIN_NOTCHES,
+        Miss.MIN_DELTA,
+        Miss.THRESHOLD,
+        Miss.WINDOW,
+        Miss.OTHER_GRADE,
+    }
 )
 
 

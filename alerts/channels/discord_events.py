@@ -6,9 +6,16 @@ from typing import Any, Final
 from alerts.channels.discord_digests import FOOTER
 from alerts.channels.discord_embeds import DESCRIPTION, DiscordMessage, Page
 from alerts.channels.discord_text import counted, literal, moment, points, signed, width
-from alerts.channels.wording import component_moves, crossed_words, mass_words, noise_words, symbols
+from alerts.channels.wording import (
+    component_moves,
+    crossed_words,
+    mass_words,
+    moved_words,
+    noise_words,
+    symbols,
+)
 from alerts.domain.digests import Rung, read_rung
-from alerts.domain.events import EventType
+from alerts.domain.events import RULED, EventType
 
 UP: Final = 0x2F9E44
 DOWN: Final = 0xE03131
@@ -23,7 +30,7 @@ _GRADES: Final = frozenset(
         EventType.UPGRADED,
         EventType.DOWNGRADED,
         EventType.MOVED,
-        EventType.CROSSED,
+        *RULED,
         EventType.INITIATED,
         EventType.WITHDRAWN,
         EventType.REINSTATED,
@@ -35,12 +42,19 @@ _TITLES: Final = {
     EventType.DOWNGRADED: "▼ {symbol} downgraded: {before} → {after}",
     EventType.MOVED: "{symbol} moved within {after}",
     EventType.CROSSED: "{symbol} went {way}",
+    EventType.ROSE: "▲ {symbol} {way}",
+    EventType.FELL: "▼ {symbol} {way}",
     EventType.INITIATED: "{symbol} is graded for the first time: {after}",
     EventType.WITHDRAWN: "{symbol} is no longer graded",
     EventType.REINSTATED: "{symbol} is graded again: {after}",
     EventType.RESTATED: "Correction: {symbol} is {after}",
 }
-_COLOURS: Final = {EventType.UPGRADED: UP, EventType.DOWNGRADED: DOWN}
+_COLOURS: Final = {
+    EventType.UPGRADED: UP,
+    EventType.DOWNGRADED: DOWN,
+    EventType.ROSE: UP,
+    EventType.FELL: DOWN,
+}
 
 
 def render_event(event: Mapping[str, Any]) -> DiscordMessage:
@@ -69,7 +83,7 @@ def title_of(event_type: EventType, data: Mapping[str, Any]) -> str:
         symbol=f"{literal(symbol)}{was}",
         before=literal(before.band) if before else "?",
         after=literal(after.band) if after else "?",
-        way=crossed_words(data),
+        way=crossed_words(data) or moved_words(data),
     )
 
 

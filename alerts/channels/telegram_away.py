@@ -7,7 +7,7 @@ from alerts.channels.telegram_markup import DOWN, LEVEL, UP, Line, bold, say
 from alerts.channels.telegram_told import TITLES, Company, Told, band_of, company_of, row_of
 from alerts.channels.wording import points, signed
 from alerts.domain.digests import Rung
-from alerts.domain.events import EventType
+from alerts.domain.events import RULED, EventType
 
 _ORDER: Final = (UP, DOWN, LEVEL)
 
@@ -21,9 +21,7 @@ def away_rows(told: Sequence[Told]) -> tuple[str, list[Line]]:
     """How many went up or down, and a line for each token and kind, upgrades first."""
     stories: dict[tuple[str, ...], list[Told]] = {}
     for one in told:
-        # What is about no token, or is not known any more, is a story of its own.
-        about = (one.data["token"]["id"], one.data["kind"]) if one.is_grade else (one.id,)
-        stories.setdefault(about, []).append(one)
+        stories.setdefault(_about(one), []).append(one)
     company = company_of(told)
     found = [_came_to(story, company) for story in stories.values()]
     found.sort(key=lambda outcome: _ORDER.index(outcome[0]))
@@ -31,12 +29,26 @@ def away_rows(told: Sequence[Told]) -> tuple[str, list[Line]]:
     return _counts(mark for mark, _ in found), rows
 
 
+def _about(one: Told) -> tuple[str, ...]:
+    """What is one story. What is about no token, or is not known any more, is one of its own.
+
+    What was asked for by a rule is none of the bands' story: of it the newest is told.
+    """
+    if not one.is_grade:
+        return (one.id,)
+    about = (one.data["token"]["id"], one.data["kind"])
+    if one.type not in RULED:
+        return about
+    window = one.data.get("window", {})
+    return (*about, "rule", str(window.get("days")), str(window.get("unit")))
+
+
 def _came_to(story: Sequence[Told], company: Company) -> tuple[str, Line]:
     """What several events of one token and kind came to, oldest first: its mark, and its line."""
     last = story[-1]
     if not last.is_grade:
         return LEVEL, row_of(last, company)
-    if len(story) == 1 or last.after is None:
+    if len(story) == 1 or last.after is None or last.type in RULED:
         return last.mark, row_of(last, company)
     name, kind = company.name(last), company.kind(last)
     start, end = story[0].before, last.after

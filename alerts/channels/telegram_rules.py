@@ -3,16 +3,18 @@
 from collections.abc import Iterable
 from typing import Final
 
-from alerts.channels.wording import condition_words, counted, threshold_words
-from alerts.domain.events import EventType
+from alerts.channels.wording import condition_words, counted, reach_words, threshold_words
+from alerts.domain.events import WINDOWED, EventType
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import Condition, Subscription, Threshold
+from alerts.domain.subscriptions import Condition, Reach, Subscription, Threshold
 
 _FOLLOWED: Final = {
     EventType.UPGRADED: "you follow upgrades",
     EventType.DOWNGRADED: "you follow downgrades",
     EventType.MOVED: "you follow moves within a band",
     EventType.CROSSED: "a score that you named was crossed",
+    EventType.ROSE: "it rose as far as you named",
+    EventType.FELL: "it fell as far as you named",
     EventType.INITIATED: "you follow first grades",
     EventType.WITHDRAWN: "you follow grades that end",
     EventType.REINSTATED: "you follow grades that come back",
@@ -52,6 +54,9 @@ def _sizes(event_type: EventType, rule: Subscription) -> str:
     """What the rule asks of its size, if anything."""
     if event_type is EventType.CROSSED:
         return f": {threshold_words(Threshold(rule.kind, rule.above, rule.below))}{_while(rule)}"
+    if event_type in WINDOWED and rule.window is not None:
+        reach = Reach(rule.kind, rule.window, rule.rise, rule.fall)
+        return f": {reach_words(reach)}{_while(rule)}"
     if event_type not in _SIZED:
         return _while(rule)
     asked = []

@@ -8,9 +8,16 @@ from typing import Any, Final
 import msgspec
 
 from alerts.channels.telegram_markup import DOWN, LEVEL, UP, Line, bold, literal, moment, say
-from alerts.channels.wording import counted, crossed_words, points, signed, symbols
+from alerts.channels.wording import (
+    counted,
+    crossed_words,
+    moved_words,
+    points,
+    signed,
+    symbols,
+)
 from alerts.domain.digests import Rung, read_rung
-from alerts.domain.events import EventType
+from alerts.domain.events import WINDOWED, EventType
 from alerts.domain.subscriptions import Subscription
 
 # Sources by the names that people know them by.
@@ -20,6 +27,8 @@ TITLES: Final = {
     EventType.DOWNGRADED: "{symbol} downgraded: {before} → {after}",
     EventType.MOVED: "{symbol} moved within {after}",
     EventType.CROSSED: "{symbol} went {way}",
+    EventType.ROSE: "{symbol} {way}",
+    EventType.FELL: "{symbol} {way}",
     EventType.INITIATED: "{symbol} is graded for the first time: {after}",
     EventType.WITHDRAWN: "{symbol} is no longer graded",
     EventType.REINSTATED: "{symbol} is graded again: {after}",
@@ -113,8 +122,10 @@ def title_of(one: Told, *, name: str = "") -> str:
 
 
 def way_of(one: Told) -> str:
-    """Where a crossing went: past the threshold that the rule names, if that is known."""
+    """Where a crossing went: past the threshold that the rule names, if that is known; how far."""
     rule = one.rule
+    if one.type in WINDOWED:
+        return moved_words(one.data)
     if rule is None or "crossed" not in one.data:
         return crossed_words(one.data)
     is_upward = one.data["crossed"]["direction"] == "up"
@@ -136,7 +147,7 @@ def row_of(one: Told, company: Company) -> Line:
         return [say(f"{one.mark} {title_of(one, name=name)}{kind}")]
     bands = f"{band_of(before)} → {band_of(after)}" if before.band != after.band else band_of(after)
     change = signed(after.score - before.score)
-    if one.type is EventType.CROSSED and one.rule is not None:
+    if one.type in WINDOWED or (one.type is EventType.CROSSED and one.rule is not None):
         bands = way_of(one)
     return [
         say(f"{one.mark} "),

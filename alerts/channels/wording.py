@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.domain.digests import Digest
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import Condition, Threshold
+from alerts.domain.subscriptions import Condition, Reach, Threshold
 
 KIND_NAMES: Final = {Kind.FUNDAMENTAL: "Fundamental grades", Kind.TRADER: "Trader grades"}
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -95,6 +95,37 @@ def threshold_words(named: Threshold) -> str:
     sides = (("above", named.above), ("below", named.below))
     scores = [f"{side} {score / 100:g}" for side, score in sides if score is not None]
     return f"{named.kind.value} {' or '.join(scores)}"
+
+
+def moved_words(data: Mapping[str, Any]) -> str:
+    """How far a score went, such as "rose 15.5 points within 7 days". data: a payload's."""
+    window = data.get("window")
+    if window is None:
+        return ""
+    went = "rose" if data["to"]["score"] > window["from"]["score"] else "fell"
+    size, days = _size(window["through"], window["unit"]), counted(window["days"], "day")
+    return f"{went} {size} within {days}"
+
+
+def reach_words(named: Reach) -> str:
+    """How far somebody named, such as "trader up 15 points or more within 7 days"."""
+    window = named.window
+    sides = {"up": named.rise, "down": named.fall}
+    if named.rise == named.fall:
+        sides = {"up or down": named.rise}
+    sizes = [
+        f"{side} {_size(size / 100, window.unit)}"
+        for side, size in sides.items()
+        if size is not None
+    ]
+    within = f"or more within {counted(window.days, 'day')}"
+    return f"{named.kind.value} {' or '.join(sizes)} {within}"
+
+
+def _size(size: float, unit: str) -> str:
+    if unit == "percent":
+        return f"{size:g} %"
+    return f"{size:g} point{'' if size == 1 else 's'}"
 
 
 def condition_words(asked: Condition) -> str:

@@ -1,6 +1,6 @@
 """What an endpoint is asked to be, as it is written at a terminal: its channel, its digest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
@@ -8,11 +8,13 @@ from pydantic import ValidationError
 
 from alerts.api.changes import digest_block
 from alerts.api.problems import refused
-from alerts.api.schemas.filters import (
-    NewDigest,
+from alerts.api.schemas.filters import NewDigest
+from alerts.api.schemas.rules import (
     WantedCondition,
     WantedThreshold,
+    WantedWindow,
     conditions_of,
+    reaches_of,
     thresholds_of,
 )
 from alerts.domain.deliveries import Channel
@@ -38,7 +40,11 @@ QuietOption = Annotated[
 ]
 WhenOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="RULE", help="Also when a grade crosses a score: 'trader above 85'."),
+    typer.Option(
+        metavar="RULE",
+        help="Also when a grade crosses a score, 'trader above 85', or goes far in 1 or 7 days: "
+        "'trader rises 15 points in 7 days' (or falls, or moves; points or percent).",
+    ),
 ]
 GivenOption = Annotated[
     list[str] | None,
@@ -56,13 +62,16 @@ def wanted_of(
 ) -> Filter:
     """What is to be told. sizes: bands and points at least. Raises InvalidInput."""
     bands, points = sizes
+    moves = [rule for rule in when or () if _verb(rule) in _SIDES]
+    scores = [rule for rule in when or () if _verb(rule) not in _SIDES]
     return Filter(
         kinds=frozenset(kinds or Kind),
         types=types,
         min_notches=bands,
         min_delta=round(points * 100),
-        thresholds=thresholds_of(_rules(when, "--when", WantedThreshold, above="above")),
+        thresholds=thresholds_of(_rules(scores, "--when", WantedThreshold, above="above")),
         given=conditions_of(_rules(given, "--given", WantedCondition, above="at_least")),
+        windows=reaches_of(_windows(moves)),
     )
 
 
@@ -123,7 +132,17 @@ def digest_of(
         raise InvalidInput("--digest", f"has {part} that {first.problem}") from None
 
 
-_Rule = TypeVar("_Rule", WantedThreshold, WantedCondition)
+_Rule = TypeVar("_Rule", WantedThreshold, WantedCondition, WantedWindow)
+
+
+def _modelled(
+    asked: Iterable[Mapping[str, object]], option: str, model: type[_Rule]
+) -> list[_Rule]:
+    try:
+        return [model.model_validate(each) for each in asked]
+    except ValidationError as error:
+        first = refused(error.errors(include_url=False))
+        raise InvalidInput(option, f"has `{first.field}`, which {first.problem}") from None
 
 
 def _rules(
@@ -140,11 +159,40 @@ def _rules(
                 asked[kind][side] = score
             case _:
                 raise InvalidInput(option, f"is written 'trader above 85', not {rule!a}")
-    try:
-        return [model.model_validate(each) for each in asked.values()]
-    except ValidationError as error:
-        first = refused(error.errors(include_url=False))
-        raise InvalidInput(option, f"has `{first.field}`, which {first.problem}") from None
+    return _modelled(asked.values(), option, model)
+
+
+# What of a window is named by these words.
+_SIDES: Final = {"rises": ("rise",), "falls": ("fall",), "moves": ("rise", "fall")}
+_UNITS: Final = {"points": "points", "point": "points", "percent": "percent", "%": "percent"}
+
+
+def _verb(rule: str) -> str:
+    return next(iter(rule.split()[1:]), "")
+
+
+def _windows(written: Sequence[str]) -> list[WantedWindow]:
+    """Rules such as `trader rises 15 points in 7 days`; one of a kind may have a second side."""
+    asked: dict[str, dict[str, str | int]] = {}
+    for rule in written:
+        match rule.replace("%", " % ").split():
+            case [kind, verb, size, unit, "in", days, "day" | "days"] if unit in _UNITS:
+                window: dict[str, str | int] = {
+                    "kind": kind,
+                    "unit": _UNITS[unit],
+                    "days": int(days) if days.isdecimal() else days,
+                }
+                known = asked.setdefault(kind, window)
+                if any(known[name] != value for name, value in window.items()):
+                    raise InvalidInput("--when", f"names two windows for {kind!a}: it takes one")
+                for side in _SIDES[verb]:
+                    if side in known:
+                        raise InvalidInput("--when", f"says twice when {kind!a} {verb}")
+                    known[side] = size
+            case _:
+                expected = "'trader rises 15 points in 7 days'"
+                raise InvalidInput("--when", f"is written {expected}, not {rule!a}")
+    return _modelled(asked.values(), "--when", WantedWindow)
 
 
 def _weekday(text: str) -> int:

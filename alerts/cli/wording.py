@@ -13,6 +13,8 @@ _MARKS: Final = {
     EventType.DOWNGRADED: ("▼", "red"),
     EventType.MOVED: ("·", "yellow"),
     EventType.CROSSED: ("↕", "yellow"),
+    EventType.ROSE: ("↑", "green"),
+    EventType.FELL: ("↓", "red"),
     EventType.INITIATED: ("+", "cyan"),
     EventType.REINSTATED: ("+", "cyan"),
     EventType.WITHDRAWN: ("-", "dim"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts.domain.events import Crossing, EventType, grade_event_id
+from alerts.domain.events import Crossing, EventType, Stretch, grade_event_id
 from alerts.domain.grades import Cycle, Grade, TokenId
 from alerts.domain.ratings import (
     WITHDRAWN_AFTER,
@@ -25,7 +25,7 @@ class Change:
     the way from the anchor for a move within one.
     revises: id of the event announced earlier at this same `as_of`, if there was one.
     run: the readings that a change of band rests on, the last of them its own.
-    crossed: of a crossing, which thresholds it is of.
+    crossed: of a crossing, which thresholds it is of. stretch: of a move within a window.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Change:
     revises: str | None = None
     run: Run | None = None
     crossed: Crossing | None = None
+    stretch: Stretch | None = None
 
     @property
     def notches(self) -> int:

@@ -18,6 +18,8 @@ class EventType(StrEnum):
     DOWNGRADED = "grade.downgraded"
     MOVED = "grade.moved"
     CROSSED = "grade.crossed"
+    ROSE = "grade.rose"
+    FELL = "grade.fell"
     INITIATED = "grade.initiated"
     WITHDRAWN = "grade.withdrawn"
     REINSTATED = "grade.reinstated"
@@ -35,7 +37,7 @@ class EventType(StrEnum):
 
 
 # What a subscription may ask for by its name. A restatement goes to those who were told what it
-# corrects, and a crossing to those who named a threshold that was crossed.
+# corrects, what a rule asks for to those who have such a rule.
 SUBSCRIBABLE: Final = (
     EventType.UPGRADED,
     EventType.DOWNGRADED,
@@ -46,12 +48,16 @@ SUBSCRIBABLE: Final = (
     EventType.REBASED,
 )
 # What subscriptions are matched with, in an order that is fixed for ever: their bits in SQL.
-MATCHED: Final = (*SUBSCRIBABLE, EventType.CROSSED)
+MATCHED: Final = (*SUBSCRIBABLE, EventType.CROSSED, EventType.ROSE, EventType.FELL)
 
 
 # A token's first word, or its first after a silence: a band, and no way there.
 BASELINES: Final = frozenset({EventType.INITIATED, EventType.REINSTATED})
 BAND_CHANGES: Final = frozenset({EventType.UPGRADED, EventType.DOWNGRADED})
+# How far a score went within a window: by the size that a rule names.
+WINDOWED: Final = frozenset({EventType.ROSE, EventType.FELL})
+# What no type asks for, but a rule.
+RULED: Final = WINDOWED | {EventType.CROSSED}
 
 
 class AudienceKind(StrEnum):
@@ -97,6 +103,33 @@ class Crossing(NamedTuple):
         return threshold is not None and min(self) < threshold <= max(self)
 
 
+class Window(StrEnum):
+    """How far back a move is looked for, and what its size is a number of."""
+
+    DAY_POINTS = "1 points"
+    DAY_PERCENT = "1 percent"
+    WEEK_POINTS = "7 points"
+    WEEK_PERCENT = "7 percent"
+
+    @property
+    def days(self) -> int:
+        """How many days of 24 hours."""
+        return int(self.value.split()[0])
+
+    @property
+    def unit(self) -> str:
+        """`points`, or `percent` of the score that the move began at."""
+        return self.value.split()[1]
+
+
+class Stretch(NamedTuple):
+    """Where a move within a window began: at its lowest score (hundredths), or at its highest."""
+
+    window: Window
+    score: int
+    as_of: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """An event before it has its number.
@@ -104,7 +137,7 @@ class Draft:
     at: its `timestamp`, when it happened (for a grade: its `as_of`).
     notches: bands climbed or fallen, unsigned; None where no band changed.
     size: hundredths of a point for `min_delta`; None where there is nothing to measure.
-    crossed: of a crossing, which thresholds it is of.
+    crossed: which thresholds a crossing is of, or which sizes of a move within `window`.
     other_score: of the token's other grade as it was held then, in hundredths; None: unknown.
     corrects: id of the event it corrects, whose receivers are its own.
     """
@@ -120,6 +153,7 @@ class Draft:
     notches: int | None = None
     size: int | None = None
     crossed: Crossing | None = None
+    window: Window | None = None
     other_score: int | None = None
     corrects: str | None = None
 
@@ -164,12 +198,20 @@ def without_data(body: bytes) -> bytes:
 
 
 def grade_event_id(
-    event_type: EventType, cycle: Cycle | CycleView, token: TokenId, *, revision: int
+    event_type: EventType,
+    cycle: Cycle | CycleView,
+    token: TokenId,
+    *,
+    revision: int,
+    more: tuple[str, ...] = (),
 ) -> str:
-    """The id of a grade's event: however often a cycle is run, the same."""
+    """The id of a grade's event: however often a cycle is run, the same.
+
+    more: what tells two events of one type and reading apart.
+    """
     as_of = rfc3339(cycle.as_of)
     parts = (event_type.value, cycle.source, cycle.kind.value, token, as_of, revision)
-    return event_id(cycle.as_of, *parts)
+    return event_id(cycle.as_of, *parts, *more)
 
 
 def points(hundredths: int | None) -> float | None:

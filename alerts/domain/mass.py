@@ -11,6 +11,19 @@ MASS_SHARE_PERCENT: Final = 30
 MASS_LEAST: Final = 10
 
 
+def mass_view(mass: MassMove | None) -> object:
+    """A mass move as payloads show it."""
+    if mass is None:
+        return None
+    changed = mass.upgraded + mass.downgraded
+    return {
+        "share": round(changed / mass.tokens, 4),
+        "upgraded": mass.upgraded,
+        "downgraded": mass.downgraded,
+        "tokens": mass.tokens,
+    }
+
+
 def mass_move(types: Iterable[EventType], *, tokens: int) -> MassMove | None:
     """What a cycle's changes come to, if they are a mass. tokens: of the kind, that are graded."""
     told = [event_type for event_type in types if event_type in BAND_CHANGES]

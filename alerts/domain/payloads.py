@@ -13,13 +13,13 @@ from alerts.domain.events import (
     CycleView,
     Draft,
     EventType,
-    MassMove,
     grade_event_id,
     points,
     rfc3339,
 )
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import event_id
+from alerts.domain.mass import mass_view
 from alerts.domain.ratings import BandPolicy, Rating, Run, Swings
 from alerts.domain.verdicts import readings_needed
 
@@ -52,10 +52,12 @@ def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: B
         "cycle": {
             "id": cycle.id,
             "as_of": rfc3339(cycle.as_of),
-            "mass_move": _mass_view(cycle.mass_move),
+            "mass_move": mass_view(cycle.mass_move),
         },
         "revises": change.revises,
-        **(_noise(change, policy) if change.crossed is None else _crossed_view(change.crossed)),
+        **(
+            _noise(change, policy) if change.crossed is None else _rule_view(change, change.crossed)
+        ),
     }
     return Draft(
         id=change.id,
@@ -69,6 +71,7 @@ def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: B
         notches=abs(change.notches) if change.type in BAND_CHANGES else None,
         size=change.size,
         crossed=change.crossed,
+        window=None if change.stretch is None else change.stretch.window,
     )
 
 
@@ -202,21 +205,20 @@ def _head(token: TokenView, kind: Kind) -> dict[str, object]:
     return {"token": view, "kind": kind.value}
 
 
-def _mass_view(mass: MassMove | None) -> object:
-    if mass is None:
-        return None
-    changed = mass.upgraded + mass.downgraded
-    return {
-        "share": round(changed / mass.tokens, 4),
-        "upgraded": mass.upgraded,
-        "downgraded": mass.downgraded,
-        "tokens": mass.tokens,
-    }
-
-
-def _crossed_view(crossed: Crossing) -> dict[str, object]:
-    """Of each threshold the receiver can tell by itself: nobody is shown another's."""
+def _rule_view(change: Change, crossed: Crossing) -> dict[str, object]:
+    """Of each threshold or size the receiver can tell by itself: nobody is shown another's."""
     over, through = sorted(crossed)
+    if change.stretch is not None:
+        window, score, as_of = change.stretch
+        return {
+            "window": {
+                "days": window.days,
+                "unit": window.unit,
+                "over": points(over),
+                "through": points(through),
+                "from": {"score": points(score), "as_of": rfc3339(as_of)},
+            }
+        }
     return {
         "crossed": {
             "direction": "up" if crossed.is_upward else "down",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from alerts.domain.events import MATCHED, Crossing, EventType
+from alerts.domain.events import MATCHED, WINDOWED, Crossing, EventType, Window
 from alerts.domain.grades import Kind, TokenId
 
 DEFAULT_TYPES: Final = frozenset({EventType.UPGRADED, EventType.DOWNGRADED})
@@ -21,6 +21,19 @@ class Threshold:
     kind: Kind
     above: int | None = None
     below: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Sizes of a move of a kind's grades within a window, told when one is that large.
+
+    rise, fall: hundredths of a point, or of a percent, as the window has it; or None.
+    """
+
+    kind: Kind
+    window: Window
+    rise: int | None = None
+    fall: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,7 @@ class Filter:
 
     tokens: None is all. min_notches: bands, held against changes of band.
     min_delta: hundredths of a point, held against whatever has a size.
-    thresholds: told besides the types, at most one a kind, in the order of their kinds.
+    thresholds, windows: told besides the types, at most one a kind, in the order of their kinds.
     given: what holds back all that is told of the other kind, at most one a kind, likewise.
     """
 
@@ -52,6 +65,7 @@ class Filter:
     min_delta: int = 0
     thresholds: tuple[Threshold, ...] = ()
     given: tuple[Condition, ...] = ()
+    windows: tuple[Reach, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +73,8 @@ class Subscription:
     """One row of a filter: one token (None: all) and one kind.
 
     since_sequence: only events numbered above it match.
-    above, below: of its kind's threshold; types hold a crossing where there is one.
+    above, below: of its kind's threshold; window, rise, fall: of its kind's reach. types hold what
+    they are told by.
     other_at_least, other_below: what the token's grade of the other kind must be.
     """
 
@@ -73,17 +88,27 @@ class Subscription:
     below: int | None = None
     other_at_least: int | None = None
     other_below: int | None = None
+    window: Window | None = None
+    rise: int | None = None
+    fall: int | None = None
 
-    def crosses(self, crossed: Crossing) -> bool:
-        """Whether its threshold was crossed in its direction."""
-        return crossed.passes(self.above if crossed.is_upward else self.below)
+    def crosses(self, event: "EventFacts") -> bool:
+        """Whether the rule that an event is of was crossed: a threshold, or the size of a move."""
+        crossed = event.crossed
+        if crossed is None:
+            return False
+        if event.window is None:
+            return crossed.passes(self.above if crossed.is_upward else self.below)
+        named = self.rise if event.type is EventType.ROSE else self.fall
+        return event.window is self.window and crossed.passes(named)
 
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
     """What matching looks at. token and kind: None where the event has none.
 
-    other_score: of the other grade, when it happened; None: unknown.
+    crossed, window: as in a draft. other_score: of the other grade, when it happened; None:
+    unknown.
     """
 
     sequence: int
@@ -94,6 +119,7 @@ class EventFacts:
     size: int | None
     crossed: Crossing | None = None
     other_score: int | None = None
+    window: Window | None = None
 
 
 class Miss(StrEnum):
@@ -105,6 +131,7 @@ class Miss(StrEnum):
     MIN_NOTCHES = "min_notches"
     MIN_DELTA = "min_delta"
     THRESHOLD = "threshold"
+    WINDOW = "window"
     OTHER_GRADE = "other_grade"
     OTHER_UNKNOWN = "other_unknown"
     BEFORE_SUBSCRIPTION = "before_subscription"
@@ -142,11 +169,11 @@ def _row_of(kind: Kind, wanted: Filter, since_sequence: int) -> Subscription:
     """A filter's row of a kind, whatever the token."""
     named = next((each for each in wanted.thresholds if each.kind is kind), Threshold(kind))
     other = next((each for each in wanted.given if each.kind is not kind), Condition(kind))
-    has_one = (named.above, named.below) != (None, None)
+    reach = next((each for each in wanted.windows if each.kind is kind), None)
     return Subscription(
         token=None,
         kind=kind,
-        types=wanted.types | {EventType.CROSSED} if has_one else wanted.types,
+        types=wanted.types | _ruled(named, reach),
         min_notches=wanted.min_notches,
         min_delta=wanted.min_delta,
         since_sequence=since_sequence,
@@ -154,7 +181,22 @@ def _row_of(kind: Kind, wanted: Filter, since_sequence: int) -> Subscription:
         below=named.below,
         other_at_least=other.at_least,
         other_below=other.below,
+        window=None if reach is None else reach.window,
+        rise=None if reach is None else reach.rise,
+        fall=None if reach is None else reach.fall,
     )
+
+
+def _ruled(named: Threshold, reach: Reach | None) -> frozenset[EventType]:
+    """The types that these rules are told by."""
+    types = set()
+    if (named.above, named.below) != (None, None):
+        types.add(EventType.CROSSED)
+    if reach is not None and reach.rise is not None:
+        types.add(EventType.ROSE)
+    if reach is not None and reach.fall is not None:
+        types.add(EventType.FELL)
+    return frozenset(types)
 
 
 def differing(old: Filter, new: Filter) -> tuple[Filter, Filter]:
@@ -204,8 +246,8 @@ def _miss(event: EventFacts, wanted: Subscription) -> Miss | None:
         return Miss.TOKEN
     if event.kind is not None and wanted.kind is not event.kind:
         return Miss.KIND
-    if event.crossed is not None and not wanted.crosses(event.crossed):
-        return Miss.THRESHOLD
+    if event.crossed is not None and not wanted.crosses(event):
+        return Miss.WINDOW if event.type in WINDOWED else Miss.THRESHOLD
     if event.type not in wanted.types:
         return Miss.TYPE
     if event.notches is not None and event.notches < wanted.min_notches:
@@ -237,6 +279,9 @@ def _covers(old: Subscription, new: Subscription) -> bool:
         and old.min_delta <= new.min_delta
         and new.above in (None, old.above)
         and new.below in (None, old.below)
+        and new.window in (None, old.window)
+        and new.rise in (None, old.rise)
+        and new.fall in (None, old.fall)
         and _asks_no_more(old, new)
     )
 

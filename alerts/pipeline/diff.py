@@ -21,6 +21,7 @@ from alerts.pipeline.crossings import find_crossings
 from alerts.pipeline.fan_out import fan_out_quickly, log_fanned_out
 from alerts.pipeline.hold import hold
 from alerts.pipeline.restate import Case, TokenPage, restate, value
+from alerts.pipeline.windows import find_moves
 from alerts.ports import Call, Waker
 from alerts.store.cycle_rows import drop_rows, load_cycle
 from alerts.store.cycles import (
@@ -151,8 +152,9 @@ async def _transaction_one(
     found = await _off_loop(case, len(ratings), partial(_diff, case, ratings))
     is_news = mark.as_of is None or cycle.as_of >= mark.as_of
     await save_tokens(tx, cycle.source, cycle.grades, is_news=is_news)
-    crossings = await find_crossings(tx, cycle, found, ratings=ratings)
-    drafts += await _draft(tx, case, (*found.changes, *crossings))
+    ruled = await find_crossings(tx, cycle, found, ratings=ratings)
+    ruled += await find_moves(tx, cycle, found, ratings=ratings, margin=case.policy.margin)
+    drafts += await _draft(tx, case, (*found.changes, *ruled))
     drafts += await restate(tx, case, found.late)
     held_now = rebased | {rating.token: rating for rating in found.ratings}
     await save_ratings(tx, held_now.values(), source=cycle.source, kind=cycle.kind)

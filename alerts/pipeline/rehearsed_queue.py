@@ -14,14 +14,15 @@ from typing import Final
 from msgspec.structs import replace
 
 from alerts.domain.deliveries import TOLD, DeferredReason, SkipReason, State
-from alerts.domain.events import EventType
+from alerts.domain.events import RULED, EventType, Window
 from alerts.domain.grades import Kind, TokenId
 from alerts.store.outbox import News, Waiting
 
 Subject = tuple[TokenId, Kind]
 # What something newer takes the place of: a token and kind, what both correct, if anything, and
-# whether both are crossings.
-About = tuple[Subject, str | None, bool]
+# which rule both are told by, if by any.
+Rule = tuple[EventType, Window | None] | None
+About = tuple[Subject, str | None, Rule]
 
 
 class RehearsedQueue:
@@ -172,5 +173,5 @@ def _about(news: News) -> About | None:
     facts = news.facts
     if facts.token is None or facts.kind is None:
         return None
-    is_crossing = facts.type is EventType.CROSSED
-    return (facts.token, facts.kind), news.corrects, is_crossing
+    rule = (EventType.CROSSED, facts.window) if facts.type in RULED else None
+    return (facts.token, facts.kind), news.corrects, rule

@@ -13,6 +13,7 @@ from alerts.domain.events import (
     Crossing,
     Draft,
     EventType,
+    Window,
     encode,
 )
 from alerts.domain.grades import Kind, TokenId
@@ -43,6 +44,7 @@ class EventRecord:
     size: int | None
     crossed_from: int | None
     crossed_to: int | None
+    within: Window | None
     other_score: int | None
     at: datetime
     recorded_at: datetime
@@ -53,7 +55,7 @@ class EventRecord:
         """What matching looks at."""
         about = (self.type, self.token, self.kind, self.notches, self.size)
         crossed = Crossing.between(self.crossed_from, self.crossed_to)
-        return EventFacts(self.sequence, *about, crossed, self.other_score)
+        return EventFacts(self.sequence, *about, crossed, self.other_score, self.within)
 
 
 async def append(
@@ -233,6 +235,7 @@ def _record_of(
         size=draft.size,
         crossed_from=crossed_from,
         crossed_to=crossed_to,
+        within=draft.window,
         other_score=draft.other_score,
         at=draft.at,
         recorded_at=recorded_at,
@@ -257,6 +260,7 @@ def _row_of(record: EventRecord, draft: Draft) -> dict[str, object]:
         "size": record.size,
         "crossed_from": record.crossed_from,
         "crossed_to": record.crossed_to,
+        "within": record.within,
         "other_score": record.other_score,
         "at": record.at,
         "recorded_at": record.recorded_at,

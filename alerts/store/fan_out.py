@@ -25,6 +25,7 @@ from alerts.store.engine import CHUNK_ROWS, Transaction, insert_into
 from alerts.store.events import EventRecord
 from alerts.store.matching import corrections, matches, next_endpoints
 from alerts.store.owing import owe_found, owed, owing
+from alerts.store.subscriptions import Rule
 from alerts.store.tables import cycles, deliveries, endpoints, events, lanes, subscriptions
 
 # Endpoints told of a cycle in one transaction, and rows of those that may take all of its events.
@@ -65,7 +66,9 @@ async def fan_out_chunk(
     if following.corrected:
         given["corrected"] = following.corrected
     statement = _owe_chunk(
-        has_corrections=bool(following.corrected), is_postgresql=tx.is_postgresql
+        has_corrections=bool(following.corrected),
+        rules=following.rules,
+        is_postgresql=tx.is_postgresql,
     )
     written = await owe_found(tx, statement, given)
     await make_due(tx, ids, await tx.now(), only_active=True)
@@ -73,10 +76,10 @@ async def fan_out_chunk(
 
 
 @cache
-def _owe_chunk(*, has_corrections: bool, is_postgresql: bool) -> Insert:
+def _owe_chunk(*, has_corrections: bool, rules: frozenset[Rule], is_postgresql: bool) -> Insert:
     of_cycle = events.c.cycle_id == bindparam("cycle")
     is_of_chunk = subscriptions.c.endpoint_id.between(bindparam("first"), bindparam("last"))
-    found = matches(of_cycle, is_of_chunk)
+    found = matches(of_cycle, is_of_chunk, rules=rules)
     if has_corrections:
         is_corrected = among(deliveries.c.endpoint_id, ids_called("corrected"))
         found.append(corrections(of_cycle, is_corrected))

@@ -1,20 +1,31 @@
 """Who wants a cycle's events: the endpoints in order, and the matches one by one."""
 
 from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from typing import Final
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    literal_column,
+    select,
+)
 
 from alerts.domain.deliveries import TOLD
-from alerts.domain.events import EventType
+from alerts.domain.events import RULED
 from alerts.domain.grades import Kind
+from alerts.domain.subscriptions import type_mask
 from alerts.store.cycles import CycleRecord
 from alerts.store.engine import Transaction
 from alerts.store.queue import OPEN
-from alerts.store.subscriptions import wants
+from alerts.store.subscriptions import Rule, wants
 from alerts.store.tables import deliveries, events, subscriptions
 
 
@@ -22,11 +33,13 @@ from alerts.store.tables import deliveries, events, subscriptions
 class Following:
     """The endpoints that are told of a cycle next, in order of id.
 
-    corrected: those of them that are owed a correction. is_last: none comes after them.
+    corrected: those of them that are owed a correction. rules: that any of the events is told by.
+    is_last: none comes after them.
     """
 
     ids: list[str]
     corrected: list[str]
+    rules: frozenset[Rule]
     is_last: bool
 
 
@@ -39,9 +52,12 @@ async def next_endpoints(
     those that name none.
     """
     given = {"cycle": record.id, "after": record.fan_out_after or ""}
+    told = await _told(tx, record)
+    rules = frozenset(rule for rule in Rule for _, _, bits in told if rule.mask & bits)
     looks = [(_corrected(), size), (_by_token(), size)]
-    looks += [(_by_threshold(is_token=True), size), (_by_threshold(is_token=False), wholesale)]
-    looks += [(look, wholesale) for look in await _wholesale(tx, record)]
+    looks += [(_by_rule(rule, is_token=True), size) for rule in rules]
+    looks += [(_by_rule(rule, is_token=False), wholesale) for rule in rules]
+    looks += [(look, wholesale) for look in _wholesale(told)]
     found: list[list[str]] = []
     ends: list[str] = []
     for look, count in looks:
@@ -55,20 +71,22 @@ async def next_endpoints(
     ids = full[0] if len(full) == 1 else sorted(set(chain(*full)))
     if ends:
         ids, corrected = (some[: bisect_right(some, min(ends))] for some in (ids, corrected))
-    return Following(ids, corrected, is_last=not ends)
+    return Following(ids, corrected, rules, is_last=not ends)
 
 
-def matches(*where: ColumnElement[bool]) -> list[Select[tuple[str, str]]]:
+def matches(
+    *where: ColumnElement[bool], rules: Iterable[Rule] = Rule
+) -> list[Select[tuple[str, str]]]:
     """(event, endpoint) by token, and by subscription to all.
 
-    where: of which events and which subscriptions.
+    where: of which events and which subscriptions. rules: that any of these events is told by.
     """
     return [
         select(events.c.id.label("event_id"), subscriptions.c.endpoint_id)
-        .join_from(events, subscriptions, wants(is_token=is_token, is_crossing=is_crossing))
+        .join_from(events, subscriptions, wants(is_token=is_token, rule=rule))
         .where(events.c.type_bit != 0, *where)
         for is_token in (True, False)
-        for is_crossing in (False, True)
+        for rule in (None, *rules)
     ]
 
 
@@ -84,16 +102,24 @@ def corrections(*where: ColumnElement[bool]) -> Select[tuple[str, str]]:
     )
 
 
-async def _wholesale(tx: Transaction, record: CycleRecord) -> list[Select[str]]:
+# Of some events of a cycle: their kind, whether they have no token, and the bits of what only a
+# rule asks for.
+_Told = tuple[str | None, bool, int]
+
+
+async def _told(tx: Transaction, record: CycleRecord) -> list[_Told]:
+    rows = await tx.connection.execute(_TOLD_OF, {"cycle": record.id})
+    return [(row[0], bool(row[1]), row[2]) for row in rows]
+
+
+def _wholesale(told: Sequence[_Told]) -> list[Select[str]]:
     """Endpoints that match without naming an event's token, each look read in order, no further.
 
     One look a kind; only an event that has no token makes those who name tokens be looked at too.
     """
-    rows = await tx.connection.execute(_KINDS_TOLD, {"cycle": record.id})
-    told = {(row[0], bool(row[1])) for row in rows}
     looks = []
     for kind in Kind:
-        of_kind = {no_token for its, no_token in told if its in (None, kind)}
+        of_kind = {no_token for its, no_token, bits in told if its in (None, kind) and not bits}
         if of_kind:
             looks.append(_of_all(kind, also_of_tokens=True in of_kind))
     return looks
@@ -102,9 +128,13 @@ async def _wholesale(tx: Transaction, record: CycleRecord) -> list[Select[str]]:
 # The events of the cycle at hand, and those of them that are matched.
 _OF_CYCLE: Final = events.c.cycle_id == bindparam("cycle")
 _TOLD: Final = and_(_OF_CYCLE, events.c.type_bit != 0)
-_KINDS_TOLD: Final = (
-    select(events.c.kind, events.c.token.is_(None))
-    .where(_TOLD, events.c.type != EventType.CROSSED)
+_TOLD_OF: Final = (
+    select(
+        events.c.kind,
+        events.c.token.is_(None),
+        events.c.type_bit.op("&")(literal_column(str(type_mask(RULED)))),
+    )
+    .where(_TOLD)
     .distinct()
 )
 
@@ -127,10 +157,10 @@ def _by_token() -> Select[str]:
 
 
 @cache
-def _by_threshold(*, is_token: bool) -> Select[str]:
-    """Endpoints whose threshold was crossed, for a token that they name or for all."""
+def _by_rule(rule: Rule, *, is_token: bool) -> Select[str]:
+    """Endpoints whose rule was passed, for a token that they name or for all."""
     endpoint = subscriptions.c.endpoint_id
-    condition = wants(is_token=is_token, is_crossing=True)
+    condition = wants(is_token=is_token, rule=rule)
     return _next(
         select(endpoint).join_from(events, subscriptions, condition).where(_TOLD), endpoint
     )

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from alerts.domain.deliveries import DeferredReason, State, Trigger
-from alerts.domain.events import Crossing, EventType
+from alerts.domain.events import Crossing, EventType, Window
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.subscriptions import EventFacts
 from alerts.store.among import among, ids_called
@@ -161,6 +161,7 @@ NEWS_COLUMNS: Final = (
     events.c.size,
     events.c.crossed_from,
     events.c.crossed_to,
+    events.c.within,
     events.c.other_score,
     events.c.corrects,
     events.c.cycle_id,
@@ -187,6 +188,7 @@ def news_of(row: Row[Any], body: bytes) -> News:
         size=row.size,
         crossed=Crossing.between(row.crossed_from, row.crossed_to),
         other_score=row.other_score,
+        window=None if row.within is None else Window(row.within),
     )
     return News(row.id, facts, bool(row.is_matched), body, row.corrects, row.cycle_id)
 

@@ -15,9 +15,9 @@ async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
     """End what waits behind something newer about the same token and kind, by the schedule.
 
     A correction is newer than another of the same event, and than nothing else; a crossing than
-    another crossing, and than nothing else; and a move takes the place of moves alone, for it does
-    not say that a band changed, or how. What quiet hours put off is told along with what is
-    newer, unless that went out already.
+    another crossing, a rise or fall than another within the same window; and a `grade.moved` takes
+    the place of those alone, for it does not say that a band changed, or how. What quiet hours put
+    off is told along with what is newer, unless that went out already.
     """
     if not endpoint_ids:
         return 0
@@ -31,6 +31,7 @@ async def supersede(tx: Transaction, endpoint_ids: Sequence[str]) -> int:
         newer.c.endpoint_id == deliveries.c.endpoint_id,
         own.c.id == deliveries.c.event_id,
         (event.c.type == EventType.CROSSED) == (own.c.type == EventType.CROSSED),
+        event.c.within.is_not_distinct_from(own.c.within),
         or_(event.c.type != EventType.MOVED, own.c.type == EventType.MOVED),
         newer.c.corrects.is_not_distinct_from(deliveries.c.corrects),
         newer.c.state.in_((State.PENDING, State.SENDING, State.DELIVERED)),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import (
@@ -13,11 +14,12 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    not_,
     or_,
     select,
 )
 
-from alerts.domain.events import EventType
+from alerts.domain.events import RULED, WINDOWED, EventType, Window
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.subscriptions import (
     Filter,
@@ -59,24 +61,36 @@ _OF_TOKENS: Final = _OF_ENDPOINTS.where(
 )
 
 
-def wants(*, is_token: bool, is_crossing: bool = False) -> ColumnElement[bool]:
+class Rule(StrEnum):
+    """What a subscription may name beside types, and the events that it is then told by."""
+
+    THRESHOLD = "threshold"
+    WINDOW = "window"
+
+    @property
+    def mask(self) -> int:
+        """Its types, as bits."""
+        return type_mask([EventType.CROSSED] if self is Rule.THRESHOLD else WINDOWED)
+
+
+def wants(*, is_token: bool, rule: Rule | None = None) -> ColumnElement[bool]:
     """The condition under which a subscription matches an event: `domain` `match`, in SQL.
 
-    is_token: whether the two name the same token; else one of them names none. is_crossing: of
-    crossings alone, which have a token, else of all but them: so those who name a threshold are
-    found by their index, and those who name none are not looked at.
+    is_token: whether the two name the same token; else one of them names none. rule: of what it is
+    told by alone, which has a token, else of what is told by none: so those who have such a rule
+    are found by its index, and those who have none are not looked at.
     """
     if is_token:
         same_token = subscriptions.c.token == events.c.token
-    elif is_crossing:
+    elif rule is not None:
         same_token = subscriptions.c.token.is_(None)
     else:
         same_token = or_(subscriptions.c.token.is_(None), events.c.token.is_(None))
     same_kind = subscriptions.c.kind == events.c.kind
     return and_(
         same_token,
-        same_kind if is_crossing else or_(events.c.kind.is_(None), same_kind),
-        _CROSSES if is_crossing else events.c.type_bit != literal_column(str(_CROSSED)),
+        or_(events.c.kind.is_(None), same_kind) if rule is None else same_kind,
+        _IS_PLAIN if rule is None else _RULES[rule],
         subscriptions.c.types.op("&")(events.c.type_bit) != literal(0),
         or_(events.c.notches.is_(None), events.c.notches >= subscriptions.c.min_notches),
         or_(events.c.size.is_(None), events.c.size >= subscriptions.c.min_delta),
@@ -85,9 +99,18 @@ def wants(*, is_token: bool, is_crossing: bool = False) -> ColumnElement[bool]:
     )
 
 
-_CROSSED: Final = type_mask([EventType.CROSSED])
+def _is_of(types: Iterable[EventType]) -> ColumnElement[bool]:
+    return events.c.type_bit.op("&")(literal_column(str(type_mask(types)))) != literal_column("0")
+
+
+def _passes(size: ColumnElement[int], event_type: EventType) -> ColumnElement[bool]:
+    """Whether a rise or a fall went past the size that is named."""
+    return and_(_is_of([event_type]), size > events.c.crossed_from, size <= events.c.crossed_to)
+
+
+_IS_PLAIN: Final = not_(_is_of(RULED))
 _CROSSES: Final = and_(
-    events.c.type_bit == literal_column(str(_CROSSED)),
+    _is_of([EventType.CROSSED]),
     # In the words of its index.
     or_(subscriptions.c.above.is_not(None), subscriptions.c.below.is_not(None)),
     or_(
@@ -101,6 +124,16 @@ _CROSSES: Final = and_(
         ),
     ),
 )
+_REACHES: Final = and_(
+    # In the words of its index: it is never null where the event's is not, and equal.
+    subscriptions.c.within.is_not(None),
+    subscriptions.c.within == events.c.within,
+    or_(
+        _passes(subscriptions.c.rise, EventType.ROSE),
+        _passes(subscriptions.c.fall, EventType.FELL),
+    ),
+)
+_RULES: Final = {Rule.THRESHOLD: _CROSSES, Rule.WINDOW: _REACHES}
 _OTHER_IS_SO: Final = or_(
     events.c.token.is_(None),
     # Of a grade that is unknown this is unknown, too, and so no match.
@@ -167,6 +200,9 @@ async def write_subscriptions(
             "below": row.below,
             "other_at_least": row.other_at_least,
             "other_below": row.other_below,
+            "within": row.window,
+            "rise": row.rise,
+            "fall": row.fall,
         }
         for row in rows
     )
@@ -205,4 +241,7 @@ def _subscription(row: Row[tuple[object, ...]]) -> Subscription:
         below=row.below,
         other_at_least=row.other_at_least,
         other_below=row.other_below,
+        window=None if row.within is None else Window(row.within),
+        rise=row.rise,
+        fall=row.fall,
     )

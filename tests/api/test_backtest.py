@@ -7,6 +7,7 @@ from tests.api.conftest import Api, problem
 
 DRY: Mapping[str, Any] = {"channel": "webhook"}
 THRESHOLD = {"kind": "trader", "above": 85}
+WINDOW = {"kind": "trader", "days": 7, "rise": 15}
 
 
 async def told(api: Api) -> list[dict[str, Any]]:
@@ -82,6 +83,7 @@ async def test_what_makes_no_sense_is_refused(lone_api: Api) -> None:
         ({"channel": "telegram", "quiet_hours": {**hours, "ends": "24:00"}}, "quiet_hours.ends"),
         ({"channel": "telegram", "rate_limit": 2}, "rate_limit"),
         ({**DRY, "filter": {"thresholds": [THRESHOLD]}}, "filter.thresholds"),
+        ({**DRY, "filter": {"windows": [WINDOW]}}, "filter.windows"),
     ]
     for body, field in refused:
         answer = await lone_api.post("/v1/backtest", json=body)

@@ -54,6 +54,24 @@ async def test_thresholds_are_changed_as_a_whole_and_are_of_kinds_that_are_told(
     assert without.json()["filter"]["thresholds"] == []
 
 
+async def test_windows_are_changed_as_a_whole_and_are_of_kinds_that_are_told(api: Api) -> None:
+    both = [
+        {"kind": "fundamental", "days": 7, "unit": "percent", "rise": 12.5, "fall": None},
+        {"kind": "trader", "days": 1, "unit": "points", "rise": 15, "fall": 10},
+    ]
+    made = await api.endpoint(filter={"windows": both[::-1]})
+    path = f"/v1/endpoints/{made['id']}"
+
+    changed = await api.call("PATCH", path, json={"filter": {"windows": both[:1]}})
+    stray = await api.call("PATCH", path, json={"filter": {"kinds": ["trader"]}})
+    without = await api.call("PATCH", path, json={"filter": {"windows": []}})
+
+    assert made["filter"]["windows"] == both
+    assert changed.json()["filter"]["windows"] == both[:1]
+    assert problem(stray, 422, "invalid-input")["field"] == "filter.windows"
+    assert without.json()["filter"]["windows"] == []
+
+
 async def test_null_takes_away_what_can_be_without(api: Api) -> None:
     made = await api.endpoint(
         filter={"tokens": ["demo:btc"]},

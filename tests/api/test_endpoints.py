@@ -22,6 +22,7 @@ async def test_a_new_endpoint_has_defaults_and_shows_its_secret_once(api: Api) -
         "min_delta": 0,
         "thresholds": [],
         "given": [],
+        "windows": [],
     }
     assert (shown["state"], shown["order"], shown["rate_limit"]) == ("active", "none", None)
     assert shown["time_to_live_seconds"] == 72 * 3600
@@ -147,6 +148,27 @@ DIGEST: dict[str, Any] = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
         ({"filter": {"min_notches": 1.5}}, "filter.min_notches"),
         ({"filter": {"min_delta": -1}}, "filter.min_delta"),
         ({"filter": {"thresholds": [{"kind": "trader"}]}}, "filter.thresholds[0]"),
+        ({"filter": {"windows": [{"kind": "trader", "days": 7}]}}, "filter.windows[0]"),
+        (
+            {"filter": {"windows": [{"kind": "trader", "days": 2, "rise": 5}]}},
+            "filter.windows[0].days",
+        ),
+        (
+            {"filter": {"windows": [{"kind": "trader", "days": 7, "rise": 100.01}]}},
+            "filter.windows[0]",
+        ),
+        (
+            {
+                "filter": {
+                    "windows": [{"kind": "trader", "days": 1, "unit": "percent", "fall": 101}]
+                }
+            },
+            "filter.windows[0]",
+        ),
+        (
+            {"filter": {"windows": [{"kind": "trader", "days": 7, "rise": 5}] * 2}},
+            "filter.windows",
+        ),
         ({"filter": {"thresholds": [{"kind": "ta", "above": 1}]}}, "filter.thresholds[0].kind"),
         (
             {"filter": {"thresholds": [{"kind": "trader", "above": 100.01}]}},

@@ -17,7 +17,7 @@ from alerts.domain.payloads import TokenView
 from alerts.ports import Letter
 from tests.builders import token
 from tests.channels.telegrams import open_sender, to
-from tests.channels.test_telegram_messages import assert_taken, plain, shown_of
+from tests.channels.test_telegram_messages import assert_taken, golden, plain, shown_of
 from tests.domain.telling import body, draft, fundamental
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -112,6 +112,16 @@ def test_tokens_of_one_symbol_are_told_apart_by_their_names() -> None:
 
 def test_moves_within_a_band_come_to_one_move() -> None:
     assert told(*story("BTC", 62, 68, 75))[1] == "🔵 BTC Emerging · 75.0 (+13.0)"
+
+
+def test_what_a_rule_asked_for_is_told_beside_what_became_of_the_band() -> None:
+    rose, crossed = (golden(f"grade.{name}") for name in ("rose", "crossed"))
+
+    assert told(*story("1", 55, 85), crossed, rose)[1:4] == [
+        "🟢 1 Speculative → Blue Chip · 85.0 (+30.0)",
+        "🔵 BTC Blue Chip · 85.3 (+0.4)",
+        "🔵 BTC rose 9.4 points within 7 days · 59.4 (+1.2)",
+    ]
 
 
 def test_a_grade_that_ended_or_began_meanwhile_is_told_as_that() -> None:

@@ -95,6 +95,8 @@ def test_every_event_can_be_shown_alone_and_among_others(name: str) -> None:
         ("grade.moved", "🔵 BTC moved within Emerging"),
         ("grade.upgraded.renamed", "🟢 POL (was MATIC) upgraded: Speculative → Emerging"),
         ("grade.crossed", "🔵 BTC went up to 85.3"),
+        ("grade.rose", "🔵 BTC rose 9.4 points within 7 days"),
+        ("grade.fell", "🔵 BTC fell 20 % within 1 day"),
         ("grade.initiated", "🔵 BTC is graded for the first time: Emerging"),
         ("grade.withdrawn", "🔵 BTC is no longer graded"),
         ("grade.reinstated", "🔵 BTC is graded again: High Risk"),

@@ -26,6 +26,7 @@ def test_a_new_endpoint_wants_what_it_was_told(operator: Operator) -> None:
     sizes = ["--min-notches", "2", "--min-delta", "7.5"]
 
     rules = ["--when", "trader above 85", "--when", "trader below 20.5"]
+    rules += ["--when", "trader rises 15% in 7 days", "--when", "trader falls 10 percent in 7 days"]
 
     made = operator.reads("endpoint", "add", URL, *words, *sizes, *rules)
 
@@ -37,6 +38,7 @@ def test_a_new_endpoint_wants_what_it_was_told(operator: Operator) -> None:
         "min_delta": 7.5,
         "thresholds": [{"kind": "trader", "above": 85, "below": 20.5}],
         "given": [{"kind": "fundamental", "at_least": 80, "below": None}],
+        "windows": [{"kind": "trader", "days": 7, "unit": "percent", "rise": 15, "fall": 10}],
     }
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from alerts.domain.changes import Change
 from alerts.domain.crossings import Thresholds, crossed, moves
-from alerts.domain.events import Draft, MassMove, encode
+from alerts.domain.events import Draft, MassMove, Window, encode
 from alerts.domain.grades import Cycle, Kind
 from alerts.domain.payloads import TokenView, grade_event
+from alerts.domain.windows import Moved, Reading, Sizes, advanced, begun, passed
 from tests.builders import FUNDAMENTAL, Points, cycle, cycle_view, day, grade, token
 from tests.domain.watch import Watch
 
@@ -51,6 +52,25 @@ def crossing(*swept: Cycle, above: int) -> Draft:
     before, last = dict(watched.ratings), swept[-1]
     found = watched.take(last)
     (change,) = crossed(moves(before, found.ratings), {None: Thresholds(above=[above])}, last)
+    return grade_event(change, token=BITCOIN, cycle=cycle_view(last), policy=FUNDAMENTAL)
+
+
+def moving(*swept: Cycle, window: Window, size: int) -> Draft:
+    """That the last of these cycles takes token 1 so far (hundredths), up or down, in a window."""
+    watched = Watch(FUNDAMENTAL)
+    track = None
+    for last in swept:
+        before = dict(watched.ratings)
+        after = watched.take(last).ratings[0]
+        reading = Reading(after.as_of, after.revision, after.score)
+        moved: list[Moved] = []
+        if track is None:
+            track = begun(reading)
+        else:
+            track, passages = advanced(track, reading, margin=FUNDAMENTAL.margin)
+            moved = [(before[after.token], after, passage) for passage in passages]
+    named: Sizes = {(window, True): [size], (window, False): [size]}
+    (change,) = passed(moved, {None: named}, last)
     return grade_event(change, token=BITCOIN, cycle=cycle_view(last), policy=FUNDAMENTAL)
 
 

@@ -9,7 +9,15 @@ import pytest
 from alerts.domain import notices
 from alerts.domain.deliveries import Channel, DisableReason
 from alerts.domain.digests import digest_event
-from alerts.domain.events import Audience, AudienceKind, Draft, EventType, MassMove, rfc3339
+from alerts.domain.events import (
+    Audience,
+    AudienceKind,
+    Draft,
+    EventType,
+    MassMove,
+    Window,
+    rfc3339,
+)
 from alerts.domain.grades import Kind
 from alerts.domain.health import Health
 from alerts.domain.ids import HOUSE_APP
@@ -28,6 +36,7 @@ from tests.domain.telling import (
     data,
     draft,
     fundamental,
+    moving,
 )
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -66,6 +75,16 @@ EVENTS = {
     "grade.moved": draft(fundamental(0, 61), fundamental(2.5, 66), fundamental(3, 71.5)),
     "grade.crossed": crossing(
         fundamental(0, 84.2), fundamental(1, 84.9), fundamental(2, 85.3), above=8500
+    ),
+    "grade.rose": moving(
+        fundamental(0, 50),
+        fundamental(2, 58.2),
+        fundamental(3, 59.4),
+        window=Window.WEEK_POINTS,
+        size=900,
+    ),
+    "grade.fell": moving(
+        fundamental(0, 78.5), fundamental(1, 62.8), window=Window.DAY_PERCENT, size=2000
     ),
     "grade.initiated": draft(fundamental(0, None, t2=50), fundamental(1, 60, AFTER)),
     "grade.withdrawn": draft(fundamental(0, 61, {"vc": 4}, t2=50), *absences(7)),

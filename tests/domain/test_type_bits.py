@@ -23,6 +23,8 @@ class TestTypesAsBits:
             "grade.reinstated": 32,
             "ratings.rebased": 64,
             "grade.crossed": 128,
+            "grade.rose": 256,
+            "grade.fell": 512,
         }
 
     def test_naming_one_twice_is_naming_it_once(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from alerts.domain.deliveries import Channel, EndpointState, Order
-from alerts.domain.events import MATCHED, Crossing, EventType
+from alerts.domain.events import MATCHED, RULED, Crossing, EventType, Window
 from alerts.domain.grades import Cycle, Kind, TokenId, source_name
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.subscriptions import EventFacts, Filter, Subscription, match
@@ -30,6 +30,7 @@ KINDS = st.sampled_from(list(Kind))
 # Few, so that many a threshold is the very end of a crossing.
 ENDS = st.integers(0, 6)
 SCORES = st.one_of(st.none(), ENDS)
+WINDOWS = st.sampled_from([Window.DAY_POINTS, Window.WEEK_PERCENT])
 
 one_subscription = st.builds(
     Subscription,
@@ -43,12 +44,15 @@ one_subscription = st.builds(
     below=SCORES,
     other_at_least=SCORES,
     other_below=SCORES,
+    window=st.none() | WINDOWS,
+    rise=SCORES,
+    fall=SCORES,
 )
 one_endpoint = st.lists(one_subscription, max_size=4, unique_by=lambda row: (row.token, row.kind))
 one_event = st.builds(
     EventFacts,
     sequence=st.integers(1, 6),
-    type=st.sampled_from([each for each in EventType if each is not EventType.CROSSED]),
+    type=st.sampled_from([each for each in EventType if each not in RULED]),
     token=TOKENS,
     kind=st.one_of(st.none(), KINDS),
     notches=st.one_of(st.none(), st.integers(0, 4)),
@@ -67,8 +71,24 @@ one_crossing = st.builds(
     crossed=st.builds(Crossing, ENDS, ENDS),
     other_score=SCORES,
 )
+# So is one that went some way within a window, and a mark only rises.
+one_move = st.builds(
+    EventFacts,
+    sequence=st.integers(1, 6),
+    type=st.sampled_from([EventType.ROSE, EventType.FELL]),
+    token=TOKENS.filter(bool),
+    kind=KINDS,
+    notches=st.none(),
+    size=st.none(),
+    crossed=st.builds(lambda start, more: Crossing(start, start + more), ENDS, st.integers(1, 3)),
+    other_score=SCORES,
+    window=WINDOWS,
+)
 some_events = st.lists(
-    one_event | one_crossing, min_size=1, max_size=5, unique_by=lambda fact: fact.sequence
+    one_event | one_crossing | one_move,
+    min_size=1,
+    max_size=5,
+    unique_by=lambda fact: fact.sequence,
 )
 
 Owed = set[tuple[int, str]]
@@ -156,6 +176,7 @@ def _event_row(fact: EventFacts) -> dict[str, object]:
         "size": fact.size,
         "crossed_from": crossed_from,
         "crossed_to": crossed_to,
+        "within": fact.window,
         "other_score": fact.other_score,
         "at": AT,
         "recorded_at": AT,

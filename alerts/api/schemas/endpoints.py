@@ -37,6 +37,7 @@ _FILTER: Final[dict[str, Any]] = {
     "min_delta": 0,
     "thresholds": [{"kind": "trader", "above": 85, "below": None}],
     "given": [{"kind": "fundamental", "at_least": 80, "below": None}],
+    "windows": [{"kind": "trader", "days": 7, "unit": "points", "rise": 15, "fall": 15}],
 }
 _ENDPOINT: Final[dict[str, Any]] = {
     "id": EXAMPLE_ENDPOINT,

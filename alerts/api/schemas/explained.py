@@ -38,6 +38,9 @@ _MISSES: Final = {
     Miss.THRESHOLD: MissedField(
         field="filter.thresholds", detail="the score crossed no threshold that it names"
     ),
+    Miss.WINDOW: MissedField(
+        field="filter.windows", detail="the score went less far, or within another window"
+    ),
     Miss.OTHER_GRADE: MissedField(
         field="filter.given", detail="the token's other grade was not then what it asks for"
     ),

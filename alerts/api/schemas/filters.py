@@ -1,24 +1,32 @@
 """What an endpoint wants, and how its week is told, as they are asked for and shown."""
 
 import re
-from collections.abc import Iterable
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     WithJsonSchema,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from alerts.api.schemas.base import Answer, Body, KindName, Line
+from alerts.api.schemas.rules import (
+    Conditions,
+    ShownCondition,
+    ShownThreshold,
+    ShownWindow,
+    Thresholds,
+    Windows,
+    conditions_of,
+    reaches_of,
+    thresholds_of,
+)
 from alerts.domain.events import SUBSCRIBABLE, EventType, points
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import DEFAULT_TYPES, Condition, Filter, Threshold
+from alerts.domain.subscriptions import DEFAULT_TYPES, Filter
 from alerts.domain.summaries import DEFAULT_TOP, MOST_TOP
 from alerts.pipeline.naming import MOST_TOKENS
 
@@ -59,78 +67,6 @@ Role = Annotated[Line, AfterValidator(_role)]
 Notches = Annotated[int, Field(ge=1, le=20)]
 Top = Annotated[int, Field(ge=1, le=MOST_TOP)]
 Points = Annotated[float, Field(ge=0, le=100)]
-Score = Annotated[float, Field(gt=0, le=100, description="A score; null is none.")]
-
-
-class WantedThreshold(Body):
-    """A score of one kind that is told when it is crossed, by a `grade.crossed`."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"kind": "trader", "above": 85, "below": None}]}
-    )
-
-    kind: KindName
-    above: Score | None = Field(default=None, description="Told when a grade comes to it or above.")
-    below: Score | None = Field(default=None, description="Told when a grade falls below it.")
-
-    @model_validator(mode="after")
-    def _names_one(self) -> Self:
-        if self.above is None and self.below is None:
-            raise ValueError("must have `above`, `below`, or both")
-        return self
-
-
-class WantedCondition(Body):
-    """What a token's grade of one kind must be for its other grade to be told."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"kind": "fundamental", "at_least": 80, "below": None}]}
-    )
-
-    kind: KindName
-    at_least: Score | None = None
-    below: Score | None = None
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> Self:
-        if self.at_least is None and self.below is None:
-            raise ValueError("must have `at_least`, `below`, or both")
-        if self.at_least is not None and self.below is not None and self.at_least >= self.below:
-            raise ValueError("must have an `at_least` that is less than its `below`")
-        return self
-
-
-_OfKind = TypeVar("_OfKind", WantedThreshold, WantedCondition)
-
-
-def _one_a_kind(wanted: list[_OfKind]) -> list[_OfKind]:
-    if len({each.kind for each in wanted}) < len(wanted):
-        raise ValueError("must name each kind once at most")
-    return wanted
-
-
-def thresholds_of(wanted: Iterable[WantedThreshold]) -> tuple[Threshold, ...]:
-    """As the domain has them."""
-    return tuple(
-        Threshold(Kind(each.kind), _hundredths(each.above), _hundredths(each.below))
-        for each in sorted(wanted, key=lambda each: each.kind)
-    )
-
-
-def conditions_of(wanted: Iterable[WantedCondition]) -> tuple[Condition, ...]:
-    """As the domain has them."""
-    return tuple(
-        Condition(Kind(each.kind), _hundredths(each.at_least), _hundredths(each.below))
-        for each in sorted(wanted, key=lambda each: each.kind)
-    )
-
-
-def _hundredths(score: float | None) -> int | None:
-    return None if score is None else round(score * 100)
-
-
-Thresholds = Annotated[list[WantedThreshold], AfterValidator(_one_a_kind)]
-Conditions = Annotated[list[WantedCondition], AfterValidator(_one_a_kind)]
 
 
 class NewFilter(Body):
@@ -157,6 +93,11 @@ class NewFilter(Body):
         description="What a token's grade of this kind must be for its other grade to be told; "
         "while it is unknown, that is not told.",
     )
+    windows: Windows = Field(
+        default=[],
+        description="Told besides `types`, one a kind: a `grade.rose` or `grade.fell` when a grade "
+        "went so far within some days, and again only after that was less.",
+    )
 
     def wanted(self) -> Filter:
         """The domain's filter, its tokens yet to be resolved."""
@@ -168,6 +109,7 @@ class NewFilter(Body):
             min_delta=round(self.min_delta * 100),
             thresholds=thresholds_of(self.thresholds),
             given=conditions_of(self.given),
+            windows=reaches_of(self.windows),
         )
 
 
@@ -181,22 +123,7 @@ class FilterChange(Body):
     min_delta: Points = 0
     thresholds: Thresholds = Field(default=[])
     given: Conditions = Field(default=[])
-
-
-class ShownThreshold(Answer):
-    """A threshold as it stands."""
-
-    kind: Kind
-    above: float | None
-    below: float | None
-
-
-class ShownCondition(Answer):
-    """A condition as it stands."""
-
-    kind: Kind
-    at_least: float | None
-    below: float | None
+    windows: Windows = Field(default=[])
 
 
 class ShownFilter(Answer):
@@ -209,6 +136,7 @@ class ShownFilter(Answer):
     min_delta: float
     thresholds: list[ShownThreshold]
     given: list[ShownCondition]
+    windows: list[ShownWindow]
 
     @classmethod
     def of(cls, wanted: Filter) -> Self:
@@ -219,16 +147,9 @@ class ShownFilter(Answer):
             types=sorted(wanted.types),
             min_notches=wanted.min_notches,
             min_delta=points(wanted.min_delta) or 0,
-            thresholds=[
-                ShownThreshold(kind=each.kind, above=points(each.above), below=points(each.below))
-                for each in wanted.thresholds
-            ],
-            given=[
-                ShownCondition(
-                    kind=each.kind, at_least=points(each.at_least), below=points(each.below)
-                )
-                for each in wanted.given
-            ],
+            thresholds=[ShownThreshold.of(each) for each in wanted.thresholds],
+            given=[ShownCondition.of(each) for each in wanted.given],
+            windows=[ShownWindow.of(each) for each in wanted.windows],
         )
 
 

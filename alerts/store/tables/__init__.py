@@ -28,6 +28,7 @@ from alerts.store.tables.grades import (
     sweep_pages,
     sweeps,
     tokens,
+    tracks,
     watermarks,
 )
 
@@ -65,5 +66,6 @@ __all__ = [
     "sweep_pages",
     "sweeps",
     "tokens",
+    "tracks",
     "watermarks",
 ]

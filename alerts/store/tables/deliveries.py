@@ -36,6 +36,7 @@ events = Table(
     # Of a crossing: `Crossing` in alerts/domain/events.py.
     Column("crossed_from", Integer),
     Column("crossed_to", Integer),
+    Column("within", String(16)),
     # Of the token's other grade, as it was held then.
     Column("other_score", Integer),
     Column("at", Instant, nullable=False),

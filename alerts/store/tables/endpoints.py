@@ -125,6 +125,9 @@ subscriptions = Table(
     Column("below", Integer),
     Column("other_at_least", Integer),
     Column("other_below", Integer),
+    Column("within", String(16)),
+    Column("rise", Integer),
+    Column("fall", Integer),
 )
 
 
@@ -145,6 +148,19 @@ Index(
     subscriptions.c.below,
     sqlite_where=text("above IS NOT NULL OR below IS NOT NULL"),
     postgresql_where=text("above IS NOT NULL OR below IS NOT NULL"),
+)
+
+
+Index(
+    "ix_subscriptions_windows",
+    subscriptions.c.kind,
+    subscriptions.c.token,
+    subscriptions.c.endpoint_id,
+    subscriptions.c.within,
+    subscriptions.c.rise,
+    subscriptions.c.fall,
+    sqlite_where=text("within IS NOT NULL"),
+    postgresql_where=text("within IS NOT NULL"),
 )
 
 

@@ -211,3 +211,14 @@ grades = Table(
 
 
 Index("ix_grades_as_of", grades.c.as_of)
+
+
+# How far a score went within the longest window, as of its newest line. state: MessagePack; what
+# is lost or old is made anew of the history.
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("token", String(100), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("state", LargeBinary, nullable=False),
+)

@@ -1,0 +1,78 @@
+"""Windows: of all scores that a cycle brought, those that went as far as somebody named."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from alerts.domain.changes import Change, Diff
+from alerts.domain.grades import Cycle, TokenId
+from alerts.domain.ratings import Rating
+from alerts.domain.windows import (
+    LONGEST,
+    Moved,
+    Passage,
+    Reading,
+    Track,
+    advanced,
+    begun,
+    followed,
+    passed,
+)
+from alerts.store.engine import CHUNK_ROWS, Transaction
+from alerts.store.windows import load_readings, load_tracks, named_sizes, save_tracks
+
+# The rating of a token before a reading and after it.
+_Pair = tuple[Rating, Rating]
+
+
+async def find_moves(
+    tx: Transaction, cycle: Cycle, found: Diff, *, ratings: Mapping[TokenId, Rating], margin: int
+) -> tuple[Change, ...]:
+    """The moves past sizes that are named now, of the tokens that they are named for.
+
+    ratings: as they were before what the diff found, which is in no history yet. margin: of the
+    ladder, in hundredths. How far a token went is kept only while somebody names a size for it.
+    """
+    observed = {grade.token for grade in found.observed}
+    pairs = {
+        after.token: (ratings[after.token], after)
+        for after in found.ratings
+        if after.token in observed and after.token in ratings
+    }
+    named = await named_sizes(tx, cycle.kind, list(pairs)) if pairs else {}
+    wanted = list(pairs) if None in named else [token for token in pairs if token in named]
+    if not wanted:
+        return ()
+    kept: dict[TokenId, Track] = {}
+    moved: list[Moved] = []
+    for start in range(0, len(wanted), CHUNK_ROWS):
+        chunk = {token: pairs[token] for token in wanted[start : start + CHUNK_ROWS]}
+        tracks = await _tracks(tx, cycle, chunk, margin=margin)
+        for token, (before, after) in chunk.items():
+            reading = Reading(after.as_of, after.revision, after.score)
+            kept[token], passages = _advanced(tracks.get(token), reading, margin=margin)
+            moved += [(before, after, passage) for passage in passages]
+        await asyncio.sleep(0)
+    await save_tracks(tx, cycle.kind, kept)
+    return passed(moved, named, cycle)
+
+
+async def _tracks(
+    tx: Transaction, cycle: Cycle, pairs: Mapping[TokenId, _Pair], *, margin: int
+) -> dict[TokenId, Track]:
+    """How far these went until now: as it is kept, or made anew of the history."""
+    lasting = [token for token, (before, _) in pairs.items() if not before.withdrawn]
+    tracks = await load_tracks(tx, cycle.kind, lasting)
+    missing = [token for token in lasting if token not in tracks]
+    if missing:
+        lines = await load_readings(tx, cycle.kind, missing, since=cycle.as_of - LONGEST)
+        tracks |= await asyncio.to_thread(_followed, lines, margin)
+    return tracks
+
+
+def _followed(lines: Mapping[TokenId, Sequence[Reading]], margin: int) -> dict[TokenId, Track]:
+    return {token: followed(readings, margin=margin) for token, readings in lines.items()}
+
+
+def _advanced(track: Track | None, reading: Reading, *, margin: int) -> tuple[Track, list[Passage]]:
+    """The next track; after a silence it begins, and nothing is told."""
+    return (begun(reading), []) if track is None else advanced(track, reading, margin=margin)
