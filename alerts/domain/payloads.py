@@ -151,7 +151,7 @@ def rebased_event(cycle: CycleView, *, old_version: int, policy: BandPolicy, rat
     )
 
 
-def rating_told(token: TokenId, payload: Mapping[str, Any]) -> Rating | None:
+def rating_told(token: TokenId, payload: Mapping[str, Any], policy: BandPolicy) -> Rating | None:
     """The rating as it was before an announced change, out of its payload."""
     seen = payload["data"]["from"]
     if seen is None:
@@ -163,9 +163,11 @@ def rating_told(token: TokenId, payload: Mapping[str, Any]) -> Rating | None:
     )
     settled = payload["data"].get("settled")
     swings = None
-    if settled is not None:
+    if settled is not None and policy.flap is not None:
         flapping_since = datetime.fromisoformat(settled["flapping_since"])
-        swings = Swings(is_upward=False, flapping_since=flapping_since)
+        # What has settled where it was lacked this one reading; else it was not there at all.
+        steady = 0 if confirms else policy.flap.settle - 1
+        swings = Swings(is_upward=False, flapping_since=flapping_since, steady=steady)
     return Rating(
         token=token,
         rank=seen["band_rank"],

@@ -118,7 +118,7 @@ def _would_be(
 ) -> tuple[EventType | None, int, int]:
     """What would have been told in the place of an event (None: nothing), its score and rank."""
     policy, as_of, payload = case.policy, case.cycle.as_of, json.loads(told.body)
-    before = rating_told(grade.token, payload)
+    before = rating_told(grade.token, payload, policy)
     if told.type in BASELINES or before is None:
         return told.type, score, policy.rank_of(score)
     if told.at != as_of:

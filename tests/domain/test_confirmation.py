@@ -119,7 +119,7 @@ class TestWhatIsTold:
         assert data["confirms"] == [{"score": 64, "as_of": "2026-11-02T00:00:00Z"}]
 
     def test_a_payload_is_enough_to_judge_again(self) -> None:
-        before = rating_told(token(), self.upgrade())
+        before = rating_told(token(), self.upgrade(), TWICE)
 
         assert before is not None
         again = verdict(before, 6500, TWICE, as_of=day(2))
@@ -167,7 +167,20 @@ class TestFlapping:
 
         assert begun["flapping"] == {"reversals": 2, "since": "2026-11-03T00:00:00Z", "settles": 3}
         assert ended["settled"] == {"flapping_since": "2026-11-04T00:00:00Z"}
-        assert rating_told(token(), {"data": ended}) is not None
+        assert rating_told(token(), {"data": ended}, RESTLESS) is not None
+
+    def test_a_move_with_which_it_settled_is_judged_again_as_it_was(self) -> None:
+        watched = watch(50, 64, 50, 64, 70, 70, policy=RESTLESS)
+        swept = cycle({1: 71}, at=day(6))
+        (change,) = watched.take(swept).changes
+        event = grade_event(change, token=token_view(), cycle=cycle_view(swept), policy=RESTLESS)
+
+        before = rating_told(token(), parsed(event), RESTLESS)
+
+        assert before is not None
+        again = [verdict(before, score, RESTLESS, as_of=day(6)).type for score in (7200, 6600)]
+        assert again == [EventType.MOVED, None]
+        assert verdict(before, 5000, RESTLESS, as_of=day(6)).rank == before.rank
 
     def test_changes_far_apart_are_no_flapping(self) -> None:
         watched = Watch(RESTLESS)

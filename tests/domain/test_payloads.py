@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from alerts.domain.events import points
 from alerts.domain.grades import clean_label
 from alerts.domain.payloads import component_moves, rating_told
-from tests.builders import rating, token
+from tests.builders import FUNDAMENTAL, rating, token
 from tests.domain.telling import BITCOIN, UPGRADED, body, data, draft, fundamental, told
 
 
@@ -93,12 +93,12 @@ class TestWhatWasToldIsReadBack:
 
         # How far it is from thresholds is nothing that a correction needs.
         before = change.before and change.before._replace(slack_up=0, slack_down=0)
-        assert rating_told(token(1), json.loads(body(event))) == before
+        assert rating_told(token(1), json.loads(body(event)), FUNDAMENTAL) == before
 
     def test_an_initiation_had_none(self) -> None:
         payload = json.loads(body(draft(fundamental(0, None, t2=50), fundamental(1, 60))))
 
-        assert rating_told(token(1), payload) is None
+        assert rating_told(token(1), payload, FUNDAMENTAL) is None
 
     @given(st.integers(0, 10_000))
     def test_points_give_back_their_hundredths(self, hundredths: int) -> None:
