@@ -1,6 +1,6 @@
 """Payloads: what the event of a change says, made from the ratings before and after it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from alerts.domain.events import (
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.ids import event_id
 from alerts.domain.mass import mass_view
-from alerts.domain.ratings import BandPolicy, Rating, Run, Swings
+from alerts.domain.ratings import BandPolicy, Rating
 from alerts.domain.verdicts import readings_needed
 
 
@@ -151,35 +151,6 @@ def rebased_event(cycle: CycleView, *, old_version: int, policy: BandPolicy, rat
     )
 
 
-def rating_told(token: TokenId, payload: Mapping[str, Any], policy: BandPolicy) -> Rating | None:
-    """The rating as it was before an announced change, out of its payload."""
-    seen = payload["data"]["from"]
-    if seen is None:
-        return None
-    at, score = datetime.fromisoformat(seen["as_of"]), round(seen["score"] * 100)
-    confirms = tuple(
-        (datetime.fromisoformat(reading["as_of"]), round(reading["score"] * 100))
-        for reading in payload["data"].get("confirms", ())
-    )
-    settled = payload["data"].get("settled")
-    swings = None
-    if settled is not None and policy.flap is not None:
-        flapping_since = datetime.fromisoformat(settled["flapping_since"])
-        # What has settled where it was lacked this one reading; else it was not there at all.
-        steady = 0 if confirms else policy.flap.settle - 1
-        swings = Swings(is_upward=False, flapping_since=flapping_since, steady=steady)
-    return Rating(
-        token=token,
-        rank=seen["band_rank"],
-        since=datetime.fromisoformat(seen["since"]),
-        score=score,
-        as_of=at,
-        anchor=round(seen["anchor"] * 100),
-        pending=Run(score, at, (), confirms) if confirms else None,
-        swings=swings,
-    )
-
-
 def component_moves(before: Rating | None, after: Rating | None) -> list[Mapping[str, object]]:
     """Each component's move, the largest first, unknown ones last and null."""
     old = dict(before.components) if before is not None else {}
@@ -196,6 +167,10 @@ def component_moves(before: Rating | None, after: Rating | None) -> list[Mapping
         }
         moves.append((-1 if moved is None else abs(moved), row))
     return [row for _, row in sorted(moves, key=lambda move: -move[0])]
+
+
+def _readings(seen: Sequence[tuple[datetime, int]]) -> list[dict[str, object]]:
+    return [{"score": points(score), "as_of": rfc3339(at)} for at, score in seen]
 
 
 def _head(token: TokenView, kind: Kind) -> dict[str, object]:
@@ -231,15 +206,16 @@ def _rule_view(change: Change, crossed: Crossing) -> dict[str, object]:
 
 
 def _noise(change: Change, policy: BandPolicy) -> dict[str, object]:
-    """What confirmed a change, and whether the band begins or ends to go to and fro with it."""
+    """What waited for a change, and whether the band begins or ends to go to and fro with it."""
     said: dict[str, object] = {}
     if change.run is not None and len(change.run.seen) > 1:
-        said["confirms"] = [
-            {"score": points(score), "as_of": rfc3339(at)} for at, score in change.run.seen[:-1]
-        ]
+        said["confirms"] = _readings(change.run.seen[:-1])
     before, after = change.before, change.after
     if before is None or after is None:
         return said
+    denied = _denied(before, after, policy)
+    if denied:
+        said["denies"] = _readings(denied)
     if after.swings is not None and after.is_flapping:
         said["flapping"] = {
             "reversals": len(after.swings.reversals),
@@ -249,6 +225,17 @@ def _noise(change: Change, policy: BandPolicy) -> dict[str, object]:
     elif before.swings is not None and before.swings.flapping_since is not None:
         said["settled"] = {"flapping_since": rfc3339(before.swings.flapping_since)}
     return said
+
+
+def _denied(before: Rating, after: Rating, policy: BandPolicy) -> list[tuple[datetime, int]]:
+    """The readings that waited for one to confirm them, and got another."""
+    if before.pending is None:
+        return []
+    *_, (_, score) = waited = before.pending.seen
+    is_upward = policy.rank_held(before.rank, score) > before.rank
+    if after.rank != before.rank and is_upward is (after.rank > before.rank):
+        return []
+    return [reading for reading in waited if reading[0] != after.as_of]
 
 
 def _ladder(policy: BandPolicy) -> dict[str, object]:

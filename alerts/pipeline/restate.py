@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from alerts.domain.events import BASELINES, CycleView, Draft, EventType
 from alerts.domain.grades import Cycle, Grade, TokenId
-from alerts.domain.payloads import TokenView, rating_told, restated_event
+from alerts.domain.payloads import TokenView, restated_event
 from alerts.domain.ratings import BandPolicy
+from alerts.domain.told import rating_told
 from alerts.domain.verdicts import amended, verdict
 from alerts.store.announced import Said, announced_at, confirmed_by
 from alerts.store.cycles import CycleRecord, next_cycles_as_of

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from alerts.domain.changes import Diff
 from alerts.domain.events import EventType
-from alerts.domain.payloads import grade_event, rating_told
+from alerts.domain.payloads import grade_event
 from alerts.domain.ratings import BandPolicy, Confirm, FlapRule
+from alerts.domain.told import rating_told
 from alerts.domain.verdicts import verdict
 from tests.builders import TRADER, cycle, cycle_view, day, grade, hundredths, token, token_view
 from tests.domain.telling import parsed
@@ -126,6 +127,31 @@ class TestWhatIsTold:
         other = verdict(before, 6200, TWICE, as_of=day(2))
         assert (again.type, again.rank) == (EventType.UPGRADED, 4)
         assert (other.type, other.rank) == (EventType.MOVED, 3)
+
+    def test_what_denied_a_change_is_judged_again_with_what_had_waited_for_it(self) -> None:
+        watched = watch(50, 64, policy=TWICE)
+        swept = cycle({1: 57}, at=day(2))
+        (change,) = watched.take(swept).changes
+        event = grade_event(change, token=token_view(), cycle=cycle_view(swept), policy=TWICE)
+
+        payload = parsed(event)
+        before = rating_told(token(), payload, TWICE)
+
+        assert payload["data"]["denies"] == [{"score": 64, "as_of": "2026-11-02T00:00:00Z"}]
+        assert before is not None
+        again = verdict(before, 6600, TWICE, as_of=day(2))
+        assert (again.type, again.rank) == (EventType.UPGRADED, 4)
+
+    def test_what_was_seen_once_and_is_denied_by_a_sure_change_is_no_part_of_it(self) -> None:
+        watched = watch(50, 64, policy=UNLESS_SURE)
+        swept = cycle({1: 20}, at=day(2))
+        (change,) = watched.take(swept).changes
+        event = grade_event(change, token=token_view(), cycle=cycle_view(swept), policy=UNLESS_SURE)
+
+        data = parsed(event)["data"]
+
+        assert "confirms" not in data
+        assert [one["score"] for one in data["denies"]] == [64]
 
 
 class TestFlapping:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from alerts.domain.events import points
 from alerts.domain.grades import clean_label
-from alerts.domain.payloads import component_moves, rating_told
+from alerts.domain.payloads import component_moves
+from alerts.domain.told import rating_told
 from tests.builders import FUNDAMENTAL, rating, token
 from tests.domain.telling import BITCOIN, UPGRADED, body, data, draft, fundamental, told
 
