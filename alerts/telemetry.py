@@ -27,7 +27,8 @@ REPEAT_SECONDS: Final = 10.0
 _SECRET_NAMES: Final = ("secret", "authorization", "api_key", "token_header", "password", "address")
 
 # A bot's token stands in the address of every request to Telegram, and so in what libraries say.
-_BOT_TOKEN: Final = re.compile(r"\d+:[A-Za-z0-9_-]{30,}")
+# Looked for by the colon before its secret half: each attempt is a line of many digits, few colons.
+_BOT_TOKEN: Final = re.compile(r":(?<=[0-9]:)[A-Za-z0-9_-]{30,}")
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=repr)
 # What is done with a line, in this order, until `configure` says otherwise as structlog has it.
@@ -131,8 +132,8 @@ def configure(
 
 
 def redacted(text: str) -> str:
-    """A text without the token of a bot on Telegram."""
-    return _BOT_TOKEN.sub("[redacted]", text)
+    """A text without the token of a bot on Telegram, but for the number of the bot."""
+    return _BOT_TOKEN.sub(":[redacted]", text)
 
 
 class _Redacting(logging.Formatter):
