@@ -25,9 +25,30 @@ from alerts.domain.ratings import Rating
 LONGEST: Final = timedelta(days=7)
 # In hundredths of a percent: of a score of 0, any rise is more than can be said.
 MOST_PERCENT: Final = 100_000
-_LENGTHS: Final = {window.days: timedelta(days=window.days) for window in Window}
 # The marks of a track: (window, whether it is of rises).
 _MARKED: Final = tuple((window, is_upward) for window in Window for is_upward in (True, False))
+
+
+class _Turn(NamedTuple):
+    """A length of window and a direction, and the places of their marks: in points, in percent."""
+
+    length: timedelta
+    is_upward: bool
+    places: tuple[int, int]
+
+
+_TURNS: Final = tuple(
+    _Turn(
+        timedelta(days=points.days),
+        is_upward,
+        (_MARKED.index((points, is_upward)), _MARKED.index((percent, is_upward))),
+    )
+    for points, percent in (
+        (Window.DAY_POINTS, Window.DAY_PERCENT),
+        (Window.WEEK_POINTS, Window.WEEK_PERCENT),
+    )
+    for is_upward in (True, False)
+)
 
 
 class Reading(NamedTuple):
@@ -92,43 +113,42 @@ def advanced(track: Track, reading: Reading, *, margin: int) -> tuple[Track, lis
     least, most = min(track.least, score), max(track.most, score)
     if at > last.as_of:
         held = Held(at, last.as_of, last.score)
-        lows = (*(low for low in lows if low.score < held.score), held)
-        highs = (*(high for high in highs if high.score > held.score), held)
+        oldest = at - LONGEST
+        lows = (*(low for low in lows if low.score < held.score and low.until > oldest), held)
+        highs = (*(high for high in highs if high.score > held.score and high.until > oldest), held)
         least = most = score
-    lows = tuple(low for low in lows if low.until > at - LONGEST)
-    highs = tuple(high for high in highs if high.until > at - LONGEST)
-    marks, passages = [], []
-    for (window, is_upward), mark in zip(_MARKED, track.marks, strict=True):
-        start = _start(
-            lows if is_upward else highs,
-            Held(at, at, least if is_upward else most),
-            after=at - _LENGTHS[window.days],
-            is_upward=is_upward,
-        )
+    marks, passages = list(track.marks), []
+    for turn in _TURNS:
+        is_upward = turn.is_upward
+        now = Held(at, at, least if is_upward else most)
+        start = _start(lows if is_upward else highs, now, at - turn.length, is_upward=is_upward)
+        sizes = _sizes(start.score, score, is_upward=is_upward)
         # Meanwhile some of the window has passed, and nothing has moved.
-        waned = max(0, _size(last.score, start.score, window, is_upward=is_upward))
-        held_mark = min(mark, waned + margin)
-        size = _size(score, start.score, window, is_upward=is_upward)
-        if size > held_mark:
-            stretch = Stretch(window, start.score, start.since)
-            passages.append(Passage(is_upward, Crossing(held_mark, size), stretch))
-        marks.append(max(size, min(held_mark, size + margin)))
+        waned = _sizes(start.score, last.score, is_upward=is_upward)
+        for place, size, rest in zip(turn.places, sizes, waned, strict=True):
+            mark = min(marks[place], max(rest, 0) + margin)
+            if size > mark:
+                stretch = Stretch(_MARKED[place][0], start.score, start.since)
+                passages.append(Passage(is_upward, Crossing(mark, size), stretch))
+            marks[place] = max(size, min(mark, size + margin))
     return Track(reading, least, most, lows, highs, tuple(marks)), passages
 
 
-def _start(ends: Sequence[Held], now: Held, *, after: datetime, is_upward: bool) -> Held:
+def _start(ends: Sequence[Held], now: Held, after: datetime, *, is_upward: bool) -> Held:
     """The lowest (for a fall: the highest) of what was held after a time, and is now."""
-    within = next((held for held in ends if held.until > after), now)
-    is_farther = within.score <= now.score if is_upward else within.score >= now.score
-    return within if is_farther else now
+    for held in ends:
+        if held.until > after:
+            is_farther = held.score <= now.score if is_upward else held.score >= now.score
+            return held if is_farther else now
+    return now
 
 
-def _size(score: int, start: int, window: Window, *, is_upward: bool) -> int:
-    """How far a score is from where it began, in that direction; hundredths."""
+def _sizes(start: int, score: int, *, is_upward: bool) -> tuple[int, int]:
+    """How far a score is from where it began, in hundredths of a point, and of a percent."""
     points = score - start if is_upward else start - score
-    if window.unit == "points" or points <= 0:
-        return points
-    return min(MOST_PERCENT, points * 10_000 // start) if start else MOST_PERCENT
+    if points <= 0:
+        return points, points
+    return points, min(MOST_PERCENT, points * 10_000 // start) if start else MOST_PERCENT
 
 
 # The sizes that are named for a token, or for all, by window and direction: each ascending.
