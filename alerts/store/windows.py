@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 import msgspec
-from sqlalchemy import Insert, and_, bindparam, func, or_, select
+from sqlalchemy import Insert, bindparam, or_, select
 
 from alerts.domain.events import Window
 from alerts.domain.grades import Kind, TokenId
@@ -59,7 +59,10 @@ async def load_readings(
 ) -> dict[TokenId, list[Reading]]:
     """The history of these tokens, in order, from what was held at a time on."""
     given = {"kind": kind, "tokens": list(wanted), "since": since}
-    found: dict[TokenId, list[Reading]] = {}
+    held = await tx.connection.execute(_HELD_AT, given)
+    found: dict[TokenId, list[Reading]] = {
+        row.id: [Reading(row.as_of, 0, row.score)] for row in held if row.as_of is not None
+    }
     for rows in (await tx.connection.execute(_LINES, given)).partitions(CHUNK_ROWS):
         for token, as_of, revision, score in rows:
             found.setdefault(token, []).append(Reading(as_of, revision, score))
@@ -100,31 +103,32 @@ _TRACKS: Final = select(
     _NEWEST.with_only_columns(grades.c.as_of).scalar_subquery().label("as_of"),
     _NEWEST.with_only_columns(grades.c.revision).scalar_subquery().label("revision"),
 ).where(tracks.c.kind == bindparam("kind"), among(tracks.c.token, ids_called("tokens")))
-_EARLIER: Final = grades.alias("earlier")
-_HELD_SINCE: Final = (
-    select(func.max(_EARLIER.c.as_of))
-    .where(
-        _EARLIER.c.token == tokens.c.id,
-        _EARLIER.c.kind == bindparam("kind"),
-        _EARLIER.c.as_of <= _SINCE,
-    )
-    .correlate(tokens)
-    .scalar_subquery()
-)
 _LINES: Final = (
     select(grades.c.token, grades.c.as_of, grades.c.revision, grades.c.score)
-    .join_from(
-        tokens,
-        grades,
-        and_(
-            grades.c.token == tokens.c.id,
-            grades.c.kind == bindparam("kind"),
-            grades.c.as_of >= func.coalesce(_HELD_SINCE, _SINCE),
-        ),
+    .where(
+        grades.c.kind == bindparam("kind"),
+        among(grades.c.token, ids_called("tokens")),
+        grades.c.as_of > _SINCE,
     )
-    .where(among(tokens.c.id, ids_called("tokens")))
     .order_by(grades.c.token, grades.c.as_of, grades.c.revision)
 )
+# By themselves, one look into the key for each token: in a join PostgreSQL may read all lines.
+_LAST_BEFORE: Final = (
+    select(grades.c.as_of)
+    .where(
+        grades.c.token == tokens.c.id,
+        grades.c.kind == bindparam("kind"),
+        grades.c.as_of <= _SINCE,
+    )
+    .order_by(grades.c.as_of.desc(), grades.c.revision.desc())
+    .limit(1)
+    .correlate(tokens)
+)
+_HELD_AT: Final = select(
+    tokens.c.id,
+    _LAST_BEFORE.scalar_subquery().label("as_of"),
+    _LAST_BEFORE.with_only_columns(grades.c.score).scalar_subquery().label("score"),
+).where(among(tokens.c.id, ids_called("tokens")))
 
 
 @cache
