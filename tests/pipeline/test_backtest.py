@@ -10,11 +10,11 @@ import pytest
 from alerts.bootstrap import Services
 from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.deliveries import Order
-from alerts.domain.events import SUBSCRIBABLE
+from alerts.domain.events import SUBSCRIBABLE, Window
 from alerts.domain.grades import Kind
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.quiet import QuietHours
-from alerts.domain.subscriptions import Condition, Filter, Threshold
+from alerts.domain.subscriptions import Condition, Filter, Reach, Threshold
 from alerts.pipeline.backtest import backtest, existing
 from alerts.pipeline.chats import create_chat
 from alerts.pipeline.endpoints import Wish, create_discord
@@ -35,12 +35,15 @@ CHATS: list[tuple[QuietHours | None, dict[str, Any]]] = [
     (NIGHT, {"wanted": Filter(types=ALL)}),
     (NIGHT, {"wanted": Filter(types=ALL), "cooldown_seconds": 40 * 3600}),
     (NIGHT, {"tokens": ["demo:t1", "demo:t2"], "order": Order.NONE}),
+    (NIGHT, {"wanted": Filter(windows=BOTH_WAYS)}),
     (QuietHours(time(1), time(21)), {"wanted": Filter(types=ALL), "order": Order.STRICT}),
 ]
+BOTH_WAYS = (Reach(Kind.TRADER, Window.WEEK_POINTS, rise=1500, fall=1500),)
 HOOKS: list[dict[str, Any]] = [
     {"wanted": Filter(types=ALL)},
     {"wanted": Filter(kinds=frozenset({Kind.TRADER}), min_notches=2)},
     {"wanted": Filter(thresholds=(Threshold(Kind.TRADER, above=6500, below=5000),))},
+    {"wanted": Filter(windows=BOTH_WAYS), "order": Order.LATEST},
     {"wanted": Filter(types=ALL, given=(Condition(Kind.FUNDAMENTAL, at_least=4000),))},
     {"wanted": Filter(types=ALL, min_delta=1500), "order": Order.LATEST},
     {"wanted": Filter(types=ALL), "order": Order.STRICT, "rate_limit": 0.001},
