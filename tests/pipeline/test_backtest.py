@@ -30,6 +30,7 @@ HOUR = timedelta(hours=1)
 NAMES = [f"t{number}" for number in range(7)]
 ALL = frozenset(SUBSCRIBABLE)
 NIGHT = QuietHours(time(22), time(7))
+BOTH_WAYS = (Reach(Kind.TRADER, Window.WEEK_POINTS, rise=1500, fall=1500),)
 CHATS: list[tuple[QuietHours | None, dict[str, Any]]] = [
     (None, {}),
     (NIGHT, {"wanted": Filter(types=ALL)}),
@@ -38,7 +39,6 @@ CHATS: list[tuple[QuietHours | None, dict[str, Any]]] = [
     (NIGHT, {"wanted": Filter(windows=BOTH_WAYS)}),
     (QuietHours(time(1), time(21)), {"wanted": Filter(types=ALL), "order": Order.STRICT}),
 ]
-BOTH_WAYS = (Reach(Kind.TRADER, Window.WEEK_POINTS, rise=1500, fall=1500),)
 HOOKS: list[dict[str, Any]] = [
     {"wanted": Filter(types=ALL)},
     {"wanted": Filter(kinds=frozenset({Kind.TRADER}), min_notches=2)},
