@@ -22,7 +22,7 @@ SKIPS: Final[Mapping[str, str]] = MappingProxyType(
         SkipReason.EXPIRED: "it was old news by the time that it could go out",
         SkipReason.SUPERSEDED: "something newer about the same token came first",
         SkipReason.UNTOLD: "it corrects something that was not told here",
-        SkipReason.REVERSED: "it led back to what had been told here before",
+        SkipReason.REVERSED: "the grade was back at what was known here",
     }
 )
 _UNREACHED: Final = "Telegram could not be reached"

@@ -30,12 +30,14 @@ class LastWord:
     """The newest event of a token and kind that an endpoint was told, or is being told.
 
     at: when it was; None while it is on the wire. band: what it said holds; None: no band does.
+    is_doubted: something newer was tried, and may have arrived.
     """
 
     sequence: int
     state: State
     at: datetime | None
     band: Band | None
+    is_doubted: bool = False
 
 
 def cools_until(last: LastWord | None, cooldown: timedelta, now: datetime) -> datetime | None:
@@ -50,7 +52,9 @@ def cools_until(last: LastWord | None, cooldown: timedelta, now: datetime) -> da
 
 def is_believed(last: LastWord | None, band: Band | None) -> bool:
     """Whether an endpoint knows already that this band holds; what is in doubt it does not."""
-    return last is not None and last.state is State.DELIVERED and last.band == band
+    if last is None or last.state is not State.DELIVERED or last.is_doubted:
+        return False
+    return last.band == band
 
 
 def band_of(payload: Mapping[str, Any]) -> Band | None:

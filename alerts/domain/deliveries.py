@@ -172,7 +172,7 @@ TOLD: Final = frozenset({State.DELIVERED, State.UNKNOWN})
 class SkipReason(StrEnum):
     """Why a delivery was never to be sent. untold: it corrects what was not told either.
 
-    reversed: a cooldown held it, and it led back to what the endpoint had been told before.
+    reversed: it led back to what the endpoint knew, for what had led away from it was never told.
     """
 
     MUTED = "muted"

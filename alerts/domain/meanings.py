@@ -164,9 +164,10 @@ _SKIPS: Final[Mapping[str, Meaning]] = MappingProxyType(
             "Nothing: there is nothing to correct. It goes along when what it corrects is resent.",
         ),
         SkipReason.REVERSED: Meaning(
-            "It came within the endpoint's `cooldown_seconds`, and led back to the band that the "
-            "endpoint had been told last.",
-            "Nothing: what it was told holds. A shorter cooldown, or none, tells each change.",
+            "It led back to what the endpoint knew: what had led away from it was superseded "
+            "before it was told, or the endpoint's `cooldown_seconds` held this one.",
+            "Nothing: what it was told holds. With `order` `none` or `strict`, and no cooldown, "
+            "each change is told.",
         ),
     }
 )

@@ -17,6 +17,7 @@ from alerts.domain.quiet import QuietHours
 from alerts.domain.subscriptions import Filter, rows_of
 from alerts.errors import NotFound
 from alerts.pipeline.consent import Wishes
+from alerts.pipeline.give_way import tells_newest_alone
 from alerts.pipeline.rehearsal import Rehearsal, Telling
 from alerts.ports import Letter
 from alerts.store.endpoints import Recipient, find_endpoint
@@ -122,7 +123,7 @@ async def backtest(
                 left,
                 limit=CHUNK,
                 tokens=wanted.tokens,
-                with_bodies=recipient.cooldown_seconds is not None,
+                with_bodies=tells_newest_alone(recipient),
             )
         # No transaction is open meanwhile, and the event loop goes on.
         await asyncio.to_thread(rehearsal.hear, chunk)

@@ -16,6 +16,7 @@ from alerts.domain.retries import RetrySchedule
 from alerts.domain.subscriptions import Subscription
 from alerts.errors import Undecryptable
 from alerts.pipeline.consent import consent, spare
+from alerts.pipeline.give_way import give_way
 from alerts.pipeline.parcels import Group, gather
 from alerts.pipeline.recover import recover
 from alerts.pipeline.vault import Vault
@@ -27,7 +28,7 @@ from alerts.store.engine import Transaction
 from alerts.store.lanes import hold, lease_lanes, release_lanes, set_next_slot
 from alerts.store.outbox import Waiting, find_next, reserve
 from alerts.store.secrets import SecretRecord, live_secrets
-from alerts.store.skips import skip_waiting, supersede
+from alerts.store.skips import skip_waiting
 from alerts.telemetry import Step, fail
 
 # Rounds of reserving in one transaction when all that was reserved turned out not to be wanted.
@@ -191,7 +192,7 @@ async def take(
     now = await tx.now()
     ours = [endpoint for endpoint in endpoints.values() if endpoint.id in quotas]
     await spare(tx, ours, now)
-    await supersede(tx, [endpoint.id for endpoint in ours if tells_newest_alone(endpoint)])
+    await give_way(tx, ours, repeatable=rules.repeatable)
     strict = {e.id for e in endpoints.values() if e.order is Order.STRICT}
     chats = {e.id: e.order for e in ours if TERMS[e.channel].takes_summaries}
     wanted = dict(quotas)
@@ -247,11 +248,6 @@ def _groups(kept: Sequence[Waiting], *, chats: Mapping[str, Order]) -> Iterator[
     for endpoint_id, waiting in ahead.items():
         for group in gather(waiting, newest_first=chats[endpoint_id] is Order.LATEST):
             yield endpoint_id, group
-
-
-def tells_newest_alone(endpoint: Recipient) -> bool:
-    """Whether what waits gives way to something newer about the same token and kind."""
-    return endpoint.order is Order.LATEST or endpoint.cooldown_seconds is not None
 
 
 def _parcel(group: Group, rules: Mapping[str, Subscription]) -> Parcel:

@@ -16,9 +16,10 @@ from alerts.domain.channels import TERMS
 from alerts.domain.cooldowns import SAYING, LastWord, band_of
 from alerts.domain.deliveries import DeferredReason, Order, State, Trigger
 from alerts.domain.subscriptions import Miss, Subscription
-from alerts.pipeline.claim import LOOK_AHEAD, ROUND_SIZE, quota_of, tells_newest_alone
+from alerts.pipeline.claim import LOOK_AHEAD, ROUND_SIZE, quota_of
 from alerts.pipeline.consent import Consent, Wishes, quiet_end, weigh
 from alerts.pipeline.cooldown import Cooling, oldest_of
+from alerts.pipeline.give_way import tells_newest_alone
 from alerts.pipeline.parcels import Group, gather
 from alerts.pipeline.rehearsed_queue import RehearsedQueue
 from alerts.pipeline.turn import IN_FLIGHT
@@ -142,7 +143,7 @@ class Rehearsal:
                     longer = replace(one, expires_at=one.expires_at + (until - now))
                     self.queue.put_off(longer, until, DeferredReason.QUIET_HOURS)
         if tells_newest_alone(self._recipient):
-            self.queue.supersede()
+            self.queue.give_way(self._wishes)
         groups, rules = self._take(now)
         self._send(groups[: self._quota], rules, now)
         return now if self._look(1) else None

@@ -6,7 +6,7 @@ said again for one endpoint where nothing fails; a test holds the two to the sam
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -16,6 +16,10 @@ from msgspec.structs import replace
 from alerts.domain.deliveries import TOLD, DeferredReason, SkipReason, State
 from alerts.domain.events import RULED, EventType, Window
 from alerts.domain.grades import Kind, TokenId
+from alerts.domain.reversals import is_crossed_still, last_steps
+from alerts.domain.subscriptions import Miss
+from alerts.pipeline.consent import Wishes
+from alerts.pipeline.give_way import Step, find_reversed
 from alerts.store.outbox import News, Waiting
 
 Subject = tuple[TokenId, Kind]
@@ -36,8 +40,11 @@ class RehearsedQueue:
         self._times: list[tuple[datetime, int]] = []
         self._open_of: dict[Subject, list[int]] = {}
         self._open_about: dict[About, list[int]] = {}
-        # Of what was told, the newest, moves apart.
-        self._told_about: dict[tuple[About, bool], int] = {}
+        # The newest that was told; what was told though something older is open; and what ended
+        # untold since.
+        self._last_told: dict[About, int] = {}
+        self._told_about: dict[About, list[Waiting]] = {}
+        self._untold_about: dict[About, list[Waiting]] = {}
         self._touched: set[About] = set()
         self._became: dict[str, State] = {}
 
@@ -86,9 +93,9 @@ class RehearsedQueue:
         self._open_of[about[0]].remove(sequence)
         self._open_about[about].remove(sequence)
         if state is State.DELIVERED:
-            key = about, _is_move(one)
-            self._told_about[key] = max(sequence, self._told_about.get(key, -1))
-            self._touched.add(about)
+            self._tell(about, one)
+        elif sequence > self._last_told.get(about, -1):
+            self._untold_about.setdefault(about, []).append(one)
 
     def next_time(self) -> datetime | None:
         """When something that waits is due; None where nothing waits."""
@@ -110,31 +117,59 @@ class RehearsedQueue:
         if is_back:
             self._due = dict(sorted(self._due.items()))
 
-    def supersede(self) -> None:
-        """End what gives way to something newer that is open, or was told.
+    def give_way(self, wishes: Wishes) -> None:
+        """End what gives way to something newer that is open, or was told, and what leads back.
 
         What quiet hours put off is told along with what is newer, unless that went out already.
-        A move takes the place of moves alone.
         """
         for about in self._touched:
-            line = [
-                self._due.get(sequence) or self._later[sequence]
-                for sequence in self._open_about.get(about, [])
-            ]
-            newest = {
-                is_move: max(
-                    (_sequence(one) for one in line if _is_move(one) is is_move), default=-1
+            line = self._open_line(about)
+            told = self._told_about.get(about, [])
+            gone = {
+                one.id
+                for one in line
+                if any(_gives_way(one, each, wishes) for each in told)
+                or (
+                    one.deferred_reason is not DeferredReason.QUIET_HOURS
+                    and any(_gives_way(one, each, wishes) for each in line)
                 )
-                for is_move in (False, True)
             }
             for one in line:
-                those = (False, True) if _is_move(one) else (False,)
-                gone = max(self._told_about.get((about, each), -1) for each in those)
-                is_kept = one.deferred_reason is DeferredReason.QUIET_HOURS
-                is_behind = not is_kept and _sequence(one) < max(newest[each] for each in those)
-                if is_behind or _sequence(one) < gone:
+                if one.id in gone:
                     self.end(one, State.SKIPPED, SkipReason.SUPERSEDED)
+            if gone:
+                self._reverse(about, gone, wishes)
         self._touched.clear()
+
+    def _tell(self, about: About, one: Waiting) -> None:
+        sequence = _sequence(one)
+        self._last_told[about] = max(sequence, self._last_told.get(about, -1))
+        oldest = min(self._open_about[about], default=sequence)
+        told = (*self._told_about.get(about, ()), one)
+        self._told_about[about] = [each for each in told if _sequence(each) > oldest]
+        untold = self._untold_about.get(about, ())
+        self._untold_about[about] = [each for each in untold if _sequence(each) > sequence]
+        self._touched.add(about)
+
+    def _reverse(self, about: About, gone: Container[str], wishes: Wishes) -> None:
+        """End what waits right behind what gave way, and leads back."""
+        is_open = {one.id: one for one in self._open_line(about)}
+        line = [*self._untold_about.get(about, ()), *is_open.values()]
+        since = self._last_told.get(about, -1)
+        line = sorted((one for one in line if _sequence(one) > since), key=_sequence)
+        steps = [
+            Step(last.id, last.endpoint_id, before[0].news, last.news)
+            for before, last in last_steps(line, lambda one: one.id in is_open)
+            if any(one.id in gone for one in before)
+        ]
+        for key in find_reversed(steps, wishes):
+            self.end(is_open[key], State.SKIPPED, SkipReason.REVERSED)
+
+    def _open_line(self, about: About) -> list[Waiting]:
+        return [
+            self._due.get(sequence) or self._later[sequence]
+            for sequence in self._open_about.get(about, [])
+        ]
 
     def look(self, most: int, *, is_strict: bool, newest_first: bool) -> list[Waiting]:
         """What is next of what is due: the oldest, or the newest of it, in order of sequence."""
@@ -175,3 +210,14 @@ def _about(news: News) -> About | None:
         return None
     rule = (EventType.CROSSED, facts.window) if facts.type in RULED else None
     return (facts.token, facts.kind), news.corrects, rule
+
+
+def _gives_way(one: Waiting, other: Waiting, wishes: Wishes) -> bool:
+    """Whether something newer takes its place, both about the same. A move does that to moves."""
+    if _sequence(other) <= _sequence(one) or (_is_move(other) and not _is_move(one)):
+        return False
+    crossed, newer = one.news.facts.crossed, other.news.facts.crossed
+    if one.news.facts.type is not EventType.CROSSED or crossed is None or newer is None:
+        return True
+    rule = wishes.rule(one.endpoint_id, one.news.facts)
+    return isinstance(rule, Miss) or not is_crossed_still(rule, crossed, newer)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 
 from alerts.domain.cooldowns import SAYING, LastWord, band_of
 from alerts.domain.deliveries import TOLD, DeferredReason, State
@@ -27,14 +27,15 @@ _NEWEST: Final = (
         deliveries.c.endpoint_id,
         events.c.token,
         events.c.kind,
-        func.max(events.c.sequence).label("sequence"),
+        func.max(case((_IS_SAID, events.c.sequence))).label("sequence"),
+        func.max(events.c.sequence).label("tried"),
     )
     .join_from(events, deliveries, deliveries.c.event_id == events.c.id)
     .where(
         among(events.c.token, ids_called("tokens")),
         among(deliveries.c.endpoint_id, ids_called("endpoints")),
         events.c.type.in_(sorted(SAYING)),
-        _IS_SAID,
+        or_(_IS_SAID, deliveries.c.attempts > 0),
     )
     .group_by(deliveries.c.endpoint_id, events.c.token, events.c.kind)
     .subquery("newest")
@@ -45,6 +46,7 @@ _LAST: Final = (
         _NEWEST.c.token,
         _NEWEST.c.kind,
         _NEWEST.c.sequence,
+        _NEWEST.c.tried,
         deliveries.c.state,
         deliveries.c.ended_at,
         events.c.body,
@@ -76,7 +78,11 @@ async def last_words(
     given = {"endpoints": list(endpoint_ids), "tokens": list(tokens)}
     return {
         (row.endpoint_id, TokenId(row.token), Kind(row.kind)): LastWord(
-            row.sequence, State(row.state), row.ended_at, band_of(json.loads(row.body))
+            row.sequence,
+            State(row.state),
+            row.ended_at,
+            band_of(json.loads(row.body)),
+            is_doubted=row.tried > row.sequence,
         )
         for row in await tx.connection.execute(_LAST, given)
     }

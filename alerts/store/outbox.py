@@ -96,7 +96,7 @@ async def find_next(
         for endpoint_id, line in lines.items()
         for head in sorted(line, key=_place)[: quotas[endpoint_id]]
     ]
-    news = await _read_news(tx, {head.event_id for head in found})
+    news = await read_news(tx, {head.event_id for head in found})
     return [_waiting(head, news[head.event_id]) for head in found if head.event_id in news]
 
 
@@ -169,7 +169,7 @@ NEWS_COLUMNS: Final = (
 _NEWS: Final = select(*NEWS_COLUMNS, events.c.body).where(among(events.c.id, ids_called("ids")))
 
 
-async def _read_news(tx: Transaction, event_ids: Collection[str]) -> dict[str, News]:
+async def read_news(tx: Transaction, event_ids: Collection[str]) -> dict[str, News]:
     """Events by id. Each is read once: a body is a kilobyte, and goes to many."""
     if not event_ids:
         return {}

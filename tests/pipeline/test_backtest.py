@@ -29,6 +29,8 @@ FEWER = 50
 HOUR = timedelta(hours=1)
 NAMES = [f"t{number}" for number in range(7)]
 ALL = frozenset(SUBSCRIBABLE)
+# Once in 14 hours: most of what it is owed waits.
+SELDOM = 0.00002
 NIGHT = QuietHours(time(22), time(7))
 BOTH_WAYS = (Reach(Kind.TRADER, Window.WEEK_POINTS, rise=1500, fall=1500),)
 CHATS: list[tuple[QuietHours | None, dict[str, Any]]] = [
@@ -48,6 +50,14 @@ HOOKS: list[dict[str, Any]] = [
     {"wanted": Filter(types=ALL, min_delta=1500), "order": Order.LATEST},
     {"wanted": Filter(types=ALL), "order": Order.STRICT, "rate_limit": 0.001},
     {"wanted": Filter(types=ALL), "cooldown_seconds": 9 * 86400},
+    {"order": Order.LATEST, "rate_limit": SELDOM},
+    {
+        "wanted": Filter(
+            types=frozenset(), thresholds=(Threshold(Kind.TRADER, above=4000, below=6000),)
+        ),
+        "order": Order.LATEST,
+        "rate_limit": SELDOM,
+    },
     {"rate_limit": 0.001, "time_to_live": HOUR, "cooldown_seconds": 3600, "order": Order.NONE},
 ]
 

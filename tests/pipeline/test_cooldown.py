@@ -83,7 +83,7 @@ async def test_a_change_that_was_taken_back_meanwhile_is_not_told(
     assert await became(services) == [
         ("delivered", None, None),
         ("skipped", "superseded", "cooldown"),
-        ("skipped", "reversed", "cooldown"),
+        ("skipped", "reversed", None),
     ]
 
     await told(services, 4, {"a": 50})
