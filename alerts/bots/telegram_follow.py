@@ -251,7 +251,8 @@ def _outlook(asked: Asked, done: Followed) -> list[Line]:
         return [*lines, [say("⏸ Paused: nothing is told here until /resume.")]]
     here = "you" if asked.is_private else "this chat"
     wanted = done.endpoint.filter
-    if wanted.types == DEFAULT_TYPES and not (wanted.thresholds or wanted.given):
+    ruled = wanted.thresholds or wanted.windows or wanted.given
+    if wanted.types == DEFAULT_TYPES and not ruled:
         return [*lines, [say(f"I tell {here} as soon as a grade is upgraded or downgraded.")]]
     return [*lines, [say(f"I tell {here} as /settings says.")]]
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ from alerts.bootstrap import Services
 from alerts.bots import digests
 from alerts.bots import telegram_settings_rules as rules
 from alerts.bots import telegram_settings_screens as screens
+from alerts.bots import telegram_settings_windows as windows
 from alerts.bots.chats import ChatDesk
 from alerts.bots.spans import read_hours
 from alerts.bots.telegram_says import Asked, Command, Press, Said
@@ -34,6 +36,7 @@ DEFAULT_WEEK: Final = (1, 9)
 _HOURS_OF_A_DAY: Final = range(24)
 _DAYS_OF_A_WEEK: Final = range(1, 8)
 _HOUR: Final = re.compile(r"(\d{1,2})(?::00)?")
+Reader = Callable[[Filter, str], rules.Ruling]
 _NEEDS_ZONE: Final = "For that I have to know your time zone."
 
 
@@ -51,8 +54,10 @@ class SettingsDesk:
             "size": self._size,
             "points": self._points,
             "rules": self._rules,
-            "score": self._score,
-            "while": self._while,
+            "score": partial(self._ruled, read=rules.score_ruling),
+            "while": partial(self._ruled, read=rules.while_ruling),
+            "windows": self._windows,
+            "move": partial(self._ruled, read=windows.move_ruling),
             "zones": self._zones,
             "zone": self._zone,
             "quiet": self._quiet,
@@ -64,18 +69,14 @@ class SettingsDesk:
         if not asked.words:
             return screens.main(await self._chosen(asked))
         name, value = asked.words[0].casefold(), " ".join(asked.words[1:])
-        if (name in _SCREENS or name == "rules") and not value:
+        if name in _SCREENS and not value:
             return await self._screen(asked, name)
-        if name == "while":
-            return await self._while(asked, value)
-        if name in rules.PRESETS:
-            return await self._score(asked, f"{name} {value}")
-        if name == "zone":
-            return await self._find_zone(asked, value)
-        if name == "quiet":
-            return await self._quiet(asked, value)
-        if name == "week":
-            return await self._typed_week(asked, value)
+        if name in _READERS:
+            text = value if name == "while" else f"{name} {value}"
+            return await self._ruled(asked, text, read=_READERS[name])
+        typed = {"zone": self._find_zone, "quiet": self._quiet, "week": self._typed_week}
+        if name in typed:
+            return await typed[name](asked, value)
         return screens.main(await self._chosen(asked))
 
     async def press(self, asked: Asked) -> Said:
@@ -92,8 +93,6 @@ class SettingsDesk:
         chosen = await self._chosen(asked)
         if name in {"quiet", "week"} and chosen.time_zone is None:
             return screens.zone(chosen, why=_NEEDS_ZONE)
-        if name == "rules":
-            return rules.rules(chosen.wanted)
         return _SCREENS.get(name, screens.main)(chosen)
 
     async def _grades(self, asked: Asked, value: str) -> Said:
@@ -128,23 +127,16 @@ class SettingsDesk:
         kinds = [kind for kind in Kind if kind.value == value]
         return rules.rules_of(wanted, kinds[0]) if kinds else rules.rules(wanted)
 
-    async def _score(self, asked: Asked, value: str) -> Said:
-        """A rule as a button says it, or as it was typed."""
-        wanted = (await self._chosen(asked)).wanted
-        rule = rules.read_rule(value.casefold().replace("_", " ").split(), wanted.kinds)
-        if rule is None:
-            return rules.rules(wanted, unread=value)
-        await self._change_own(asked, lambda old: replace(old, filter=rule.of(old.filter)))
-        return await self._rules(asked, rule.kind.value)
+    async def _windows(self, asked: Asked, value: str) -> Said:
+        return windows.screen(value, (await self._chosen(asked)).wanted)
 
-    async def _while(self, asked: Asked, value: str) -> Said:
-        """What the other grade must be, as a button says it, or as it was typed."""
-        read = rules.read_while(value.casefold().replace("_", " ").split())
-        if read is None:
-            return rules.rules((await self._chosen(asked)).wanted, unread=f"while {value}")
-        await self._change_own(asked, lambda old: replace(old, filter=read.of(old.filter)))
-        (told,) = (kind for kind in Kind if kind is not read.kind)
-        return await self._rules(asked, told.value)
+    async def _ruled(self, asked: Asked, value: str, *, read: Reader) -> Said:
+        """A rule as a button says it, or as it was typed."""
+        ruling = read((await self._chosen(asked)).wanted, value)
+        change = ruling.change
+        if change is not None:
+            await self._change_own(asked, lambda old: replace(old, filter=change(old.filter)))
+        return ruling.shows((await self._chosen(asked)).wanted)
 
     async def _filtered(
         self, asked: Asked, change: Callable[[Filter], Filter], *, shows: str = "main"
@@ -264,16 +256,24 @@ _SCREENS: Final[Mapping[str, Callable[[screens.Chosen], Said]]] = {
     "grades": screens.grades,
     "changes": screens.changes,
     "size": screens.size,
+    "rules": lambda chosen: rules.rules(chosen.wanted),
+    "windows": lambda chosen: windows.windows(chosen.wanted),
     "zone": screens.zone,
     "quiet": screens.quiet,
     "week": screens.week,
+}
+# What a rule is typed by: its first word, or that of both of its sides.
+_READERS: Final[Mapping[str, Reader]] = {
+    "while": rules.while_ruling,
+    **dict.fromkeys(rules.PRESETS, rules.score_ruling),
+    **dict.fromkeys(windows.VERBS, windows.move_ruling),
 }
 
 
 def commands(services: Services) -> list[Command]:
     """/settings."""
     desk = SettingsDesk(services)
-    about = "Choose grades, changes, time zone, quiet hours and the weekly summary."
+    about = "Choose grades, changes, scores, moves, time zone, quiet hours and the weekly summary."
     return [Command("settings", about, desk.tell, changes=True)]
 
 

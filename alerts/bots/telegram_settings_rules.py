@@ -1,6 +1,6 @@
 """The rules of `/settings` on Telegram: scores that are told when a followed token crosses them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,6 +19,17 @@ FLOORS: Final = (4000, 6000, 8000, 9000)
 _SIGNS: Final = {"above": "▲", "below": "▼"}
 _KINDS: Final = frozenset(kind.value for kind in Kind)
 _HIGHEST: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What somebody chose of rules. change: None where it is not clear. shows: what is said then.
+
+    Both are of what is told: as it is when it is changed, and after that.
+    """
+
+    change: Callable[[Filter], Filter] | None
+    shows: Callable[[Filter], Said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,23 @@ class While:
         return replace(wanted, given=tuple(sorted(given, key=lambda each: each.kind)))
 
 
+def score_ruling(wanted: Filter, text: str) -> Ruling:
+    """A score as a button says it, or as it was typed."""
+    rule = read_rule(text.casefold().replace("_", " ").split(), wanted.kinds)
+    if rule is None:
+        return Ruling(None, lambda now: rules(now, unread=text))
+    return Ruling(rule.of, lambda now: rules_of(now, rule.kind))
+
+
+def while_ruling(_wanted: Filter, text: str) -> Ruling:
+    """What the other grade must be, as a button says it, or as it was typed."""
+    read = read_while(text.casefold().replace("_", " ").split())
+    if read is None:
+        return Ruling(None, lambda now: rules(now, unread=f"while {text}"))
+    (told,) = (kind for kind in Kind if kind is not read.kind)
+    return Ruling(read.of, lambda now: rules_of(now, told))
+
+
 def read_while(words: Iterable[str]) -> While | None:
     """A condition as it is typed, or as a button says it: `fundamental 80`; None if unclear."""
     match sorted(words, key=lambda word: word not in _KINDS):
@@ -95,9 +123,8 @@ def rules(wanted: Filter, *, unread: str = "") -> Said:
     lines: list[Line] = []
     if unread:
         lines.append([bold(f"I cannot read {literal(unread)} as a rule.")])
-    told = ", ".join(map(threshold_words, wanted.thresholds)) or "none"
     lines += [
-        [bold("Scores to be told of: "), bold(told)],
+        [bold("Scores to be told of: "), bold(_scores(wanted))],
         *([say(f"Told only while {condition_words(each)}")] for each in wanted.given),
         [say("Of a followed token, each time its grade goes past one. Choose a grade, or type")],
         [typed("/settings above 85 trader")],
@@ -121,6 +148,16 @@ def rules_of(wanted: Filter, kind: Kind) -> Said:
         lines.append([say(f"Just now no {kind.value} grades are told: see Grades.")])
     rows = (_presets(kind, "above", named.above), _presets(kind, "below", named.below))
     return Said(lines=lines, buttons=(*rows, _floors(wanted, other), (leads("‹ Scores", "rules"),)))
+
+
+def scores_said(wanted: Filter) -> str:
+    """Which scores are told, and while what, in one line."""
+    asked = " and ".join(map(condition_words, wanted.given))
+    return f"{_scores(wanted)}; only while {asked}" if asked else _scores(wanted)
+
+
+def _scores(wanted: Filter) -> str:
+    return ", ".join(map(threshold_words, wanted.thresholds)) or "none"
 
 
 def _named(wanted: Filter, kind: Kind) -> Threshold:

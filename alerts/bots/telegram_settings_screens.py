@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 
 from alerts.bots.telegram_says import Said
 from alerts.bots.telegram_settings_buttons import BACK, leads, option
+from alerts.bots.telegram_settings_rules import scores_said
+from alerts.bots.telegram_settings_windows import moves_said
 from alerts.bots.zones import city_of, likely_zones, regions, zones_of
 from alerts.channels.telegram_buttons import Button, Rows, Verb, Wanted
 from alerts.channels.telegram_markup import Line, bold, italic, literal, say, typed
-from alerts.channels.wording import MONTHS, condition_words, counted, threshold_words
+from alerts.channels.wording import MONTHS, counted
 from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.quiet import QuietHours
@@ -74,7 +76,8 @@ def main(chosen: Chosen) -> Said:
         [say("Grades: "), bold(_grades(chosen.wanted.kinds))],
         [say("Changes: "), bold(_changes(chosen))],
         [say("Smallest change: "), bold(_smallest(chosen.wanted))],
-        [say("Scores: "), bold(_scores(chosen.wanted))],
+        [say("Scores: "), bold(scores_said(chosen.wanted))],
+        [say("Moves over days: "), bold(moves_said(chosen.wanted))],
         [say("Time zone: "), bold(_zone(chosen))],
         [say("Quiet hours: "), bold(_quiet(chosen))],
         [say("Weekly summary: "), bold(_summary(chosen))],
@@ -84,9 +87,10 @@ def main(chosen: Chosen) -> Said:
     elif chosen.wanted.tokens == ():
         lines.append([italic("No token is followed yet: /subscribe BTC begins it.")])
     names = (("Grades", "grades"), ("Changes", "changes"), ("Smallest change", "size"))
-    more = (("Scores", "rules"), ("Time zone", "zone"), ("Quiet hours", "quiet"))
-    rows = _rows(leads(*each) for each in (*names, *more, ("Weekly summary", "week")))
-    return Said(lines=lines, buttons=(*rows[:-1], (*rows[-1], *_LIST)))
+    rules = (("Scores", "rules"), ("Moves over days", "windows"))
+    more = (("Time zone", "zone"), ("Quiet hours", "quiet"), ("Weekly summary", "week"))
+    buttons = [leads(*each) for each in (*names, *rules, *more)]
+    return Said(lines=lines, buttons=_rows([*buttons, _LIST]))
 
 
 def grades(chosen: Chosen) -> Said:
@@ -247,12 +251,6 @@ def _smallest(wanted: Filter) -> str:
     return f"{_bands(wanted.min_notches)}{points}"
 
 
-def _scores(wanted: Filter) -> str:
-    scores = ", ".join(map(threshold_words, wanted.thresholds)) or "none"
-    asked = " and ".join(map(condition_words, wanted.given))
-    return f"{scores}; only while {asked}" if asked else scores
-
-
 def _bands(many: int) -> str:
     return counted(many, "band")
 
@@ -293,5 +291,5 @@ def _rows(buttons: Iterable[Button], *, on_a_row: int = _ON_A_ROW) -> Rows:
     return tuple(every[start : start + on_a_row] for start in range(0, len(every), on_a_row))
 
 
-_LIST: Final = (Button("📋 List", Wanted(Verb.LIST, "1")),)
+_LIST: Final = Button("📋 List", Wanted(Verb.LIST, "1"))
 _OTHER_ZONES: Final = (leads("‹ Other zones", "zone"),)

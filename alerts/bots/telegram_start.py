@@ -16,7 +16,7 @@ from alerts.bots.telegram_subjects import Shows, in_rows, labels, token_button
 from alerts.channels.telegram_buttons import Rows, Verb
 from alerts.channels.telegram_markup import Line, bold, italic, literal, say
 from alerts.channels.telegram_payloads import payload_token
-from alerts.channels.wording import condition_words, counted, threshold_words
+from alerts.channels.wording import condition_words, counted, reach_words, threshold_words
 from alerts.domain.deliveries import DisableReason, EndpointState
 from alerts.domain.events import EventType
 from alerts.domain.ids import HOUSE_APP
@@ -163,7 +163,8 @@ def _told(endpoint: EndpointRecord, symbols: Sequence[str]) -> list[str]:
     rest = len(wanted.tokens or ()) - len(symbols)
     more = f" and {rest:,} more" if rest > 0 else ""
     told = [f"{listed(types, most=len(types))} of {of}{more} ({kinds} grades)"] if types else []
-    told += [f"grades that go {threshold_words(each)}" for each in wanted.thresholds]
+    told += [f"scores crossed: {threshold_words(each)}" for each in wanted.thresholds]
+    told += [f"moves over days: {reach_words(each)}" for each in wanted.windows]
     if told and wanted.given:
         told[-1] += f", while {' and '.join(map(condition_words, wanted.given))}"
     if endpoint.digest is not None:

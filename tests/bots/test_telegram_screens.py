@@ -8,14 +8,15 @@ import pytest
 
 from alerts.bots import telegram_settings_rules as rules
 from alerts.bots import telegram_settings_screens as screens
+from alerts.bots import telegram_settings_windows as windows
 from alerts.bots.telegram_says import Said
 from alerts.bots.zones import find_zones, regions, zones_of
 from alerts.channels.telegram_buttons import keyboard, read_data
 from alerts.channels.telegram_markup import as_html, as_plain
-from alerts.domain.events import BAND_CHANGES, EventType
+from alerts.domain.events import BAND_CHANGES, EventType, Window
 from alerts.domain.grades import Kind
 from alerts.domain.quiet import QuietHours
-from alerts.domain.subscriptions import Condition, Filter, Threshold
+from alerts.domain.subscriptions import Condition, Filter, Reach, Threshold
 from alerts.domain.weeks import Schedule
 from tests.telegram.markup import read_keyboard, read_text
 
@@ -38,6 +39,10 @@ MUCH = replace(
         min_delta=1500,
         thresholds=(Threshold(Kind.TRADER, 8525, 1999),),
         given=(Condition(Kind.FUNDAMENTAL, 1234),),
+        windows=(
+            Reach(Kind.FUNDAMENTAL, Window.WEEK_PERCENT, 99_999, 9999),
+            Reach(Kind.TRADER, Window.DAY_POINTS, 1525),
+        ),
     ),
     time_zone="America/Argentina/Buenos_Aires",
     quiet_hours=QuietHours(time(22), time(7)),
@@ -53,6 +58,11 @@ def every_screen(chosen: screens.Chosen) -> Iterator[Said]:
     yield rules.rules(chosen.wanted, unread="<i>" * 900)
     for kind in Kind:
         yield rules.rules_of(chosen.wanted, kind)
+        yield windows.windows_of(chosen.wanted, kind)
+        for window in Window:
+            ended = Reach(kind, window, 1234, 4321)
+            yield windows.windows_of(chosen.wanted, kind, window=window, ended=ended)
+    yield windows.windows(chosen.wanted, unread="<u>" * 900)
     yield screens.quiet(chosen, unread="<b>" * 500)
     yield screens.week(chosen, unread="&" * 4000)
     for language in ("", "de", "es", "ru", "zh-hans", "xx"):
@@ -93,6 +103,10 @@ def test_what_is_chosen_is_said_in_full() -> None:
         "Changes: upgrades, downgrades and moves within a band",
         "Smallest change: 2 bands, and 15 points",
         "Scores: trader above 85.25 or below 19.99; only while fundamental is at least 12.34",
+        (
+            "Moves over days: fundamental up 999.99 % or down 99.99 % or more within 7 days, "
+            "trader up 15.25 points or more within 1 day"
+        ),
         "Time zone: America/Argentina/Buenos_Aires, 11:00 now",
         "Quiet hours: 22:00–07:00",
         "Weekly summary: Mondays, next on 23 Nov at 18:12",

@@ -1,7 +1,7 @@
 """`/settings`: one message in which a person chooses everything with a thumb."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import time
 
 import pytest
@@ -12,10 +12,9 @@ from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.events import BAND_CHANGES, EventType
 from alerts.domain.grades import Kind
 from alerts.domain.quiet import QuietHours
-from alerts.domain.subscriptions import Condition, Threshold
-from alerts.store.endpoints import EndpointRecord
-from tests.bots.talks import Message, Talk, labels, open_talk, said_by_bot
-from tests.telegram.world import ADMINISTRATOR, MEMBER, Chat, Person
+from tests.bots.settings import endpoint, lines, press_all
+from tests.bots.talks import Talk, labels, open_talk, said_by_bot
+from tests.telegram.world import ADMINISTRATOR, MEMBER
 
 FRESH = [
     "⚙️ Settings",
@@ -23,6 +22,7 @@ FRESH = [
     "Changes: upgrades and downgrades",
     "Smallest change: 1 band",
     "Scores: none",
+    "Moves over days: none",
     "Time zone: not chosen",
     "Quiet hours: off",
     "Weekly summary: off",
@@ -42,37 +42,6 @@ async def talk(sqlite_url: str) -> AsyncIterator[Talk]:
         yield opened
 
 
-async def endpoint(talk: Talk, chat: Chat) -> EndpointRecord:
-    found = await ChatDesk(talk.services).find(TelegramChat(chat.id))
-    assert found is not None
-    return found
-
-
-async def press_all(talk: Talk, person: Person, message: Message, names: Sequence[str]) -> Message:
-    """Buttons one after the other, which all stand under one message; as it is then."""
-    chat = talk.telegram.world.chat_of(person)
-    for name in names:
-        (shown,) = [
-            each for each in said_by_bot(chat) if each["message_id"] == message["message_id"]
-        ]
-        await talk.press(person, shown, full(shown, name))
-    (shown,) = [each for each in said_by_bot(chat) if each["message_id"] == message["message_id"]]
-    return shown
-
-
-def full(message: Message, name: str) -> str:
-    """The label of the button that begins so, whatever its clock shows."""
-    (found,) = [each for each in labels(message) if each.startswith(name)]
-    return found
-
-
-def lines(message: Message) -> list[str]:
-    """What a message says, the clock left out."""
-    return [
-        re.sub(r"[0-9]{2}:[0-9]{2} now", "HH:MM now", each) for each in message["text"].split("\n")
-    ]
-
-
 async def test_who_has_chosen_nothing_sees_what_holds_then(talk: Talk) -> None:
     ada, chat = talk.somebody()
 
@@ -84,6 +53,7 @@ async def test_who_has_chosen_nothing_sees_what_holds_then(talk: Talk) -> None:
         "Changes",
         "Smallest change",
         "Scores",
+        "Moves over days",
         "Time zone",
         "Quiet hours",
         "Weekly summary",
@@ -102,20 +72,23 @@ async def test_everything_is_chosen_in_one_message(talk: Talk) -> None:
     shown = await press_all(talk, ada, shown, ["Smallest", "10 points"])
     shown = await press_all(talk, ada, shown, ["Scores", "Trader", "▲ 85", "▼ 20", "✓ ▼ 20"])
     shown = await press_all(talk, ada, shown, ["‹ Scores", "‹ Settings"])
+    shown = await press_all(talk, ada, shown, ["Moves over", "Trader", "▲ 15", "▼ 10"])
+    shown = await press_all(talk, ada, shown, ["‹ Moves", "‹ Settings"])
     shown = await press_all(talk, ada, shown, ["Quiet", "London", "22:00"])
     shown = await press_all(talk, ada, shown, ["Weekly", "Fr", "18:00", "‹ Settings"])
 
     said = lines(shown)
-    assert said[1:7] == [
+    assert said[1:8] == [
         "Grades: trader",
         "Changes: upgrades and moves within a band",
         "Smallest change: 2 bands, and 10 points",
         "Scores: trader above 85",
+        "Moves over days: trader up 15 points or down 10 points or more within 7 days",
         "Time zone: Europe/London, HH:MM now",
         "Quiet hours: 22:00–07:00",
     ]
     assert re.fullmatch(
-        r"Weekly summary: Fridays, next on [0-9]{1,2} [A-Z][a-z]{2} at 18:[0-9]{2}", said[7]
+        r"Weekly summary: Fridays, next on [0-9]{1,2} [A-Z][a-z]{2} at 18:[0-9]{2}", said[8]
     )
     held = await endpoint(talk, chat)
     assert held.filter.kinds == {Kind.TRADER}
@@ -159,8 +132,8 @@ async def test_a_zone_is_typed_and_quiet_hours_are_offered_then(talk: Talk) -> N
     assert "Not now" in labels(exact)
     assert [each.split(" · ")[0] for each in labels(several)[:2]] == ["✓ Berlin", "Busingen"]
     assert lines(unknown)[0] == "I know no time zone like <b>atlantis."
-    assert lines(quiet)[6] == "Quiet hours: 22:30–06:00"
-    assert lines(shown)[5:7] == [
+    assert lines(quiet)[7] == "Quiet hours: 22:30–06:00"
+    assert lines(shown)[6:8] == [
         "Time zone: Europe/Berlin, HH:MM now",
         "Quiet hours: 22:30–06:00",
     ]
@@ -196,6 +169,7 @@ async def test_the_summary_moves_with_the_zone(talk: Talk) -> None:
         ("quiet 25-7", "I cannot read 25-7 as hours."),
         ("quiet 7-7", "I cannot read 7-7 as hours."),
         ("week someday", "I cannot read someday as a day and an hour."),
+        ("moves a lot trader", "I cannot read moves a lot trader as a move."),
         ("volume 11", "⚙️ Settings"),
     ],
 )
@@ -238,46 +212,3 @@ async def test_in_a_group_the_settings_are_for_its_admins(talk: Talk) -> None:
     assert "admins" in refused["text"]
     assert "admins" in answer["text"]
     assert said_by_bot(group)[-1]["text"].startswith("Which grades?")
-
-
-async def test_what_the_other_grade_must_be_is_chosen_or_typed(talk: Talk) -> None:
-    ada, chat = talk.somebody()
-    (scores,) = await talk.type(ada, "/settings rules")
-
-    shown = await press_all(talk, ada, scores, ["Trader", "≥ 60", "≥ 80", "‹ Scores"])
-    assert "Told only while fundamental is at least 80" in lines(shown)
-    (typed,) = await talk.type(ada, "/settings while trader 55.5")
-    (unclear,) = await talk.type(ada, "/settings while 80")
-
-    assert "✓ ≥ 55.5" in labels(typed)
-    assert lines(unclear)[0] == "I cannot read while 80 as a rule."
-    assert (await endpoint(talk, chat)).filter.given == (
-        Condition(Kind.FUNDAMENTAL, 8000),
-        Condition(Kind.TRADER, 5550),
-    )
-
-    await press_all(talk, ada, typed, ["✓ ≥ 55.5"])
-    await talk.type(ada, "/settings while fundamental off")
-    assert (await endpoint(talk, chat)).filter.given == ()
-
-
-async def test_a_score_may_be_typed(talk: Talk) -> None:
-    ada, chat = talk.somebody()
-
-    (unclear,) = await talk.type(ada, "/settings above 85")
-    (beyond,) = await talk.type(ada, "/settings below 101 trader")
-    (named,) = await talk.type(ada, "/settings above 85.5 Trader")
-    await talk.type(ada, "/settings below fundamental 40")
-
-    assert lines(unclear)[0] == "I cannot read above 85 as a rule."
-    assert "below 101 trader" in lines(beyond)[0]
-    assert "✓ ▲ 85.5" in labels(named)
-    assert (await endpoint(talk, chat)).filter.thresholds == (
-        Threshold(Kind.FUNDAMENTAL, below=4000),
-        Threshold(Kind.TRADER, above=8550),
-    )
-
-    await talk.type(ada, "/settings above off trader")
-    assert (await endpoint(talk, chat)).filter.thresholds == (
-        Threshold(Kind.FUNDAMENTAL, below=4000),
-    )

@@ -92,7 +92,9 @@ async def test_a_link_that_carries_nothing_we_know_greets(talk: Talk, payload: s
 
 async def test_an_app_s_link_says_who_tells_what_and_works_once(talk: Talk) -> None:
     await talk.api.push(1, {"btc": 50.0})
-    code = await link_of(talk, "Fund & Co", filter={"tokens": ["BTC"], "kinds": ["trader"]})
+    window = {"kind": "trader", "days": 7, "rise": 15}
+    wanted = {"tokens": ["BTC"], "kinds": ["trader"], "windows": [window]}
+    code = await link_of(talk, "Fund & Co", filter=wanted)
     ada, _ = talk.somebody()
     bob, _ = talk.somebody("Bob")
 
@@ -103,6 +105,7 @@ async def test_an_app_s_link_says_who_tells_what_and_works_once(talk: Talk) -> N
 
     assert opened["text"].startswith("Done. Here you are told by Fund & Co:")
     assert "• upgrades and downgrades of BTC (trader grades)" in opened["text"]
+    assert "• moves over days: trader up 15 points or more within 7 days" in opened["text"]
     assert "/pause" in opened["text"]
     assert "/stop" in opened["text"]
     assert late["text"] == never["text"]
