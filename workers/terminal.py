@@ -29,6 +29,9 @@ SHOWN: Final = 6
 READ: Final = 2000
 # How long a cycle waits for its last delivery before it is summed up without it.
 PATIENCE_SECONDS: Final = 5.0
+# A wait for which nobody sits before the screen, and what ends it.
+LONG_WAIT_SECONDS: Final = 600
+ASK_AT_ONCE: Final = "gradebell cycle run"
 
 
 @dataclass(slots=True)
@@ -216,8 +219,9 @@ def _trouble(facts: Mapping[str, Any]) -> str | None:
     """What a wide event complains of, where it does."""
     match facts.get("event"):
         case Step.SOURCE_TROUBLED:
-            told = f"{facts['kind']}: {facts['state']}, next try in {facts['wait_seconds']} s"
-            return f"{told} ({facts['detail']})"
+            return troubled(
+                facts["kind"], facts["state"], wait=facts["wait_seconds"], detail=facts["detail"]
+            )
         case Step.BREAKER_OPENED:
             told = f"{facts['endpoint']} failed {facts['failures']} times in a row"
             return f"{told}: one delivery now and then probes it"
@@ -228,6 +232,12 @@ def _trouble(facts: Mapping[str, Any]) -> str | None:
     return None
 
 
+def troubled(kind: str, state: str, *, wait: float, detail: str | None) -> str:
+    """How a kind of the source that is polled stands. wait: seconds to the next try."""
+    told = f"{kind}: {state}, next try in {wait:.0f} s ({detail})"
+    return f"{told}; once it is mended: {ASK_AT_ONCE}" if wait >= LONG_WAIT_SECONDS else told
+
+
 def _summary(story: Story) -> Text:
     delivered = story.outcomes["delivered"]
     is_well = delivered == story.owed and not story.refused
@@ -235,7 +245,7 @@ def _summary(story: Story) -> Text:
     for outcome, count in story.outcomes.items():
         if outcome != "delivered":
             told += f", {count} {outcome}"
-    told += f"; {story.verified} verified by the receiver"
+    told += f"; {story.verified} verified by the sample receiver"
     if story.refused:
         told += f", {story.refused} refused"
     if story.verified:

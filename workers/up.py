@@ -34,11 +34,12 @@ from alerts.store.databases import file_of
 from alerts.store.endpoints import EndpointRecord, list_endpoints, move_endpoint
 from alerts.store.migrate import stored_secret, upgrade
 from alerts.store.secrets import live_secrets, signing_secrets
+from alerts.store.sweeps import list_states, open_sweep
 from workers.alone import alone
 from workers.days import Days
 from workers.env_file import write_missing_keys
 from workers.inline import run_clock
-from workers.terminal import View
+from workers.terminal import View, troubled
 from workers.worker import Clock, work
 
 Bot = Callable[[Services, asyncio.Event], Awaitable[None]]
@@ -103,6 +104,8 @@ async def _run_alone(
         key = await _demo_key(services)
         has_telegram = bool(settings.telegram_bot_token.get_secret_value())
         _welcome(view, url=url, key=key, endpoint=endpoint, made=made, has_telegram=has_telegram)
+        for line in await _waiting(services):
+            view.say(line)
         ticking: Clock = run_clock
         if days is not None:
             await days.begin(services.store)
@@ -219,6 +222,25 @@ def _welcome(
     for line in lines:
         view.say(line)
     view.say()
+
+
+async def _waiting(services: Services) -> list[Text]:
+    """A line for each kind that an earlier run left in trouble: it waits on through a restart."""
+    plan = services.plan
+    if plan is None:
+        return []
+    lines = []
+    async with services.store.read() as tx:
+        now = await tx.now()
+        for record in await list_states(tx):
+            sweep = await open_sweep(tx, record.source, record.kind)
+            if record.source != plan.source.name or record.detail is None or sweep is None:
+                continue
+            wait = (sweep.not_before - now).total_seconds()
+            if wait > 0:
+                told = troubled(record.kind, record.state, wait=wait, detail=record.detail)
+                lines.append(Text.assemble(("! ", "yellow"), told))
+    return lines
 
 
 async def _run(services: Services, view: View, *, stop: asyncio.Event, ticking: Clock) -> None:

@@ -14,6 +14,7 @@ from alerts.bootstrap import Services
 from alerts.cli.budget import Budget, budget_of
 from alerts.cli.frame import FAILED, JsonOption, command, group, run, run_loop
 from alerts.cli.show import fields, said
+from alerts.cli.wording import plural
 from alerts.errors import SettingsInvalid, StorageFailed, Undecryptable
 from alerts.settings import PREFIX, Settings, load_settings
 from alerts.store.migrate import upgrade
@@ -75,6 +76,7 @@ def check(*, as_json: JsonOption = False) -> None:
             *await _database(services),
             *await _redis(services.settings),
             *_sending(services.settings),
+            *_confirming(services.settings),
             *_source(services.settings, budget),
         ]
         _print(found, budget, as_json=as_json)
@@ -146,6 +148,27 @@ def _sending(settings: Settings) -> list[Finding]:
     return found
 
 
+def _confirming(settings: Settings) -> list[Finding]:
+    """Settings that undo each other: nothing is refused, and nothing is as it was meant."""
+    found = []
+    for kind, policy in settings.policies.items():
+        cycles = f"GRADEBELL_{kind.upper()}_CONFIRM_CYCLES"
+        setting = f"GRADEBELL_{kind.upper()}_SURE_MARGIN"
+        sure = policy.confirm.sure_margin
+        if sure is None:
+            continue
+        if policy.confirm.readings == 1:
+            told = f"of no effect: with {cycles}=1 every change is told at once"
+            found.append(Finding(Level.THINK, setting, told))
+        elif sure <= policy.margin:
+            told = (
+                f"every change is past the edge by {policy.margin / 100:g} points, so that with "
+                f"{sure / 100:g} all are sure, and {cycles} is of no effect"
+            )
+            found.append(Finding(Level.THINK, setting, told))
+    return found
+
+
 def _source(settings: Settings, budget: Budget | None) -> list[Finding]:
     if budget is None:
         told = f"{settings.polled_source}: no requests are counted"
@@ -153,7 +176,7 @@ def _source(settings: Settings, budget: Budget | None) -> list[Finding]:
     found = [_month(budget)]
     for kind, need in budget.kinds.items():
         setting = f"GRADEBELL_{kind.upper()}_INTERVAL_SECONDS"
-        told = f"{need.sweeps_a_month} sweeps a month of {need.pages} requests each"
+        told = f"{need.sweeps_a_month} sweeps a month of {plural(need.pages, 'request')} each"
         if need.seconds_a_sweep > need.interval_seconds:
             told += (
                 f"; at {budget.per_minute} a minute one takes {need.seconds_a_sweep} s, longer "

@@ -1,6 +1,7 @@
 """A whole sweep by hand: page after page, waiting where the budget asks for it."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -38,6 +39,7 @@ class Sweeping:
         """
         await ask_anew(kind, store=self._store, plan=self._plan)
         page, patience = 0, 0.0
+        failures = await self._failures(kind)
         while True:
             cycle_ids = await poll(kind, store=self._store, plan=self._plan)
             if cycle_ids:
@@ -46,8 +48,9 @@ class Sweeping:
             if sweep is None:
                 await self._say_idle(kind, was_under_way=page > 0)
                 return []
-            if sweep.failures:
+            if sweep.failures > failures:
                 await self._fail(kind)
+            failures = sweep.failures
             now = self._clock.monotonic()
             if sweep.next_page > page:
                 page, patience = sweep.next_page, now + PAGE_LEASE.total_seconds()
@@ -65,10 +68,16 @@ class Sweeping:
             now = await tx.now()
         return sweep, timedelta(0) if sweep is None else sweep.not_before - now
 
+    async def _failures(self, kind: Kind) -> int:
+        """Those of before, which are nothing that was found now."""
+        sweep, _ = await self._under_way(kind)
+        return 0 if sweep is None else sweep.failures
+
     async def _wait(self, kind: Kind, wait: timedelta) -> None:
         if wait > LONGEST_WAIT:
             problem = "GRADEBELL_TOKEN_METRICS_REQUESTS_PER_MONTH is spent"
-            raise Failed(f"{kind}: {problem}; the next request is in {wait}")
+            whole = timedelta(seconds=math.ceil(wait.total_seconds()))
+            raise Failed(f"{kind}: {problem}; the next request is in {whole}")
         if wait > timedelta(seconds=1):
             seconds = f"{wait.total_seconds():.0f} s"
             setting = "GRADEBELL_TOKEN_METRICS_REQUESTS_PER_MINUTE"

@@ -38,7 +38,7 @@ PAGE_ROWS = 100
 LAST_PAGE = 500
 
 _KEY = re.compile(r"[!-~]{1,256}")
-_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TOKEN = re.compile(r"[0-9]{1,18}")
 
 
 class TokenMetrics:
@@ -187,6 +187,6 @@ def _checked_tokens(tokens: tuple[str, ...]) -> tuple[str, ...]:
         raise InvalidInput("tokens", f"holds {len(tokens)}; at most {PAGE_ROWS}")
     for position, token in enumerate(tokens):
         if not _TOKEN.fullmatch(token):
-            problem = "must be an upstream id, 1-64 of A-Z, a-z, 0-9, dot, _ and -"
+            problem = f"must be an upstream id, a number such as 3375, not {token!a}"
             raise InvalidInput(f"tokens[{position}]", problem)
     return tuple(dict.fromkeys(tokens))

@@ -199,6 +199,30 @@ def test_a_source_that_does_not_answer_fails_on_one_line(sqlite_operator: Operat
     assert "tm-nobody" not in result.output
 
 
+def test_what_was_in_the_way_before_is_not_told_of_a_sweep_that_may_not_ask(
+    sqlite_operator: Operator, tmp_path: Path
+) -> None:
+    sqlite_operator.settings |= {
+        "SOURCE": "token_metrics",
+        "TOKEN_METRICS_API_KEY": "tm-mistyped",
+        "TOKEN_METRICS_REQUESTS_PER_MONTH": "1",
+    }
+    with running(["sandbox", "--port", "0"], tmp_path, {}) as sandbox:
+        url = sandbox.wait_for("The sandbox answers on").split()[4]
+        sqlite_operator.settings["TOKEN_METRICS_URL"] = url
+        _, refused = sqlite_operator.fails("cycle", "run", "--kind", "trader")
+        sqlite_operator.settings["TOKEN_METRICS_API_KEY"] = "tm-sandbox"
+
+        waiting = sqlite_operator.run("cycle", "run", "--kind", "trader")
+
+    assert refused.startswith("gradebell: trader: token_metrics gave no page, forbidden: HTTP 401")
+    assert waiting.exit_code == 1
+    assert waiting.stderr.splitlines()[-1] == (
+        "gradebell: trader: GRADEBELL_TOKEN_METRICS_REQUESTS_PER_MONTH is spent; "
+        "the next request is in 30 days, 0:00:00"
+    )
+
+
 def test_without_a_source_there_is_nothing_to_sweep(sqlite_operator: Operator) -> None:
     refusal = sqlite_operator.fails("cycle", "run")
 

@@ -69,6 +69,7 @@ def test_a_wrong_setting_is_named_on_one_line(
         ("TOKEN_METRICS_API_KEY", "not a key"),
         ("TOKEN_METRICS_URL", "nowhere"),
         ("TOKEN_METRICS_TOKENS", "1,two three"),
+        ("TOKEN_METRICS_TOKENS", "BTC"),
     ],
 )
 def test_a_source_that_cannot_work_is_said_in_the_words_of_the_settings(
@@ -203,6 +204,28 @@ def test_check_holds_the_settings_against_the_budget(
 
     assert result.exit_code == code
     assert told in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"SURE_MARGIN": "8"}, "of no effect: with GRADEBELL_TRADER_CONFIRM_CYCLES=1 "),
+        ({"SURE_MARGIN": "3", "CONFIRM_CYCLES": "2"}, "with 3 all are sure"),
+        ({"SURE_MARGIN": "3.5", "CONFIRM_CYCLES": "2"}, None),
+        ({"CONFIRM_CYCLES": "2"}, None),
+    ],
+    ids=["nothing to confirm", "within the margin", "beyond the margin", "none"],
+)
+def test_check_says_which_margin_does_nothing(
+    sqlite_operator: Operator, changes: dict[str, str], told: str | None
+) -> None:
+    sqlite_operator.settings |= {f"TRADER_{name}": value for name, value in changes.items()}
+
+    findings = sqlite_operator.reads("check")["findings"]
+
+    said = [one["told"] for one in findings if one["setting"] == "GRADEBELL_TRADER_SURE_MARGIN"]
+    assert len(said) == (told is not None)
+    assert all(told in line for line in said if told is not None)
 
 
 def test_check_finds_a_redis_that_is_not_there(sqlite_operator: Operator) -> None:

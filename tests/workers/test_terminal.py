@@ -71,7 +71,7 @@ async def test_a_cycle_is_told_in_a_few_lines(settings: dict[str, str]) -> None:
     ]
     assert screen.lines[2].endswith("Neutral → Strong Buy  50 → 85")
     assert screen.lines[8] == "  … and 3 more (3 upgraded)"
-    assert screen.lines[9] == "  ✓ 9 delivered; 0 verified by the receiver"
+    assert screen.lines[9] == "  ✓ 9 delivered; 0 verified by the sample receiver"
     assert len(screen.lines) == 10
 
 
@@ -87,7 +87,7 @@ async def test_what_is_not_delivered_is_said(settings: dict[str, str]) -> None:
                 await receiver.wait_for(1)
 
     assert screen.lines[-1] == (
-        "  ! 0 of 1 delivered so far, 1 deferred; 0 verified by the receiver"
+        "  ! 0 of 1 delivered so far, 1 deferred; 0 verified by the sample receiver"
     )
 
 

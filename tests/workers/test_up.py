@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tests.cli.processes import COMMAND, Program, environment, running
+from tests.cli.processes import COMMAND, Program, environment, run, running
 from tests.discord.bots import APPLICATION_ID, TOKEN
 from tests.discord.double import Discord
 from tests.discord.world import EVERYTHING, May
@@ -21,7 +21,7 @@ from tests.telegram.double import TOKEN as TELEGRAM_TOKEN
 from tests.telegram.double import Telegram
 
 WORDS = ["up", "--day-seconds", "2"]
-VERIFIED = "verified by the receiver"
+VERIFIED = "verified by the sample receiver"
 
 
 @pytest.fixture
@@ -155,6 +155,28 @@ def test_without_a_source_it_serves_and_waits(settings: dict[str, str], tmp_path
 
         assert up.end(signal.SIGINT) == 0
     assert healthy == 200
+
+
+def test_a_key_that_is_not_taken_is_said_again_at_the_next_start(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    with running(["sandbox", "--port", "0"], tmp_path, {}) as sandbox:
+        settings["TOKEN_METRICS_URL"] = sandbox.wait_for("_URL=").partition("=")[2]
+        settings["TOKEN_METRICS_REQUESTS_PER_MINUTE"] = "600"
+        settings["TOKEN_METRICS_API_KEY"] = "tm-mistyped"
+        with running(["up"], tmp_path, settings) as first:
+            told = first.wait_for("forbidden, next try in 1800 s")
+            assert first.end(signal.SIGINT) == 0
+
+        settings["TOKEN_METRICS_API_KEY"] = "tm-sandbox"
+        with running(["up"], tmp_path, settings) as second:
+            again = second.wait_for("forbidden, next try in ")
+            asked = run(["cycle", "run", "--kind", "trader"], tmp_path, settings)
+            assert second.end(signal.SIGINT) == 0
+
+    assert told.endswith("; once it is mended: gradebell cycle run")
+    assert "59 " in asked.stdout
+    assert again.endswith("; once it is mended: gradebell cycle run")
 
 
 def test_a_receiver_that_hangs_does_not_hold_up_the_end(

@@ -84,14 +84,18 @@ class NewFilter(Body):
     min_notches: Notches = Field(
         default=1, description="Bands; counts for upgrades and downgrades."
     )
-    min_delta: Points = Field(default=0, description="Points that a score must move by.")
+    min_delta: Points = Field(
+        default=0,
+        description="Points that a score must move by: since the reading before it for a change of "
+        "band, since it was last told for a `grade.moved`.",
+    )
     thresholds: Thresholds = Field(
         default=[], description="Told besides `types`, one a kind: a `grade.crossed` each time."
     )
     given: Conditions = Field(
         default=[],
         description="What a token's grade of this kind must be for its other grade to be told; "
-        "while it is unknown, that is not told.",
+        "the last known counts, and where it never had one, or has one no more, that is not told.",
     )
     windows: Windows = Field(
         default=[],
