@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from alerts.domain.deliveries import Answer, Channel, DeferredReason
 from alerts.domain.grades import Kind, SourceName
@@ -109,8 +109,7 @@ class Destination:
     quiet_hours: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """One delivery to be sent. body: the event's bytes, made once and the same every time.
 
     rule: the subscription that it is sent by, where there is one and it was asked.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from alerts.domain.retries import RetrySchedule
 
@@ -233,8 +233,7 @@ SKIPPED_WHILE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What an attempt's outcome makes of its delivery and lane.
 
     position: the schedule's next place. due_at: of the next attempt, when `pending`.

@@ -47,7 +47,6 @@ ANSWERING_SHARE: Final = 0.1
 LEAST_TRIED: Final = 3
 
 _FULL: Final = 1 << REMEMBERED
-_ALL_DELIVERED: Final = 2 * _FULL - 1
 # More than it takes to the longest pause; a power must end somewhere.
 _DOUBLINGS: Final = 10
 
@@ -121,8 +120,9 @@ def observe(health: Health, outcomes: Sequence[Outcome], *, now: datetime, jitte
 
     What failed for our own token says nothing of the endpoint.
     """
-    if _is_well(health) and all(isinstance(outcome, Delivered) for outcome in outcomes):
-        return health  # Most of the time, by far.
+    is_calm = health.opened_at is None and health.failing_since is None
+    if is_calm and all(isinstance(outcome, Delivered) for outcome in outcomes):
+        return _still_well(health, len(outcomes))  # Most of the time, by far.
     for outcome in outcomes:
         if isinstance(outcome, Deferred) and outcome.is_ours:
             continue
@@ -141,9 +141,13 @@ def observe(health: Health, outcomes: Sequence[Outcome], *, now: datetime, jitte
     return health
 
 
-def _is_well(health: Health) -> bool:
-    """Whether another success says nothing new."""
-    return health.recent == _ALL_DELIVERED and health.opened_at is None
+def _still_well(health: Health, times: int) -> Health:
+    """After so many successes of an endpoint that is neither failing nor spared."""
+    recent = health.recent
+    for _ in range(times):
+        recent = _remember(recent, is_delivered=True)
+    is_old = recent == health.recent and not health.failures
+    return health if is_old else replace(health, recent=recent, failures=0)
 
 
 def _takes(outcome: Outcome) -> bool | None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from alerts.domain.channels import TERMS
 from alerts.domain.deliveries import (
@@ -40,8 +40,7 @@ LOOK_AHEAD: Final = 1000
 UNREADABLE_WAIT: Final = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """One send ready to go, of one delivery or of several that are told together.
 
     letters: one for each delivery, in the same order. is_suspect: a worker that sent any of it was

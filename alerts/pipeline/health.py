@@ -1,8 +1,8 @@
 """Health: what settled attempts say of their endpoints, and what follows from that."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from alerts.domain.deliveries import Deferred, Delivered, DisableReason, EndpointState, Outcome
 from alerts.domain.events import EventType
@@ -27,8 +27,7 @@ from alerts.telemetry import Step, emit
 _NOTICES: Final = frozenset({EventType.ENDPOINT_FAILING, EventType.ENDPOINT_DISABLED})
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(NamedTuple):
     """An attempt, as far as it speaks of its endpoint."""
 
     waiting: Waiting

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from alerts.domain.deliveries import (
     Answer,
@@ -33,8 +33,7 @@ from alerts.store.outbox import Waiting
 from alerts.telemetry import Step, emit
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """A parcel with what came of it. schedule: the endpoint's own, None for the service's.
 
     attempt_ids: of each of its deliveries in their order; fixed before they are written, for what

@@ -1,9 +1,8 @@
 """Decisions: what became of deliveries, written down for many at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, func, update
 
@@ -14,8 +13,7 @@ from alerts.store.queue import OPEN
 from alerts.store.tables import deliveries
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What a delivery becomes; only while the lease that we sent it under still holds it.
 
     status_code: what the last attempt was answered with.

@@ -7,7 +7,7 @@ import base64
 import re
 import runpy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ async def _sent(
             trusted=receiver.destination, clock=FixedClock(timedelta(seconds=ahead))
         ) as sender,
     ):
-        await sender.send(to(receiver.url(), secrets=secrets), [replace(LETTER, body=body)])
+        await sender.send(to(receiver.url(), secrets=secrets), [LETTER._replace(body=body)])
     (request,) = receiver.requests
     return request.headers, request.body
 
