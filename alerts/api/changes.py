@@ -81,7 +81,7 @@ async def wish_of(body: NewEndpoint, store: Store) -> Wish:
     digest = digest_block(body.digest)
     if digest is not None:
         digest["tokens"] = await digest_tokens(digest["tokens"], store)
-    wanted = _checked(body.filter.wanted())
+    wanted = checked(body.filter.wanted())
     if body.channel is Channel.DISCORD and digest is not None and "filter" not in given:
         # Who asks for a weekly digest does not expect a hundred messages a day beside it.
         wanted = replace(wanted, types=frozenset())
@@ -135,10 +135,10 @@ def _merged_filter(change: EndpointChange, old: Filter) -> Filter:
     given: dict[str, Any] = {
         name: read() for name, read in readings.items() if name in asked.model_fields_set
     }
-    return _checked(replace(old, **given))
+    return checked(replace(old, **given))
 
 
-def _checked(wanted: Filter) -> Filter:
+def checked(wanted: Filter) -> Filter:
     """The same; raises InvalidInput where it names what would never be told."""
     for each in wanted.thresholds:
         if each.kind not in wanted.kinds:

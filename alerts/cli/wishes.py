@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 from pydantic import ValidationError
 
-from alerts.api.changes import digest_block
+from alerts.api.changes import checked, digest_block
 from alerts.api.problems import refused
 from alerts.api.schemas.filters import NewDigest
 from alerts.api.schemas.rules import (
@@ -73,6 +73,15 @@ def wanted_of(
         given=conditions_of(_rules(given, "--given", WantedCondition, above="at_least")),
         windows=reaches_of(_windows(moves)),
     )
+
+
+def all_told(wanted: Filter) -> Filter:
+    """The same. Raises InvalidInput for a rule about grades that are not told anyway."""
+    try:
+        return checked(wanted)
+    except InvalidInput as error:
+        option = "--given" if error.field == "filter.given" else "--when"
+        raise InvalidInput(option, "is about grades that --kind leaves out") from None
 
 
 def channel_of(where: Sequence[str]) -> tuple[Channel, str]:

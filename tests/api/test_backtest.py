@@ -1,13 +1,17 @@
 """What an endpoint would have been sent, asked for over the API."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
+
+import pytest
 
 from tests.api.conftest import Api, problem
 
 DRY: Mapping[str, Any] = {"channel": "webhook"}
 THRESHOLD = {"kind": "trader", "above": 85}
 WINDOW = {"kind": "trader", "days": 7, "rise": 15}
+GIVEN = {"kind": "fundamental", "at_least": 80}
 
 
 async def told(api: Api) -> list[dict[str, Any]]:
@@ -84,6 +88,7 @@ async def test_what_makes_no_sense_is_refused(lone_api: Api) -> None:
         ({"channel": "telegram", "rate_limit": 2}, "rate_limit"),
         ({**DRY, "filter": {"thresholds": [THRESHOLD]}}, "filter.thresholds"),
         ({**DRY, "filter": {"windows": [WINDOW]}}, "filter.windows"),
+        ({**DRY, "filter": {"kinds": ["fundamental"], "given": [GIVEN]}}, "filter.given"),
     ]
     for body, field in refused:
         answer = await lone_api.post("/v1/backtest", json=body)
@@ -100,7 +105,21 @@ async def test_a_backtest_that_is_asked_for_over_and_over_is_asked_to_wait(lone_
     problem(answers[10], 429, "rate-limited")
 
 
-async def test_a_cursor_of_another_list_is_refused(lone_api: Api) -> None:
-    answer = await lone_api.post("/v1/backtest", json=DRY, params={"cursor": "eHgfeXk"})
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("2026-11-22T00:00:00Z",),
+        ("2026-11-22T00:00:00Z", "-1"),
+        ("2026-11-22T00:00:00Z", "9" * 99),
+        ("yesterday", "1"),
+        ("9999-12-31T23:59:59.999999Z", "1"),
+    ],
+)
+async def test_a_cursor_that_no_backtest_gave_is_refused(
+    lone_api: Api, keys: tuple[str, ...]
+) -> None:
+    cursor = urlsafe_b64encode("\x1f".join(keys).encode()).decode()
+
+    answer = await lone_api.post("/v1/backtest", json=DRY, params={"cursor": cursor})
 
     assert problem(answer, 422, "invalid-input")["field"] == "cursor"

@@ -42,6 +42,20 @@ def test_a_new_endpoint_wants_what_it_was_told(operator: Operator) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("option", "rule"), [("--when", "trader above 85"), ("--given", "fundamental above 80")]
+)
+def test_a_rule_about_grades_that_are_not_told_is_refused(
+    sqlite_operator: Operator, option: str, rule: str
+) -> None:
+    code, line = sqlite_operator.fails(
+        "endpoint", "add", URL, "--kind", "fundamental", option, rule
+    )
+
+    assert code == 2
+    assert f"{option}: is about grades that --kind leaves out" in line
+
+
 def test_a_table_of_endpoints_leaves_out_paths_and_the_values_of_headers(
     operator: Operator,
 ) -> None:

@@ -1,12 +1,16 @@
 """Backtests: what an endpoint would have been sent, whether there is one or not."""
 
+import re
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Annotated
+from itertools import islice
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 
 from alerts.api.backtests import BacktestPaging, admit, view_messages
 from alerts.api.bodies import json_body, takes
+from alerts.api.changes import checked
 from alerts.api.deps import Bell, Reader
 from alerts.api.docs import refuses
 from alerts.api.schemas.backtests import BacktestAnswer, NewBacktest
@@ -18,6 +22,8 @@ from alerts.pipeline.naming import resolve_tokens
 
 router = APIRouter(tags=["Endpoints"])
 Asked = Annotated[BacktestPaging, Query()]
+# Of a message in the list, 1 the newest.
+_PLACE: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @router.get("/v1/endpoints/{endpoint_id}/backtest", responses=refuses(404, 422))
@@ -44,6 +50,7 @@ async def backtest_supposed(
     body: Annotated[NewBacktest, Depends(json_body(NewBacktest))],
 ) -> BacktestAnswer:
     """Say what an endpoint would have been sent that does not exist. Nothing is made or sent."""
+    checked(body.filter.wanted())
     await admit(principal.reach, services)
     async with services.store.read() as tx:
         tokens = await resolve_tokens(tx, body.filter.tokens)
@@ -54,10 +61,12 @@ async def _answer(asked: Supposed, query: BacktestPaging, services: Services) ->
     until, shown = await _place(query, services)
     since = until - timedelta(days=query.days)
     found = await backtest(asked, since=since, until=until, store=services.store)
-    newest = list(enumerate(reversed(found.messages), start=1))[shown : shown + query.and_one]
+    # There may be a hundred thousand.
+    page = islice(reversed(found.messages), shown, shown + query.and_one)
+    newest = list(enumerate(page, start=shown + 1))
     views = await view_messages([message for _, message in newest[: query.limit]], asked, services)
     places = dict(zip((place for place, _ in newest), views, strict=False))
-    page = query.page(
+    shown_now = query.page(
         newest, lambda one: places[one[0]], lambda one: [until.isoformat(), str(one[0])]
     )
     return BacktestAnswer(
@@ -68,17 +77,19 @@ async def _answer(asked: Supposed, query: BacktestPaging, services: Services) ->
         messages=len(found.messages),
         ended=dict(found.ended),
         waiting=found.waiting,
-        **page,
+        **shown_now,
     )
 
 
 async def _place(query: BacktestPaging, services: Services) -> tuple[datetime, int]:
     """Until when, which all pages agree on, and how many messages were shown already."""
     keys = query.before(parts=2)
+    async with services.store.read() as tx:
+        now = await tx.now()
     if keys is None:
-        async with services.store.read() as tx:
-            return await tx.now(), 0
-    try:
-        return read_as_of(keys[0], latest=None), int(keys[1])
-    except (InvalidInput, ValueError):
-        raise InvalidInput("cursor", "is not one that this list gave") from None
+        return now, 0
+    with suppress(InvalidInput):
+        until = read_as_of(keys[0], latest=None)
+        if until <= now and _PLACE.fullmatch(keys[1]):
+            return until, int(keys[1])
+    raise InvalidInput("cursor", "is not one that this list gave")
