@@ -29,7 +29,6 @@ from alerts.cli.wishes import (
     QuietOption,
     RoleOption,
     WhenOption,
-    all_told,
     channel_of,
     digest_of,
     wanted_of,
@@ -118,10 +117,9 @@ def add(
     week = digest_of(digest, kinds=kind, min_notches=min_notches, role=role, says_so=say_when_empty)
     is_digest_alone = week is not None and place[0] is Channel.DISCORD and not event_type
     types = frozenset() if is_digest_alone else _types(event_type)
-    wanted = wanted_of(kind, types, sizes=(min_notches, min_delta), when=when, given=given)
     wish = Wish(
         description=description,
-        wanted=all_told(wanted),
+        wanted=wanted_of(kind, types, sizes=(min_notches, min_delta), when=when, given=given),
         tokens=token or None,
         digest=week,
         rate_limit=rate_limit,

@@ -64,7 +64,7 @@ def wanted_of(
     bands, points = sizes
     moves = [rule for rule in when or () if _verb(rule) in _SIDES]
     scores = [rule for rule in when or () if _verb(rule) not in _SIDES]
-    return Filter(
+    wanted = Filter(
         kinds=frozenset(kinds or Kind),
         types=types,
         min_notches=bands,
@@ -73,15 +73,7 @@ def wanted_of(
         given=conditions_of(_rules(given, "--given", WantedCondition, above="at_least")),
         windows=reaches_of(_windows(moves)),
     )
-
-
-def all_told(wanted: Filter) -> Filter:
-    """The same. Raises InvalidInput for a rule about grades that are not told anyway."""
-    try:
-        return checked(wanted)
-    except InvalidInput as error:
-        option = "--given" if error.field == "filter.given" else "--when"
-        raise InvalidInput(option, "is about grades that --kind leaves out") from None
+    return _all_told(wanted)
 
 
 def channel_of(where: Sequence[str]) -> tuple[Channel, str]:
@@ -141,6 +133,15 @@ def digest_of(
         raise InvalidInput("--digest", f"has {part} that {first.problem}") from None
 
 
+def _all_told(wanted: Filter) -> Filter:
+    """The same. Raises InvalidInput for a rule about grades that are not told anyway."""
+    try:
+        return checked(wanted)
+    except InvalidInput as error:
+        option = "--given" if error.field == "filter.given" else "--when"
+        raise InvalidInput(option, "is about grades that --kind leaves out") from None
+
+
 _Rule = TypeVar("_Rule", WantedThreshold, WantedCondition, WantedWindow)
 
 
@@ -151,7 +152,9 @@ def _modelled(
         return [model.model_validate(each) for each in asked]
     except ValidationError as error:
         first = refused(error.errors(include_url=False))
-        raise InvalidInput(option, f"has `{first.field}`, which {first.problem}") from None
+        # What is wrong with a rule as a whole is of no field.
+        part = "" if first.field == "body" else f"has `{first.field}`, which "
+        raise InvalidInput(option, f"{part}{first.problem}") from None
 
 
 def _rules(

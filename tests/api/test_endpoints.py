@@ -175,8 +175,8 @@ DIGEST: dict[str, Any] = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
             "filter.thresholds[0].above",
         ),
         (
-            {"filter": {"thresholds": [{"kind": "trader", "below": 0}]}},
-            "filter.thresholds[0].below",
+            {"filter": {"thresholds": [{"kind": "trader", "above": 0.004}]}},
+            "filter.thresholds[0].above",
         ),
         (
             {"filter": {"thresholds": [{"kind": "trader", "below": 1, "above": None}] * 2}},
@@ -184,7 +184,7 @@ DIGEST: dict[str, Any] = {"weekday": 1, "hour": 9, "time_zone": "Europe/Berlin"}
         ),
         ({"filter": {"given": [{"kind": "trader"}]}}, "filter.given[0]"),
         (
-            {"filter": {"given": [{"kind": "trader", "at_least": 80, "below": 80}]}},
+            {"filter": {"given": [{"kind": "trader", "at_least": 79.996, "below": 80}]}},
             "filter.given[0]",
         ),
         (

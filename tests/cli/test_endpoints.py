@@ -56,6 +56,15 @@ def test_a_rule_about_grades_that_are_not_told_is_refused(
     assert f"{option}: is about grades that --kind leaves out" in line
 
 
+def test_a_condition_that_no_grade_meets_is_refused_in_a_line(sqlite_operator: Operator) -> None:
+    rules = ("--given", "fundamental above 80", "--given", "fundamental below 40")
+
+    code, line = sqlite_operator.fails("endpoint", "add", URL, *rules)
+
+    assert code == 2
+    assert "--given: must have an `at_least` that is less than its `below`" in line
+
+
 def test_a_table_of_endpoints_leaves_out_paths_and_the_values_of_headers(
     operator: Operator,
 ) -> None:

@@ -10,8 +10,22 @@ from alerts.domain.events import Window, points
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import Condition, Reach, Threshold
 
-Size = Annotated[float, Field(gt=0, le=1000, description="Points, or percent; null is none.")]
-Score = Annotated[float, Field(gt=0, le=100, description="A score; null is none.")]
+
+def _to_hundredths(number: float) -> float:
+    return round(number, 2)
+
+
+# As exact as grades are; what is less than a hundredth would be none.
+Size = Annotated[
+    float,
+    Field(ge=0.01, le=1000, description="Points, or percent; null is none."),
+    AfterValidator(_to_hundredths),
+]
+Score = Annotated[
+    float,
+    Field(ge=0.01, le=100, description="A score; null is none."),
+    AfterValidator(_to_hundredths),
+]
 
 
 class WantedThreshold(Body):
