@@ -1,5 +1,6 @@
 """The HTTP API as one application."""
 
+import asyncio
 from typing import Final
 
 from fastapi import FastAPI
@@ -66,6 +67,7 @@ def create_app(services: Services) -> FastAPI:
     )
     meters = Meters()
     app.state.services, app.state.meters = services, meters
+    app.state.backtests = asyncio.Lock()
     per_second = services.settings.key_requests_per_second
     app.state.gate = Gate(services.limiter, per_second=per_second)
     problems.install(app)

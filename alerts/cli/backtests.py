@@ -49,10 +49,14 @@ def backtest_(
                 bar.update(int(share * STEPS) - bar.pos)
 
             found = await backtest(
-                asked, since=since, until=until, store=services.store, progress=progress
+                asked,
+                since=since,
+                until=until,
+                store=services.store,
+                newest=limit,
+                progress=progress,
             )
-        newest = list(reversed(found.messages))[:limit]
-        views = await view_messages(newest, asked, services)
+        views = await view_messages(reversed(found.messages), asked, services)
         _show(found, [view.model_dump(mode="json") for view in views], as_json=as_json)
 
     run(work)
@@ -64,7 +68,7 @@ def _show(found: Backtest, messages: list[dict[str, Any]], *, as_json: bool) -> 
         "until": rfc3339(found.until),
         "events": found.events,
         "matched": found.matched,
-        "messages": len(found.messages),
+        "messages": found.sent,
         "ended": dict(found.ended),
         "waiting": found.waiting,
     }
@@ -78,7 +82,7 @@ def _show(found: Backtest, messages: list[dict[str, Any]], *, as_json: bool) -> 
     rows(lines, as_json=False, columns=columns, empty="It would have been sent nothing.")
     ended = "".join(f", {many:,} {reason}" for reason, many in sorted(found.ended.items()))
     typer.echo(
-        f"{plural(len(found.messages), 'message')} of {plural(found.matched, 'matched event')}"
+        f"{plural(found.sent, 'message')} of {plural(found.matched, 'matched event')}"
         f"{ended}, {found.waiting:,} waiting; {found.events:,} were recorded."
     )
 

@@ -43,14 +43,16 @@ class Supposed:
 class Backtest:
     """What would have been sent in (since, until].
 
-    events: that were recorded; matched: of these. messages: the oldest first. ended: events that
-    were matched and never told, by the reason. waiting: those that would still wait.
+    events: that were recorded; matched: of these. sent: how many messages. messages: the newest of
+    them that were asked for, the oldest first. ended: events that were matched and never told, by
+    the reason. waiting: those that would still wait.
     """
 
     since: datetime
     until: datetime
     events: int
     matched: int
+    sent: int
     messages: Sequence[Telling]
     ended: Mapping[str, int]
     waiting: int
@@ -107,23 +109,25 @@ async def backtest(
     since: datetime,
     until: datetime,
     store: Store,
+    newest: int | None = None,
     progress: Progress | None = None,
 ) -> Backtest:
-    """Tell an endpoint the events of a time again. progress: called with the share that is done."""
+    """Tell an endpoint the events of a time again.
+
+    newest: how many messages to keep, for there may be a million. progress: called with the share
+    that is done.
+    """
     recipient, wanted = asked.recipient, asked.wanted
+    gives_way = tells_newest_alone(recipient)
     rows = await asyncio.to_thread(rows_of, wanted, 0)
-    rehearsal = Rehearsal(recipient, Wishes.of({recipient.id: rows}))
+    rehearsal = Rehearsal(recipient, Wishes.of({recipient.id: rows}), newest=newest)
     async with store.read() as tx:
         whole = await span_between(tx, since, until)
     left = whole
     while left is not None:
         async with store.read() as tx:
             chunk = await news_in(
-                tx,
-                left,
-                limit=CHUNK,
-                tokens=wanted.tokens,
-                with_bodies=tells_newest_alone(recipient),
+                tx, left, limit=CHUNK, tokens=wanted.tokens, with_bodies=gives_way
             )
         # No transaction is open meanwhile, and the event loop goes on.
         await asyncio.to_thread(rehearsal.hear, chunk)
@@ -137,24 +141,21 @@ async def backtest(
         until=until,
         events=0 if whole is None else whole.last + 1 - whole.first,
         matched=rehearsal.owed,
+        sent=rehearsal.sent,
         messages=rehearsal.told,
         ended=rehearsal.queue.ended,
         waiting=len(rehearsal.queue),
     )
 
 
-async def letters_of(messages: Sequence[Telling], *, store: Store) -> list[list[Letter]]:
-    """What senders are given for each of these; an event that is no longer kept is left out."""
-    ids = [part.event_id for message in messages for part in message.parts]
+async def letters_of(message: Telling, *, store: Store) -> list[Letter]:
+    """What a sender is given for this; an event that is no longer kept is left out."""
     async with store.read() as tx:
-        bodies = await bodies_of(tx, ids)
+        bodies = await bodies_of(tx, [part.event_id for part in message.parts])
     return [
-        [
-            Letter("", part.event_id, bodies[part.event_id], part.rule, part.deferred_reason)
-            for part in message.parts
-            if part.event_id in bodies
-        ]
-        for message in messages
+        Letter("", part.event_id, bodies[part.event_id], part.rule, part.deferred_reason)
+        for part in message.parts
+        if part.event_id in bodies
     ]
 
 

@@ -5,6 +5,7 @@ What is decided is decided by the code that decides where things are sent: `Wish
 """
 
 import json
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,13 +51,14 @@ class Telling:
 class Rehearsal:
     """One endpoint, told of events in their order.
 
-    told: what went out, in order. owed: how many events were matched.
+    told: what went out, in order; the `newest` of it, None for all. sent: how many that were in
+    all. owed: how many events were matched.
     """
 
-    def __init__(self, recipient: Recipient, wishes: Wishes) -> None:
-        self.told: Final[list[Telling]] = []
+    def __init__(self, recipient: Recipient, wishes: Wishes, *, newest: int | None = None) -> None:
+        self.told: Final = deque[Telling](maxlen=newest)
         self.queue: Final = RehearsedQueue()
-        self.owed = 0
+        self.owed = self.sent = 0
         self._recipient = recipient
         self._wishes = wishes
         self._is_chat = TERMS[recipient.channel].takes_summaries
@@ -191,6 +193,7 @@ class Rehearsal:
             at = now if rate is None or self._slot is None else max(now, self._slot)
             parts = tuple(Part(one.id, rules.get(one.id), one.deferred_reason) for one in group)
             self.told.append(Telling(at, parts))
+            self.sent += 1
             for one in group:
                 self.queue.end(one, State.DELIVERED)
                 self._remember(one, at)

@@ -1,12 +1,16 @@
 """What an endpoint would have been sent, asked for over the API."""
 
+import asyncio
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.api.conftest import Api, problem
+from alerts.api.app import create_app
+from alerts.serving import open_server
+from tests.api.conftest import NO_TLS, Api, problem
 
 DRY: Mapping[str, Any] = {"channel": "webhook"}
 THRESHOLD = {"kind": "trader", "above": 85}
@@ -44,6 +48,7 @@ async def test_pages_of_a_backtest_hold_every_message_once(api: Api) -> None:
     params: dict[str, Any] = {"limit": 2}
     while True:
         page = (await api.post("/v1/backtest", json=DRY, params=params)).json()
+        assert page["messages"] == len(events)
         seen += [one["message"]["id"] for one in page["data"]]
         if page["next"] is None:
             break
@@ -103,6 +108,18 @@ async def test_a_backtest_that_is_asked_for_over_and_over_is_asked_to_wait(lone_
 
     assert [answer.status_code for answer in answers[:10]] == [200] * 10
     problem(answers[10], 429, "rate-limited")
+
+
+async def test_one_backtest_is_made_after_the_other(lone_api: Api) -> None:
+    app = create_app(lone_api.services)
+    async with open_server(app) as url, httpx.AsyncClient(base_url=url, verify=NO_TLS) as http:
+        api = Api(lone_api.services, http, lone_api.receiver)
+        async with app.state.backtests:
+            second = asyncio.create_task(api.post("/v1/backtest", json=DRY))
+            await asyncio.wait([second], timeout=0.5)
+            assert not second.done()
+            assert (await api.get("/v1/endpoints")).status_code == 200
+        assert (await second).status_code == 200
 
 
 @pytest.mark.parametrize(

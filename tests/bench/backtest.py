@@ -99,7 +99,7 @@ async def run(*, tokens: int, days: int) -> None:
                 found = await backtest(asked, since=OPENED, until=clock.at, store=services.store)
                 took, cpu = time.perf_counter() - began, time.process_time() - spent
                 sys.stdout.write(
-                    f"| {name} | {found.events:,} | {found.matched:,} | {len(found.messages):,} "
+                    f"| {name} | {found.events:,} | {found.matched:,} | {found.sent:,} "
                     f"| {took:.1f} | {cpu:.1f} |\n"
                 )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

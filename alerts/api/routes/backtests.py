@@ -1,14 +1,14 @@
 """Backtests: what an endpoint would have been sent, whether there is one or not."""
 
+import asyncio
 import re
 from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from alerts.api.backtests import BacktestPaging, admit, view_messages
+from alerts.api.backtests import BacktestPaging, admit, turn_of, view_messages
 from alerts.api.bodies import json_body, takes
 from alerts.api.changes import checked
 from alerts.api.deps import Bell, Reader
@@ -22,13 +22,14 @@ from alerts.pipeline.naming import resolve_tokens
 
 router = APIRouter(tags=["Endpoints"])
 Asked = Annotated[BacktestPaging, Query()]
+Turn = Annotated[asyncio.Lock, Depends(turn_of)]
 # Of a message in the list, 1 the newest.
 _PLACE: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @router.get("/v1/endpoints/{endpoint_id}/backtest", responses=refuses(404, 422))
 async def backtest_endpoint(
-    endpoint_id: str, *, principal: Reader, services: Bell, query: Asked
+    endpoint_id: str, *, principal: Reader, services: Bell, query: Asked, turn: Turn
 ) -> BacktestAnswer:
     """Say what an endpoint would have been sent, had it been all the time as it is now.
 
@@ -38,7 +39,8 @@ async def backtest_endpoint(
     """
     await admit(principal.reach, services)
     asked = await existing(endpoint_id, app_id=principal.reach, store=services.store)
-    return await _answer(asked, query, services)
+    async with turn:
+        return await _answer(asked, query, services)
 
 
 @router.post("/v1/backtest", openapi_extra=takes(NewBacktest), responses=refuses(400, 413, 422))
@@ -47,6 +49,7 @@ async def backtest_supposed(
     principal: Reader,
     services: Bell,
     query: Asked,
+    turn: Turn,
     body: Annotated[NewBacktest, Depends(json_body(NewBacktest))],
 ) -> BacktestAnswer:
     """Say what an endpoint would have been sent that does not exist. Nothing is made or sent."""
@@ -54,19 +57,21 @@ async def backtest_supposed(
     await admit(principal.reach, services)
     async with services.store.read() as tx:
         tokens = await resolve_tokens(tx, body.filter.tokens)
-    return await _answer(body.supposed(tokens), query, services)
+    asked = body.supposed(tokens)
+    async with turn:
+        return await _answer(asked, query, services)
 
 
 async def _answer(asked: Supposed, query: BacktestPaging, services: Services) -> BacktestAnswer:
     until, shown = await _place(query, services)
     since = until - timedelta(days=query.days)
-    found = await backtest(asked, since=since, until=until, store=services.store)
-    # There may be a hundred thousand.
-    page = islice(reversed(found.messages), shown, shown + query.and_one)
-    newest = list(enumerate(page, start=shown + 1))
-    views = await view_messages([message for _, message in newest[: query.limit]], asked, services)
+    found = await backtest(
+        asked, since=since, until=until, store=services.store, newest=shown + query.and_one
+    )
+    newest = list(enumerate(reversed(found.messages), start=1))[shown:]
+    views = await view_messages([each for _, each in newest[: query.limit]], asked, services)
     places = dict(zip((place for place, _ in newest), views, strict=False))
-    shown_now = query.page(
+    page = query.page(
         newest, lambda one: places[one[0]], lambda one: [until.isoformat(), str(one[0])]
     )
     return BacktestAnswer(
@@ -74,10 +79,10 @@ async def _answer(asked: Supposed, query: BacktestPaging, services: Services) ->
         until=until,
         events=found.events,
         matched=found.matched,
-        messages=len(found.messages),
+        messages=found.sent,
         ended=dict(found.ended),
         waiting=found.waiting,
-        **shown_now,
+        **page,
     )
 
 
