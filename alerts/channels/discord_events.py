@@ -7,11 +7,13 @@ from alerts.channels.discord_digests import FOOTER
 from alerts.channels.discord_embeds import DESCRIPTION, DiscordMessage, Page
 from alerts.channels.discord_text import counted, literal, moment, points, signed, width
 from alerts.channels.wording import (
+    Start,
     component_moves,
     crossed_words,
     mass_words,
     moved_words,
     noise_words,
+    start_of,
     symbols,
 )
 from alerts.domain.digests import Rung, read_rung
@@ -96,9 +98,9 @@ def _grade(event_type: EventType, data: Mapping[str, Any]) -> Page:
     token, before, after = data["token"], read_rung(data["from"]), read_rung(data["to"])
     lines = [
         _called(token["name"], data["kind"]),
-        _scores(before, after),
+        _scores(start_of(data), before, after),
         _told(data, after) if event_type is EventType.RESTATED else _held(data),
-        _components(data.get("components", ())),
+        _components(data),
         noise_words(data),
         mass_words(data),
     ]
@@ -117,17 +119,19 @@ def _called(name: str, kind: str) -> str:
     return f"{literal(name)} · {kind} grade" if name else f"{kind.capitalize()} grade"
 
 
-def _scores(before: Rung | None, after: Rung | None) -> str:
-    if before is not None and after is not None:
-        change = signed(after.score - before.score)
-        return f"{points(before.score)} → **{points(after.score)}** ({change})"
+def _scores(start: Start | None, before: Rung | None, after: Rung | None) -> str:
+    if start is not None and after is not None:
+        change = signed(after.score - start.score)
+        return f"{points(start.score)} → **{points(after.score)}** ({change})"
     if after is not None:
         return f"**{points(after.score)}**"
     return "" if before is None else f"Last {literal(before.band)}, {points(before.score)}"
 
 
 def _held(data: Mapping[str, Any]) -> str:
-    before = data["from"]
+    before, start = data["from"], start_of(data)
+    if "window" in data and start is not None:
+        return f"Since {moment(start.as_of)}; now {literal(data['to']['band'])}"
     if before is None or data["to"] is None or not before.get("held_days"):
         return ""
     return f"{literal(before['band'])} for {counted(before['held_days'], 'day')} before"
@@ -140,8 +144,8 @@ def _told(data: Mapping[str, Any], after: Rung | None) -> str:
     return f"Told before as {literal(announced.band)} {points(announced.score)}"
 
 
-def _components(moves: Any) -> str:  # noqa: ANN401 - JSON.
-    named = component_moves(moves, most=COMPONENTS_SHOWN)
+def _components(data: Mapping[str, Any]) -> str:
+    named = component_moves(data, most=COMPONENTS_SHOWN)
     return ", ".join(f"{literal(name)} {delta}" for name, delta in named)
 
 

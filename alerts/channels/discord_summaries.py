@@ -7,7 +7,7 @@ from alerts.channels.discord_digests import FOOTER
 from alerts.channels.discord_embeds import DESCRIPTION, DiscordMessage, Page
 from alerts.channels.discord_events import DOWN, NEUTRAL, UP, title_of
 from alerts.channels.discord_text import counted, moment, points, signed, width
-from alerts.channels.wording import mass_words
+from alerts.channels.wording import mass_words, start_of
 from alerts.domain.digests import Rung, read_rung
 from alerts.domain.events import EventType
 
@@ -15,11 +15,14 @@ Event = Mapping[str, Any]
 # Changes that a message of several shows; more are counted.
 ROWS_SHOWN: Final = 40
 
+_UPWARD: Final = frozenset({EventType.UPGRADED, EventType.ROSE})
+_DOWNWARD: Final = frozenset({EventType.DOWNGRADED, EventType.FELL})
+
 
 def render_summary(events: Sequence[Event]) -> DiscordMessage:
     """Payloads, parsed, oldest first, within Discord's limits."""
     types = [EventType(event["type"]) for event in events]
-    up, down = types.count(EventType.UPGRADED), types.count(EventType.DOWNGRADED)
+    up, down = (sum(each in way for each in types) for way in (_UPWARD, _DOWNWARD))
     parts = [f"▲ {up} up" if up else "", f"▼ {down} down" if down else ""]
     counts = " · ".join(part for part in parts if part)
     page = Page(
@@ -53,9 +56,12 @@ def _row(event: Event, *, is_mixed: bool) -> str:
     data = event["data"]
     title = title_of(EventType(event["type"]), data)
     before, after = _rungs(data)
+    start = start_of(data) if "window" in data else None
     kind = f" ({data['kind']})" if is_mixed and "kind" in data else ""
     if before is None or after is None:
         return f"{title}{kind}"
+    if start is not None:
+        return f"{title}{kind} · {points(start.score)} → {points(after.score)}"
     return f"{title}{kind} · {points(after.score)} ({signed(after.score - before.score)})"
 
 

@@ -22,6 +22,7 @@ from alerts.channels.telegram_markup import (
     length,
     linked,
     literal,
+    moment,
     say,
 )
 from alerts.channels.telegram_rules import because, because_of_all
@@ -43,10 +44,11 @@ from alerts.channels.wording import (
     noise_words,
     points,
     signed,
+    start_of,
 )
 from alerts.domain.deliveries import DeferredReason
 from alerts.domain.digests import read_digest, read_rung
-from alerts.domain.events import EventType
+from alerts.domain.events import WINDOWED, EventType
 from alerts.ports import Letter
 
 # Changes that a message of several shows; the rest is a button away.
@@ -127,7 +129,7 @@ def _because(one: Told) -> str:
 
 def _scores(one: Told) -> Line:
     token, kind = one.data["token"], one.data["kind"]
-    before, after = one.before, one.after
+    before, after, start = one.before, one.after, start_of(one.data)
     called: list[Piece] = (
         [linked(literal(token["name"]), token.get("url")), say(f" · {kind} grade ")]
         if token["name"]
@@ -136,27 +138,30 @@ def _scores(one: Told) -> Line:
     if after is None:
         last = "" if before is None else f"was {band_of(before)}, {points(before.score)}"
         return [*called, say(last)]
-    if before is None:
+    if start is None:
         return [*called, bold(points(after.score))]
-    change = signed(after.score - before.score)
+    change = signed(after.score - start.score)
     return [
         *called,
-        say(f"{points(before.score)} → "),
+        say(f"{points(start.score)} → "),
         bold(points(after.score)),
         say(f" ({change})"),
     ]
 
 
 def _more(one: Told) -> list[Line]:
-    """What is known besides: how long it was held, what it was told as, what moved it."""
+    """What is known besides: since when, what it was told as, what moved it."""
     before, announced = one.data["from"], read_rung(one.data.get("announced"))
+    start = start_of(one.data)
     found: list[Line] = []
     if one.type is EventType.RESTATED and announced is not None:
         found.append([say(f"Told before as {band_of(announced)} {points(announced.score)}")])
+    elif one.type in WINDOWED and start is not None:
+        found.append([say("Since "), moment(start.as_of), say(f"; now {band_of(one.after)}")])
     elif before is not None and one.after is not None and before.get("held_days"):
         days = counted(before["held_days"], "day")
         found.append([say(f"{literal(before['band'])} for {days} before")])
-    moves = component_moves(one.data.get("components", ()), most=COMPONENTS_SHOWN)
+    moves = component_moves(one.data, most=COMPONENTS_SHOWN)
     if moves:
         named = ", ".join(f"{literal(name)} {delta}" for name, delta in moves)
         found.append([say(f"Components that moved: {named}")])

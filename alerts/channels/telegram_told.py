@@ -14,6 +14,7 @@ from alerts.channels.wording import (
     moved_words,
     points,
     signed,
+    start_of,
     symbols,
 )
 from alerts.domain.digests import Rung, read_rung
@@ -33,6 +34,14 @@ TITLES: Final = {
     EventType.WITHDRAWN: "{symbol} is no longer graded",
     EventType.REINSTATED: "{symbol} is graded again: {after}",
     EventType.RESTATED: "Correction: {symbol} is {after}",
+}
+
+
+_MARKS: Final = {
+    EventType.UPGRADED: UP,
+    EventType.DOWNGRADED: DOWN,
+    EventType.ROSE: UP,
+    EventType.FELL: DOWN,
 }
 
 
@@ -69,7 +78,7 @@ class Told:
 
     @property
     def mark(self) -> str:
-        return {EventType.UPGRADED: UP, EventType.DOWNGRADED: DOWN}.get(self.type, LEVEL)
+        return _MARKS.get(self.type, LEVEL)
 
 
 def read_event(body: bytes, rule: Subscription | None = None) -> Told:
@@ -146,14 +155,13 @@ def row_of(one: Told, company: Company) -> Line:
     if before is None or after is None or one.type is EventType.RESTATED:
         return [say(f"{one.mark} {title_of(one, name=name)}{kind}")]
     bands = f"{band_of(before)} → {band_of(after)}" if before.band != after.band else band_of(after)
-    change = signed(after.score - before.score)
-    if one.type in WINDOWED or (one.type is EventType.CROSSED and one.rule is not None):
+    score = f"{points(after.score)} ({signed(after.score - before.score)})"
+    start = start_of(one.data)
+    if one.type in WINDOWED and start is not None:
+        bands, score = way_of(one), f"{points(start.score)} → {points(after.score)}"
+    elif one.type is EventType.CROSSED and one.rule is not None:
         bands = way_of(one)
-    return [
-        say(f"{one.mark} "),
-        bold(one.symbol),
-        say(f"{name} {bands}{kind} · {points(after.score)} ({change})"),
-    ]
+    return [say(f"{one.mark} "), bold(one.symbol), say(f"{name} {bands}{kind} · {score}")]
 
 
 def counts_of(told: Sequence[Told]) -> str:

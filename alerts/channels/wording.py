@@ -1,14 +1,15 @@
 """Words that are the same on every platform; what a platform makes of signs is its own matter."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
-from typing import Any, Final
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.domain.digests import Digest
 from alerts.domain.grades import Kind
 from alerts.domain.subscriptions import Condition, Reach, Threshold
+from alerts.domain.windows import MOST_PERCENT
 
 KIND_NAMES: Final = {Kind.FUNDAMENTAL: "Fundamental grades", Kind.TRADER: "Trader grades"}
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -45,12 +46,37 @@ def signed(hundredths: int) -> str:
     return f"{'+' if hundredths >= 0 else '−'}{rounded}"
 
 
-def component_moves(components: Sequence[Mapping[str, Any]], *, most: int) -> list[tuple[str, str]]:
+class Start(NamedTuple):
+    """Where what is told began. score: hundredths of a point."""
+
+    score: int
+    as_of: datetime
+
+
+def start_of(data: Mapping[str, Any]) -> Start | None:
+    """At the reading before, and a move within a window at its lowest, or highest, of that.
+
+    None where nothing was before. data: a payload's.
+    """
+    window = data.get("window")
+    seen = data["from"] if window is None else window["from"]
+    if seen is None:
+        return None
+    return Start(round(seen["score"] * 100), datetime.fromisoformat(seen["as_of"]))
+
+
+def component_moves(data: Mapping[str, Any], *, most: int) -> list[tuple[str, str]]:
     """Names of component scores and their changes, as many at most; without what would be 0.0.
 
-    components: a payload's, the largest changes first.
+    They are of the last reading, so of a move that began before that there are none to name.
+    data: a payload's, in which the largest changes are first.
     """
-    moves = [(each["name"], round((each["delta"] or 0) * 100)) for each in components]
+    window = data.get("window")
+    if window is not None and window["from"]["as_of"] != data["from"]["as_of"]:
+        return []
+    moves = [
+        (each["name"], round((each["delta"] or 0) * 100)) for each in data.get("components", ())
+    ]
     seen = [(name, delta) for name, delta in moves if points(abs(delta)) != points(0)]
     return [(name.replace("_", " "), signed(delta)) for name, delta in seen[:most]]
 
@@ -104,7 +130,9 @@ def moved_words(data: Mapping[str, Any]) -> str:
         return ""
     went = "rose" if data["to"]["score"] > window["from"]["score"] else "fell"
     size, days = _size(window["through"], window["unit"]), counted(window["days"], "day")
-    return f"{went} {size} within {days}"
+    # Of a score of 0, or of next to nothing, any rise is more than can be said.
+    is_most = window["unit"] == "percent" and window["through"] * 100 >= MOST_PERCENT
+    return f"{went} {size}{' or more' if is_most else ''} within {days}"
 
 
 def reach_words(named: Reach) -> str:

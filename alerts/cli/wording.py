@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from alerts.channels.wording import crossed_words, moved_words
 from alerts.domain.events import EventType
 
 _MARKS: Final = {
@@ -71,6 +72,10 @@ def printable(text: str) -> str:
 
 
 def _bands(event_type: str, facts: Mapping[str, Any]) -> str:
+    if moved := moved_words(facts):
+        return moved
+    if crossed := crossed_words(facts):
+        return f"went {crossed}"
     before, after = facts.get("from"), facts.get("to")
     word = event_type.partition(".")[2]
     if before is None or after is None:
@@ -82,7 +87,7 @@ def _bands(event_type: str, facts: Mapping[str, Any]) -> str:
 
 
 def _scores(facts: Mapping[str, Any]) -> str:
-    before, after = facts.get("from"), facts.get("to")
+    before, after = facts.get("window", facts).get("from"), facts.get("to")
     known = [f"{view['score']:g}" for view in (before, after) if view is not None]
     return " → ".join(known)
 

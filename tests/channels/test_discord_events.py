@@ -47,6 +47,18 @@ def test_an_upgrade_says_who_from_where_to_where_and_why() -> None:
     ]
 
 
+def test_a_move_within_a_window_says_where_it_began() -> None:
+    embed: Any = render((GOLDEN / "grade.fell.json").read_bytes()).embeds[0]
+
+    assert embed["title"] == "▼ BTC fell 20 % within 1 day"
+    assert embed["description"].splitlines() == [
+        "Bitcoin · fundamental grade",
+        "78.5 → **62.8** (−15.7)",
+        "Since <t:1793491200:f>; now Emerging",
+        "As of <t:1793577600:f>",
+    ]
+
+
 def test_one_of_very_many_changes_says_so() -> None:
     alone: Any = render((GOLDEN / "grade.downgraded.json").read_bytes()).embeds[0]
     mass: Any = render((GOLDEN / "grade.downgraded.mass.json").read_bytes()).embeds[0]
@@ -56,17 +68,19 @@ def test_one_of_very_many_changes_says_so() -> None:
 
 
 def test_several_changes_are_one_message_with_a_line_each() -> None:
-    names = ("grade.downgraded.mass", "grade.upgraded", "grade.moved", "grade.withdrawn")
+    told = ("downgraded.mass", "upgraded", "moved", "rose", "withdrawn")
+    names = [f"grade.{name}" for name in told]
 
     (embed,) = render(*((GOLDEN / f"{name}.json").read_bytes() for name in names)).embeds
 
     shown: Any = embed
-    assert shown["title"] == "4 changes: ▲ 1 up · ▼ 1 down"
+    assert shown["title"] == "5 changes: ▲ 2 up · ▼ 1 down"
     assert shown["description"].splitlines() == [
         f"{MASS}, 14 up and 382 down",
         "▼ T1 downgraded: Store of Value → High Risk · 12.3 (−82.7)",
         "▲ BTC upgraded: Emerging → Blue Chip · 83.1 (+4.2)",
         "BTC moved within Emerging · 71.5 (+5.5)",
+        "▲ BTC rose 9.4 points within 7 days · 50.0 → 59.4",
         "BTC is no longer graded",
         "As of <t:1797033600:f>",
     ]

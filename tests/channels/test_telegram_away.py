@@ -119,8 +119,8 @@ def test_what_a_rule_asked_for_is_told_beside_what_became_of_the_band() -> None:
 
     assert told(*story("1", 55, 85), crossed, rose)[1:4] == [
         "🟢 1 Speculative → Blue Chip · 85.0 (+30.0)",
+        "🟢 BTC rose 9.4 points within 7 days · 50.0 → 59.4",
         "🔵 BTC Blue Chip · 85.3 (+0.4)",
-        "🔵 BTC rose 9.4 points within 7 days · 59.4 (+1.2)",
     ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.channels.telegram_buttons import Verb, Wanted, keyboard, read_data
-from alerts.channels.telegram_markup import DISCLAIMER, as_plain, literal
+from alerts.channels.telegram_markup import as_plain, literal
 from alerts.channels.telegram_messages import (
     ROWS_ON_A_PAGE,
     ROWS_SHOWN,
@@ -19,13 +19,13 @@ from alerts.channels.telegram_messages import (
     render,
 )
 from alerts.domain.events import Draft, without_data
-from alerts.domain.grades import Kind
 from alerts.domain.notices import test_event as notice
 from alerts.domain.payloads import TokenView
-from alerts.domain.subscriptions import DEFAULT_TYPES, Subscription
+from alerts.domain.subscriptions import Subscription
 from alerts.ports import Letter
 from tests.builders import day, token
 from tests.channels.made_weeks import body_of, week_of
+from tests.channels.telegrams import rule
 from tests.domain.telling import UPGRADED, body, data, draft, fundamental
 from tests.domain.test_events import EVENTS, HOUSE
 from tests.telegram.markup import read_keyboard, read_text
@@ -42,12 +42,6 @@ def golden(name: str) -> bytes:
 def shown_of(bodies: Sequence[bytes], rule: Subscription | None = None) -> TelegramMessage:
     """What a parcel of these looks like."""
     return render([Letter("dlv_1", "evt_1", each, rule) for each in bodies])
-
-
-def rule(**given: Any) -> Subscription:  # noqa: ANN401 - any part of it.
-    """A subscription to one token, and all that it may want, unless said otherwise."""
-    every = {"token": token(1), "kind": Kind.TRADER, "types": DEFAULT_TYPES, "since_sequence": 0}
-    return Subscription(**{**every, "min_notches": 1, "min_delta": 0, **given})
 
 
 def plain(message: TelegramMessage) -> dict[str, Any]:
@@ -95,8 +89,8 @@ def test_every_event_can_be_shown_alone_and_among_others(name: str) -> None:
         ("grade.moved", "🔵 BTC moved within Emerging"),
         ("grade.upgraded.renamed", "🟢 POL (was MATIC) upgraded: Speculative → Emerging"),
         ("grade.crossed", "🔵 BTC went up to 85.3"),
-        ("grade.rose", "🔵 BTC rose 9.4 points within 7 days"),
-        ("grade.fell", "🔵 BTC fell 20 % within 1 day"),
+        ("grade.rose", "🟢 BTC rose 9.4 points within 7 days"),
+        ("grade.fell", "🔴 BTC fell 20 % within 1 day"),
         ("grade.initiated", "🔵 BTC is graded for the first time: Emerging"),
         ("grade.withdrawn", "🔵 BTC is no longer graded"),
         ("grade.reinstated", "🔵 BTC is graded again: High Risk"),
@@ -106,18 +100,6 @@ def test_every_event_can_be_shown_alone_and_among_others(name: str) -> None:
 )
 def test_the_first_line_alone_tells_it(name: str, first: str) -> None:
     assert assert_taken(shown_of([golden(name)])).splitlines()[0] == first
-
-
-def test_a_crossing_says_which_score_that_was_named() -> None:
-    shown = shown_of([golden("grade.crossed")], rule(kind=Kind.FUNDAMENTAL, above=8500, below=2000))
-
-    assert assert_taken(shown).splitlines() == [
-        "🔵 BTC went above 85",
-        "Bitcoin · fundamental grade 84.9 → 85.3 (+0.4)",
-        "Blue Chip for 2 days before",
-        "As of 3 Nov 2026 00:00 UTC · source: demo",
-        f"Told because you follow BTC: fundamental above 85 or below 20. {DISCLAIMER}",
-    ]
 
 
 def test_an_upgrade_says_who_from_where_to_where_since_when_why_and_by_which_rule() -> None:
@@ -131,59 +113,6 @@ def test_an_upgrade_says_who_from_where_to_where_since_when_why_and_by_which_rul
         "As of 12 Dec 2026 00:00 UTC · source: demo",
         "Told because you follow upgrades. Model output, not financial advice.",
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "given", "reason"),
-    [
-        ("grade.upgraded", {}, "you follow BTC"),
-        ("grade.upgraded", {"token": None}, "you follow all tokens"),
-        ("grade.upgraded", {"min_notches": 2}, "you follow BTC: changes of 2 bands or more"),
-        (
-            "grade.upgraded",
-            {"min_notches": 2, "other_at_least": 8000},
-            "you follow BTC: changes of 2 bands or more while fundamental is at least 80",
-        ),
-        ("grade.crossed", {"above": 8500}, "you follow BTC: trader above 85"),
-        (
-            "grade.downgraded",
-            {"min_notches": 2, "min_delta": 750},
-            "you follow T1: changes of 2 bands and 7.5 points or more",
-        ),
-        ("grade.moved", {"min_notches": 2}, "you follow BTC"),
-        ("grade.moved", {"min_delta": 500}, "you follow BTC: moves of 5 points or more"),
-        ("grade.moved", {"min_delta": 100}, "you follow BTC: moves of 1 point or more"),
-        ("grade.initiated", {"min_notches": 2, "min_delta": 500}, "you follow BTC"),
-    ],
-)
-def test_what_matched_is_said(name: str, given: dict[str, Any], reason: str) -> None:
-    last = assert_taken(shown_of([golden(name)], rule(**given))).splitlines()[-1]
-
-    assert last == f"Told because {reason}. Model output, not financial advice."
-
-
-@pytest.mark.parametrize(
-    ("names", "given", "reason"),
-    [
-        (["upgraded", "downgraded"], {}, "Told because you follow these tokens. "),
-        (["upgraded", "reinstated"], {}, "Told because you follow BTC. "),
-        (["upgraded", "downgraded"], {"token": None}, "Told because you follow all tokens. "),
-        (
-            ["upgraded", "downgraded"],
-            {"token": None, "min_notches": 2},
-            "Told because you follow all tokens: changes of 2 bands or more. ",
-        ),
-        (["upgraded", "moved"], {"min_notches": 2}, ""),
-    ],
-)
-def test_what_matched_is_said_of_several_where_it_is_the_same(
-    names: list[str], given: dict[str, Any], reason: str
-) -> None:
-    bodies = [golden(f"grade.{name}") for name in names]
-
-    last = assert_taken(shown_of(bodies, rule(**given))).splitlines()[-1]
-
-    assert last == f"{reason}Model output, not financial advice."
 
 
 def test_a_test_shows_a_real_change_and_has_nothing_to_press() -> None:

@@ -23,6 +23,22 @@ def test_a_move_shows_the_way_from_where_it_was_last_told() -> None:
     assert line == "· BTC       moved within Neutral  48 → 49 (+5.5 since 43.5 was told)"
 
 
+def test_a_move_within_a_window_shows_the_way_from_where_it_began() -> None:
+    window = {"days": 7, "unit": "points", "over": 12.0, "through": 15.5, "from": at(40)}
+
+    line = headline(event("grade.rose", window=window, **{"from": at(52), "to": at(55.5)})).plain
+
+    assert line == "↑ BTC       rose 15.5 points within 7 days  40 → 55.5"
+
+
+def test_a_crossing_shows_where_it_went() -> None:
+    crossed = {"direction": "down", "over": 19.0, "through": 24.0}
+
+    line = headline(event("grade.crossed", crossed=crossed, **{"from": at(24), "to": at(19)})).plain
+
+    assert line == "↕ BTC       went down to 19  24 → 19"
+
+
 def test_a_test_says_that_it_is_one() -> None:
     real = headline(event("endpoint.test", **{"from": at(55), "to": at(70, "Buy")})).plain
     bare = headline({"type": "endpoint.test", "data": {"message": "It works."}}).plain
