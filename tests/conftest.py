@@ -15,6 +15,7 @@ from redis import Redis
 from alerts.store.migrate import upgrade
 from alerts.telemetry import LogFormat, configure
 from tests import databases, node, servers
+from tests.compiled import compile_once
 from tests.offline import stay_on_this_machine
 from tests.programs import Unavailable
 
@@ -31,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("GRADEBELL_")]:
         del os.environ[name]  # tests say what they are set to, not the shell they run in
     stay_on_this_machine()
+    compile_once()
 
 
 def pytest_collection_finish() -> None:
