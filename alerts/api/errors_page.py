@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -80,8 +81,9 @@ def anchor_of(kind: type[StrEnum], reason: str) -> str:
     return f"{_HEADINGS[kind][0]}-{reason.replace('_', '-')}"
 
 
+@cache
 def errors_page() -> str:
-    """The page as HTML."""
+    """The page as HTML, the same as long as the process runs."""
     sections = [_problems(), *_reasons()]
     template = Template(files("alerts.api").joinpath("pages/errors.html").read_text("utf-8"))
     return template.substitute(
