@@ -1,7 +1,9 @@
 """`gradebell endpoint backtest`: what an endpoint would have been sent."""
 
+import re
 import sys
 from datetime import timedelta
+from html import unescape
 from typing import Annotated, Any, Final
 
 import typer
@@ -19,6 +21,8 @@ from alerts.pipeline.backtest import MOST_DAYS, Backtest, backtest, existing
 __all__ = ["endpoints"]
 
 STEPS: Final = 1000
+# Of a message on Telegram, where all else of that kind is escaped.
+_TAG: Final = re.compile(r"<[^>]+>")
 DaysOption = Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How far back.")]
 
 
@@ -43,7 +47,10 @@ def backtest_(
         async with services.store.read() as tx:
             until = await tx.now()
         since = until - timedelta(days=days)
-        with typer.progressbar(length=STEPS, label="Backtest", file=sys.stderr) as bar:
+        hidden = not sys.stderr.isatty()
+        with typer.progressbar(
+            length=STEPS, label="Backtest", hidden=hidden, file=sys.stderr
+        ) as bar:
 
             def progress(share: float) -> None:
                 bar.update(int(share * STEPS) - bar.pos)
@@ -92,6 +99,6 @@ def _headline(message: dict[str, Any]) -> str:
     if "embeds" in message:
         return str(message["embeds"][0].get("title", ""))
     if "text" in message:
-        return str(message["text"]).partition("\n")[0]
+        return unescape(_TAG.sub("", str(message["text"]).partition("\n")[0]))
     token = message.get("data", {}).get("token") or {}
     return f"{message.get('type', '')} {token.get('symbol', '')}".strip()
