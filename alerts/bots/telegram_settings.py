@@ -68,7 +68,10 @@ class SettingsDesk:
         """What was typed; what cannot be read is said where it is chosen by buttons."""
         if not asked.words:
             return screens.main(await self._chosen(asked))
-        name, value = asked.words[0].casefold(), " ".join(asked.words[1:])
+        # As people say it, and as it is written at a terminal: trader above 85.
+        kind = [word for word in asked.words[:1] if word.casefold() in rules.KINDS]
+        words = [*asked.words[len(kind) :], *kind]
+        name, value = words[0].casefold(), " ".join(words[1:])
         if name in _SCREENS and not value:
             return await self._screen(asked, name)
         if name in _READERS:
@@ -256,7 +259,7 @@ _SCREENS: Final[Mapping[str, Callable[[screens.Chosen], Said]]] = {
     "grades": screens.grades,
     "changes": screens.changes,
     "size": screens.size,
-    "rules": lambda chosen: rules.rules(chosen.wanted),
+    **dict.fromkeys(("rules", "scores"), lambda chosen: rules.rules(chosen.wanted)),
     "windows": lambda chosen: windows.windows(chosen.wanted),
     "zone": screens.zone,
     "quiet": screens.quiet,

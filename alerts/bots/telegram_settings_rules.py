@@ -17,7 +17,7 @@ OFF: Final = frozenset({"off", "none", "no"})
 PRESETS: Final = {"above": (7000, 8000, 8500, 9000), "below": (5000, 4000, 3000, 2000)}
 FLOORS: Final = (4000, 6000, 8000, 9000)
 _SIGNS: Final = {"above": "▲", "below": "▼"}
-_KINDS: Final = frozenset(kind.value for kind in Kind)
+KINDS: Final = frozenset(kind.value for kind in Kind)
 _HIGHEST: Final = 10_000
 
 
@@ -90,8 +90,8 @@ def while_ruling(_wanted: Filter, text: str) -> Ruling:
 
 def read_while(words: Iterable[str]) -> While | None:
     """A condition as it is typed, or as a button says it: `fundamental 80`; None if unclear."""
-    match sorted(words, key=lambda word: word not in _KINDS):
-        case [kind, text] if kind in _KINDS:
+    match sorted(words, key=lambda word: word not in KINDS):
+        case [kind, text] if kind in KINDS:
             if text in OFF:
                 return While(Kind(kind), None)
             score = _score(text)
@@ -106,8 +106,8 @@ def read_rule(words: Iterable[str], kinds: Iterable[Kind]) -> Rule | None:
     kinds: that are told anyway; where it is one, it need not be named.
     """
     every = list(words)
-    rest = [word for word in every if word not in _KINDS]
-    named = [word for word in every if word in _KINDS] or [kind.value for kind in kinds]
+    rest = [word for word in every if word not in KINDS]
+    named = [word for word in every if word in KINDS] or [kind.value for kind in kinds]
     match named, rest:
         case [[kind], [("above" | "below") as side, text]]:
             if text in OFF:
@@ -125,7 +125,7 @@ def rules(wanted: Filter, *, unread: str = "") -> Said:
         lines.append([bold(f"I cannot read {literal(unread)} as a rule.")])
     lines += [
         [bold("Scores to be told of: "), bold(_scores(wanted))],
-        *([say(f"Told only while {condition_words(each)}")] for each in wanted.given),
+        *([say(held_back(each).capitalize())] for each in wanted.given),
         [say("Of a followed token, each time its grade goes past one. Choose a grade, or type")],
         [typed("/settings above 85 trader")],
         [typed("/settings above off trader")],
@@ -152,8 +152,14 @@ def rules_of(wanted: Filter, kind: Kind) -> Said:
 
 def scores_said(wanted: Filter) -> str:
     """Which scores are told, and while what, in one line."""
-    asked = " and ".join(map(condition_words, wanted.given))
-    return f"{_scores(wanted)}; only while {asked}" if asked else _scores(wanted)
+    asked = [held_back(each) for each in wanted.given]
+    return "; ".join((_scores(wanted), *asked))
+
+
+def held_back(asked: Condition) -> str:
+    """What a condition holds back, such as "trader news only while fundamental is at least 80"."""
+    (told,) = (kind for kind in Kind if kind is not asked.kind)
+    return f"{told.value} news only while {condition_words(asked)}"
 
 
 def _scores(wanted: Filter) -> str:

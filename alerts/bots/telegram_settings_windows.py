@@ -6,10 +6,10 @@ from typing import Final
 
 from alerts.bots.telegram_says import Said
 from alerts.bots.telegram_settings_buttons import BACK, leads, option
-from alerts.bots.telegram_settings_rules import OFF, Ruling
+from alerts.bots.telegram_settings_rules import OFF, Ruling, held_back
 from alerts.channels.telegram_buttons import Button
 from alerts.channels.telegram_markup import Line, bold, literal, say, typed
-from alerts.channels.wording import condition_words, counted, reach_words
+from alerts.channels.wording import counted, reach_words
 from alerts.domain.events import Window
 from alerts.domain.grades import Kind, read_hundredths
 from alerts.domain.subscriptions import Filter, Reach
@@ -114,7 +114,7 @@ def windows(wanted: Filter, *, unread: str = "") -> Said:
         lines.append([bold(f"I cannot read {literal(unread)} as a move.")])
     lines += [
         [bold("Moves over days to be told of: "), bold(moves_said(wanted))],
-        *([say(f"Told only while {condition_words(each)}")] for each in wanted.given),
+        *([say(held_back(each).capitalize())] for each in wanted.given),
         [say("Of a followed token, once its grade has gone that far within a day, or within 7.")],
         [say("It does not matter what band it is in. Choose a grade, or type")],
         [typed("/settings rises 15 points 7 days trader")],

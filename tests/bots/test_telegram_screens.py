@@ -102,7 +102,10 @@ def test_what_is_chosen_is_said_in_full() -> None:
         "Grades: trader",
         "Changes: upgrades, downgrades and moves within a band",
         "Smallest change: 2 bands, and 15 points",
-        "Scores: trader above 85.25 or below 19.99; only while fundamental is at least 12.34",
+        (
+            "Scores: trader above 85.25 or below 19.99; "
+            "trader news only while fundamental is at least 12.34"
+        ),
         (
             "Moves over days: fundamental up 999.99 % or down 99.99 % or more within 7 days, "
             "trader up 15.25 points or more within 1 day"

@@ -31,7 +31,7 @@ async def test_what_the_other_grade_must_be_is_chosen_or_typed(talk: Talk) -> No
     (scores,) = await talk.type(ada, "/settings rules")
 
     shown = await press_all(talk, ada, scores, ["Trader", "≥ 60", "≥ 80", "‹ Scores"])
-    assert "Told only while fundamental is at least 80" in lines(shown)
+    assert "Trader news only while fundamental is at least 80" in lines(shown)
     (typed,) = await talk.type(ada, "/settings while trader 55.5")
     (unclear,) = await talk.type(ada, "/settings while 80")
 
@@ -53,11 +53,13 @@ async def test_a_score_may_be_typed(talk: Talk) -> None:
     (unclear,) = await talk.type(ada, "/settings above 85")
     (beyond,) = await talk.type(ada, "/settings below 101 trader")
     (named,) = await talk.type(ada, "/settings above 85.5 Trader")
-    await talk.type(ada, "/settings below fundamental 40")
+    await talk.type(ada, "/settings Fundamental below 40")
+    (scores,) = await talk.type(ada, "/settings scores")
 
     assert lines(unclear)[0] == "I cannot read above 85 as a rule."
     assert "below 101 trader" in lines(beyond)[0]
     assert "✓ ▲ 85.5" in labels(named)
+    assert lines(scores)[0] == "Scores to be told of: fundamental below 40, trader above 85.5"
     assert (await endpoint(talk, chat)).filter.thresholds == (
         Threshold(Kind.FUNDAMENTAL, below=4000),
         Threshold(Kind.TRADER, above=8550),
