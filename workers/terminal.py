@@ -15,12 +15,12 @@ from rich.text import Text
 from alerts.cli.receiver import Receipt
 from alerts.cli.wording import day, headline, plural, printable
 from alerts.domain.deliveries import Channel
-from alerts.domain.events import BAND_CHANGES, rfc3339
+from alerts.domain.events import BAND_CHANGES
 from alerts.domain.grades import Kind
-from alerts.store.cycles import list_cycles
 from alerts.store.engine import Store
 from alerts.store.events import current_sequence, list_events
 from alerts.store.tokens import bearers_of, fold
+from alerts.store.watermarks import read_watermark
 from alerts.telemetry import Step
 
 # Changes of one cycle that get a line each.
@@ -197,14 +197,8 @@ class View:
 async def _is_first(facts: Mapping[str, Any], store: Store) -> bool:
     """Whether nothing came before: parts of the first cycle have one date."""
     async with store.read() as tx:
-        earlier = await list_cycles(
-            tx,
-            before=facts["cycle"],
-            limit=1,
-            source=facts["source"],
-            kind=Kind(facts["kind"]),
-        )
-    return all(rfc3339(record.as_of) == facts["as_of"] for record in earlier)
+        mark = await read_watermark(tx, facts["source"], Kind(facts["kind"]))
+    return mark.first_as_of == datetime.fromisoformat(facts["as_of"])
 
 
 async def _shared_symbols(events: list[dict[str, Any]], store: Store) -> frozenset[str]:

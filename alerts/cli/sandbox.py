@@ -1,5 +1,6 @@
 """`gradebell sandbox`: an upstream to try things with."""
 
+import math
 from datetime import date
 from typing import Annotated, Final
 
@@ -11,7 +12,7 @@ from alerts.errors import InvalidInput
 from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
-from alerts.sources.sandbox.plans import PLANS
+from alerts.sources.sandbox.plans import PLANS, Plan
 from alerts.sources.sandbox.profiles import ProfileName
 from alerts.sources.sandbox.roster import DEFAULT_SIZE, OPENING
 from alerts.sources.sandbox.scenarios import SCENARIOS, Scenario
@@ -44,6 +45,9 @@ Named = Annotated[
     ),
 ]
 _SCENARIO_DAY_SECONDS: Final = 60.0
+# What it is to be asked where its plan says nothing, and how often in one of its days.
+_MANY: Final = PLANS["vip"]
+_TRADER_SWEEPS_A_DAY: Final = 4
 
 
 def add_to(app: typer.Typer) -> None:
@@ -86,7 +90,7 @@ def sandbox(
             faults=chosen.faults,
         )
         async with open_sandbox(stand_in, port=port) as url:
-            _welcome(url, clock, chosen)
+            _welcome(url, clock, chosen, plan=PLANS[plan])
             await stop.wait()
 
     run_loop(serve())
@@ -105,12 +109,21 @@ def _scenario(name: str, *, size: int, profile: ProfileName, today: str) -> Scen
     return Scenario("", "", 0, size=size, profile=profile, first_day=first_day)
 
 
-def _welcome(url: str, clock: VirtualClock, scenario: Scenario) -> None:
+def _welcome(url: str, clock: VirtualClock, scenario: Scenario, *, plan: Plan) -> None:
     typer.echo(f"The sandbox answers on {url} (day {clock.today}); Ctrl-C ends it.")
     if scenario.name:
         typer.echo(f"Scenario {scenario.name}, until {scenario.end:%Y-%m-%d %H:%M}Z of its time,")
         typer.echo(f"of which a day takes {clock.day_seconds:g} s. {scenario.about}")
     typer.echo(f"It takes the key {SANDBOX_KEY} in the header x-api-key. To have it polled:")
-    typer.echo(f"GRADEBELL_TOKEN_METRICS_URL={url}")
-    typer.echo(f"GRADEBELL_TOKEN_METRICS_API_KEY={SANDBOX_KEY}")
-    typer.echo(f"GRADEBELL_TOKEN_METRICS_PROFILE={scenario.profile}")
+    wanted: dict[str, object] = {
+        "TOKEN_METRICS_URL": url,
+        "TOKEN_METRICS_API_KEY": SANDBOX_KEY,
+        "TOKEN_METRICS_PROFILE": scenario.profile,
+        "TOKEN_METRICS_REQUESTS_PER_MINUTE": plan.per_minute or _MANY.per_minute,
+        "TOKEN_METRICS_REQUESTS_PER_MONTH": plan.per_month or _MANY.per_month,
+    }
+    if clock.day_seconds:
+        wanted["TRADER_INTERVAL_SECONDS"] = math.ceil(clock.day_seconds / _TRADER_SWEEPS_A_DAY)
+        wanted["FUNDAMENTAL_INTERVAL_SECONDS"] = math.ceil(clock.day_seconds)
+    for name, value in wanted.items():
+        typer.echo(f"GRADEBELL_{name}={value}")

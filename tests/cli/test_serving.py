@@ -102,6 +102,19 @@ def test_a_scenario_brings_its_own_market_upstream_and_faults(tmp_path: Path) ->
     assert page["length"] == 50
 
 
+def test_the_sandbox_says_how_often_it_is_to_be_polled_for_no_day_to_be_missed(
+    tmp_path: Path,
+) -> None:
+    words = ["sandbox", "--port", "0", "--day-seconds", "30", "--plan", "basic"]
+    with running(words, tmp_path, {}) as server:
+        server.wait_for("GRADEBELL_FUNDAMENTAL_INTERVAL_SECONDS=30")
+        assert server.end(signal.SIGINT) == 0
+
+    assert "GRADEBELL_TRADER_INTERVAL_SECONDS=8" in server.lines
+    assert "GRADEBELL_TOKEN_METRICS_REQUESTS_PER_MINUTE=20" in server.lines
+    assert "GRADEBELL_TOKEN_METRICS_REQUESTS_PER_MONTH=5000" in server.lines
+
+
 def test_a_scenario_that_is_none_is_refused_with_those_there_are(tmp_path: Path) -> None:
     ended = run(["sandbox", "--scenario", "armageddon"], tmp_path, {})
 

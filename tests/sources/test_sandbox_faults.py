@@ -60,11 +60,17 @@ class TestFaults:
     async def test_a_fault_that_is_none_is_refused(self, sandbox: RunSandbox) -> None:
         running = await sandbox(size=1)
 
-        for body in (b"", b"{}", b'{"effect": "none"}', b'{"effect": "500", "cuont": 1}'):
+        for body, named in (
+            (b"", "symbol-swap"),
+            (b"{}", "symbol-swap"),
+            (b'{"effect": "none"}', "symbol-swap"),
+            (b'{"effect": "500", "cuont": 1}', "fields: effect, endpoint, tokens, page, count"),
+            (b'{"effect": "500", "probability": 2}', "fields: effect, endpoint, tokens, page"),
+        ):
             answer = await running.control.post("/_sandbox/faults", content=body)
 
             assert answer.status_code == 400, body
-            assert "symbol-swap" in answer.json()["message"]
+            assert named in answer.json()["message"]
 
     async def test_switching_off_what_is_not_on_is_a_404(self, sandbox: RunSandbox) -> None:
         running = await sandbox(size=1)

@@ -75,6 +75,18 @@ async def test_a_cycle_is_told_in_a_few_lines(settings: dict[str, str]) -> None:
     assert len(screen.lines) == 10
 
 
+async def test_a_day_that_is_read_again_is_not_taken_for_the_first(
+    settings: dict[str, str],
+) -> None:
+    async with opened(settings) as services, shown(services) as screen:
+        for day in (0, 0, 1, 1):
+            await push(services, day, tokens=9)
+
+    assert [
+        line.partition(", ")[2].partition(",")[0] for line in screen.lines if "grades" in line
+    ] == ["the first cycle", "the first cycle", "9 changes", "no change"]
+
+
 async def test_what_is_not_delivered_is_said(settings: dict[str, str]) -> None:
     async with Receiver() as receiver:
         receiver.script("*", Reply(500))

@@ -125,6 +125,13 @@ class Due(msgspec.Struct, frozen=True):
         return not self.fault.tokens or token_id in self.fault.tokens
 
 
+def _taken(problem: str) -> str:
+    """What would have been taken: the fields, if another one is wrong than the effect."""
+    if "unknown field" in problem or ("`$." in problem and "`$.effect`" not in problem):
+        return f"fields: {', '.join(Fault.__struct_fields__)}"
+    return f"effects: {', '.join(Effect)}"
+
+
 class FaultBoard:
     """The faults that are on, by id, in the order they were switched on."""
 
@@ -140,8 +147,7 @@ class FaultBoard:
         try:
             fault = msgspec.json.decode(body, type=Fault)
         except (ValueError, RecursionError) as error:
-            problem = f"{error} (effects: {', '.join(Effect)})"
-            raise InvalidInput("fault", problem) from None
+            raise InvalidInput("fault", f"{error} ({_taken(str(error))})") from None
         return self.add(fault, now)
 
     def add(self, fault: Fault, now: datetime) -> int:
