@@ -22,7 +22,7 @@ MISSES: Final = {
     Miss.MIN_NOTCHES: "not posted: larger changes were asked for here",
     Miss.MIN_DELTA: "not posted: larger changes were asked for here",
     Miss.THRESHOLD: "not posted: it crossed no score that was asked for here",
-    Miss.WINDOW: "not posted: it went less far than was asked for here",
+    Miss.WINDOW: "not posted: such a move, or one so small, was not asked for here",
     Miss.OTHER_GRADE: "not posted: its other grade was not what was asked for here",
     Miss.OTHER_UNKNOWN: "not posted: its other grade was not known",
     Miss.BEFORE_SUBSCRIPTION: "not posted: it came before it was asked for here, or while "

@@ -3,6 +3,7 @@
 from typing import Final
 
 import discord
+import msgspec
 from discord import app_commands
 
 from alerts.bootstrap import Services
@@ -13,8 +14,10 @@ from alerts.bots.discord_says import answer, whole_lines
 from alerts.bots.discord_tokens import Said, TokenDesk
 from alerts.channels.discord_address import BotChannel
 from alerts.channels.discord_text import literal, moment
+from alerts.channels.wording import crossed_words, moved_words
 from alerts.domain.events import EventType
 from alerts.store.endpoints import EndpointRecord
+from alerts.store.events import EventRecord
 from alerts.store.tokens import TokenRecord
 
 # Of each channel, the newest first.
@@ -23,6 +26,10 @@ _NOTHING: Final = "Nothing is posted in this server; `/digest setup` begins it."
 _NAMES: Final = {
     EventType.UPGRADED: "▲ {token}",
     EventType.DOWNGRADED: "▼ {token}",
+    EventType.MOVED: "{token}, within its band",
+    EventType.CROSSED: "{token}, past a score",
+    EventType.ROSE: "▲ {token}, over days",
+    EventType.FELL: "▼ {token}, over days",
     EventType.DIGEST_WEEKLY: "weekly digest",
     EventType.ENDPOINT_TEST: "test",
 }
@@ -79,16 +86,27 @@ def _line(told: why.Told) -> str:
 async def _of_token(
     token: TokenRecord, places: list[tuple[BotChannel, EndpointRecord]], *, services: Services
 ) -> str:
-    event = await why.last_change(token.id, services=services)
-    symbol = literal(token.symbol)
     if not places:
         return _NOTHING
-    if event is None:
+    endpoints = [endpoint for _, endpoint in places]
+    events = await why.last_changes(token.id, endpoints, services=services)
+    symbol = literal(token.symbol)
+    if not events:
         return f"{symbol} was neither upgraded nor downgraded so far."
-    verb = "upgraded" if event.type is EventType.UPGRADED else "downgraded"
-    kind = "" if event.kind is None else f" ({event.kind.value} grade)"
-    lines = [f"{symbol} was {verb}{kind} {moment(event.recorded_at, 'R')}."]
-    for kept, endpoint in places:
-        fate = await why.fate_of(event, endpoint, services=services)
-        lines.append(f"<#{kept.id}> {became(fate)}.")
+    lines = []
+    for event in events:
+        kind = "" if event.kind is None else f" ({event.kind.value} grade)"
+        lines.append(f"{symbol} {_went(event)}{kind} {moment(event.recorded_at, 'R')}.")
+        for kept, endpoint in places:
+            fate = await why.fate_of(event, endpoint, services=services)
+            lines.append(f"<#{kept.id}> {became(fate)}.")
     return whole_lines(lines)
+
+
+def _went(event: EventRecord) -> str:
+    if event.type is EventType.UPGRADED:
+        return "was upgraded"
+    if event.type is EventType.DOWNGRADED:
+        return "was downgraded"
+    data = msgspec.json.decode(event.body)["data"]
+    return moved_words(data) or f"went {crossed_words(data)}"

@@ -49,7 +49,7 @@ MISSES: Final = {
     Miss.MIN_NOTCHES: "larger changes were chosen here",
     Miss.MIN_DELTA: "larger changes were chosen here",
     Miss.THRESHOLD: "it crossed no score that was chosen here",
-    Miss.WINDOW: "it went less far than was chosen here",
+    Miss.WINDOW: "such a move, or one so small, was not chosen here",
     Miss.OTHER_GRADE: "its other grade was not what was chosen here",
     Miss.OTHER_UNKNOWN: "its other grade was not known",
     Miss.BEFORE_SUBSCRIPTION: "it came before that was chosen here, or while this chat was paused",

@@ -111,23 +111,26 @@ class WhyDesk:
         return Said(lines=[[bold(title)], *standing, *lines], buttons=buttons)
 
     async def _of(self, asked: Asked, token: TokenRecord) -> Said:
-        """What became of a token's last change of band here."""
+        """What became of a token's last change of band here, and of what a rule is of."""
         every = await ChatDesk(self.services).every(asked.chat)
-        event = await why.last_change(token.id, services=self.services)
+        events = await why.last_changes(token.id, every, services=self.services)
         follow = () if any(is_followed(token.id, each) for each in every) else (_follow(token),)
         standing, buttons = await self._standing(asked, every, token)
         symbol = literal(token.symbol)
-        if event is None:
+        if not events:
             lines: list[Line] = [[bold(f"{symbol} was neither upgraded nor downgraded so far.")]]
             if follow:
                 lines.append([say("It is not followed here.")])
             return Said(lines=[*lines, *standing], buttons=(*_row(follow), *buttons))
-        lines = [[bold(headline(event.body))], _when(event)]
-        fates = {each.id: await self._fate(event, each) for each in every}
-        lines += await self._became(every, fates)
+        lines, mends = [], []
+        for event in events:
+            lines += [[bold(headline(event.body))], _when(event)]
+            fates = {each.id: await self._fate(event, each) for each in every}
+            lines += await self._became(every, fates)
+            if any(map(_is_chosen, fates.values())):
+                mends = [_SETTINGS]
         if not every:
             lines.append([say(f"{UNTOLD} Not told: no token is followed here.")])
-        mends = [_SETTINGS] if any(map(_is_chosen, fates.values())) else []
         return Said(lines=[*lines, *standing], buttons=(*_row([*follow, *mends]), *buttons))
 
     async def _fate(self, event: EventRecord, endpoint: EndpointRecord) -> why.Fate:

@@ -16,7 +16,7 @@ from alerts.store.deliveries import AttemptRecord, DeliveryRecord, attempts_at
 from alerts.store.digests import last_digest
 from alerts.store.endpoints import EndpointRecord
 from alerts.store.engine import Transaction
-from alerts.store.events import EventRecord, last_band_change
+from alerts.store.events import EventRecord, last_band_change, last_by_rule
 from alerts.store.log import LogFilter, list_deliveries
 from alerts.store.tokens import TokenRecord, find_token
 
@@ -69,6 +69,31 @@ async def last_change(token: TokenId, *, services: Services) -> EventRecord | No
     """The newest upgrade or downgrade of a token."""
     async with services.store.read() as tx:
         return await last_band_change(tx, token=token)
+
+
+async def last_changes(
+    token: TokenId, endpoints: Sequence[EndpointRecord], *, services: Services
+) -> list[EventRecord]:
+    """The newest upgrade or downgrade of a token, and the newest event that a rule of these is of.
+
+    endpoints: those without such a rule for this token have a part in the first alone. The newest
+    first.
+    """
+    filters = [each.filter for each in endpoints]
+    async with services.store.read() as tx:
+        change = await last_band_change(tx, token=token)
+        ruled = [
+            await last_by_rule(tx, token, wanted)
+            for wanted in filters
+            if wanted.tokens is None or token in wanted.tokens
+        ]
+    newest = max((each for each in ruled if each is not None), key=_number, default=None)
+    found = [each for each in (change, newest) if each is not None]
+    return sorted(found, key=_number, reverse=True)
+
+
+def _number(event: EventRecord) -> int:
+    return event.sequence
 
 
 async def fate_of(event: EventRecord, endpoint: EndpointRecord, *, services: Services) -> Fate:

@@ -17,7 +17,7 @@ from alerts.domain.events import (
     encode,
 )
 from alerts.domain.grades import Kind, TokenId
-from alerts.domain.subscriptions import EventFacts
+from alerts.domain.subscriptions import EventFacts, Filter
 from alerts.store.among import among, ids_called
 from alerts.store.counters import read_counter
 from alerts.store.engine import CHUNK_ROWS, Transaction
@@ -156,8 +156,27 @@ async def last_band_change(tx: Transaction, *, token: TokenId | None = None) -> 
     query = select_events(None).where(events.c.type.in_((EventType.UPGRADED, EventType.DOWNGRADED)))
     if token is not None:
         query = query.where(events.c.token == token, events.c.kind.in_(list(Kind)))
-    query = query.order_by(events.c.sequence.desc()).limit(1)
-    row = (await tx.connection.execute(query)).one_or_none()
+    return await _newest(tx, query)
+
+
+async def last_by_rule(tx: Transaction, token: TokenId, wanted: Filter) -> EventRecord | None:
+    """The newest event of a token that is of a rule such as these, whatever score or size."""
+    kind, event_type = events.c.kind, events.c.type
+    asked = [and_(kind == each.kind, event_type == EventType.CROSSED) for each in wanted.thresholds]
+    for each in wanted.windows:
+        sides = ((EventType.ROSE, each.rise), (EventType.FELL, each.fall))
+        types = [side for side, size in sides if size is not None]
+        asked.append(and_(kind == each.kind, event_type.in_(types), events.c.within == each.window))
+    if not asked:
+        return None
+    query = select_events(None).where(events.c.token == token, kind.in_(list(Kind)), or_(*asked))
+    return await _newest(tx, query)
+
+
+async def _newest(tx: Transaction, query: Select[tuple[object, ...]]) -> EventRecord | None:
+    row = (
+        await tx.connection.execute(query.order_by(events.c.sequence.desc()).limit(1))
+    ).one_or_none()
     return None if row is None else event_of(row)
 
 

@@ -121,6 +121,44 @@ async def test_what_the_settings_left_out_leads_to_the_settings(
     assert said_by_bot(chat)[-1]["text"].startswith("⚙️ Settings")
 
 
+async def test_a_move_over_days_is_said_to_whoever_named_one(talk: Talk) -> None:
+    (ada, _), (bob, _), (eve, _) = (talk.somebody(name) for name in ("Ada", "Bob", "Eve"))
+    await talk.api.push(1, {"btc": 42.0})
+    for person, rule in ((ada, "rises 15 points"), (bob, "rises 10 points"), (eve, "falls 10%")):
+        await talk.type(person, "/subscribe btc")
+        await talk.type(person, f"/settings {rule} 7 days trader")
+    for day, score in ((2, 48.0), (3, 54.0)):
+        await talk.api.push(day, {"btc": score})
+        await talk.api.deliver()
+
+    (less,) = await talk.type(ada, "/why btc")
+    (told,) = await talk.type(bob, "/why btc")
+    (other,) = await talk.type(eve, "/why btc")
+    await talk.api.push(4, {"btc": 95.0})
+    await talk.api.deliver()
+    (both,) = await talk.type(ada, "/why btc")
+    (lately,) = await talk.type(ada, "/why")
+
+    assert lines(less) == [
+        "🟢 BTC rose 12 points within 7 days",
+        "Trader grade, THEN",
+        f"🚫 Not told: {MISSES[Miss.WINDOW]}",
+    ]
+    assert labels(less) == ["⚙️ Settings"]
+    assert lines(told)[2] == "✅ Told here, THEN"
+    assert lines(other)[0] == "BTC was neither upgraded nor downgraded so far."
+    assert [each for each in lines(both) if "grade, " not in each] == [
+        "🟢 BTC rose 53 points within 7 days",
+        "✅ Told here, THEN",
+        "🟢 BTC upgraded: Neutral → Strong Buy",
+        "✅ Told here, THEN",
+    ]
+    assert sorted(each for each in lines(lately) if each.startswith("✅")) == [
+        "✅ BTC rose as far as was named (trader)",
+        "✅ BTC upgraded (trader)",
+    ]
+
+
 async def test_quiet_hours_are_said_with_their_end(talk: Talk) -> None:
     ada, _ = talk.somebody()
     now = datetime.now(UTC)

@@ -1,9 +1,14 @@
 """`/why`: what was posted on a server, what was not, and why, in plain words."""
 
+from dataclasses import replace
+
 from alerts.bots.discord_reasons import MISSES
 from alerts.domain.deliveries import EndpointState
+from alerts.domain.events import Window
+from alerts.domain.grades import Kind
 from alerts.domain.ids import HOUSE_APP
-from alerts.domain.subscriptions import Miss
+from alerts.domain.subscriptions import Miss, Reach
+from alerts.pipeline.endpoints import change_endpoint
 from tests.bots.conftest import Chat, known
 from tests.discord.world import May
 from tests.faults import Fault
@@ -76,6 +81,31 @@ async def test_why_a_change_of_one_token_was_not_posted_is_said_for_each_channel
         f"<#{other.id}>": "posted.",
         f"<#{far.id}>": f"{MISSES[Miss.MIN_NOTCHES]}.",
     }
+
+
+async def test_a_move_over_days_is_said_where_one_was_asked_for(chat: Chat) -> None:
+    place = await known(chat)
+    await chat.set_up(place, at_once="upgrades")
+    (endpoint,) = await chat.endpoints()
+    reach = Reach(Kind.TRADER, Window.WEEK_POINTS, rise=1500)
+    wanted = replace(endpoint.filter, types=frozenset(), windows=(reach,))
+    await change_endpoint(
+        endpoint.id,
+        lambda old: replace(old, filter=wanted),
+        app_id=endpoint.app_id,
+        desk=chat.services.desk,
+    )
+    await chat.api.push(1, {"btc": 42.0})
+    await chat.api.push(2, {"btc": 57.5})
+    await chat.api.deliver()
+
+    said = await chat.type("why", place, symbol="btc")
+    lately = await chat.type("why", place)
+
+    first, then = said.text.strip().splitlines()
+    assert first.startswith("BTC rose 15.5 points within 7 days (trader grade) ")
+    assert then == f"<#{place.id}> posted."
+    assert "▲ BTC, trader, over days · posted." in lately.text
 
 
 async def test_a_week_without_changes_is_said_to_have_been_one(chat: Chat) -> None:

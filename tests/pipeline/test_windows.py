@@ -1,6 +1,7 @@
 """Windows: who names the size of a move is told when a grade went that far, and nobody else is."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,10 +9,11 @@ from alerts.bootstrap import Services
 from alerts.domain.deliveries import Order
 from alerts.domain.events import WINDOWED, EventType, Window
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import Condition, Filter, Miss, Reach
+from alerts.domain.subscriptions import Condition, Filter, Miss, Reach, Threshold
 from alerts.pipeline.endpoints import remove
 from alerts.pipeline.replay import explain
-from alerts.store.events import EventRecord
+from alerts.store.events import EventRecord, last_by_rule
+from tests.builders import token
 from tests.pipeline.chatting import chatting
 from tests.pipeline.conftest import (
     OpenServices,
@@ -74,6 +76,28 @@ async def test_a_webhook_is_told_once_how_far_a_grade_went(
         "from": {"score": 42.0, "as_of": "2026-01-01T00:00:00Z"},
     }
     assert body["from"]["score"] == 54
+
+
+async def test_the_newest_event_of_a_rule_is_found_by_what_it_is_of(
+    services: Services, receiver: Receiver
+) -> None:
+    await subscribe(services, receiver.url("/rise"), wanted=RISES_15)
+    await subscribe(services, receiver.url("/percent"), wanted=MOVES_20_PERCENT)
+    await told(services, {"a": 42}, {"a": 57}, {"a": 42})
+
+    falls = replace(RISES_15.windows[0], rise=None, fall=100)
+    crossing = Filter(thresholds=(Threshold(Kind.TRADER, above=5000),))
+    rules = (RISES_15, MOVES_20_PERCENT, Filter(windows=(falls,)), crossing, Filter())
+    async with services.store.read() as tx:
+        found = [await last_by_rule(tx, token("a"), wanted) for wanted in rules]
+
+    assert [None if each is None else (each.type, each.within) for each in found] == [
+        (EventType.ROSE, Window.WEEK_POINTS),
+        (EventType.FELL, Window.DAY_PERCENT),
+        None,
+        None,
+        None,
+    ]
 
 
 async def test_a_move_nobody_named_makes_no_event(services: Services, receiver: Receiver) -> None:
