@@ -38,7 +38,8 @@ def backtest_(
     """Say what an endpoint would have been sent, had it been all the time as it is now.
 
     Of what was recorded, with its quiet hours, cooldown and order; every send arrives, and mutes,
-    pauses and digests are left out. JSON has the messages whole.
+    pauses and digests are left out. A threshold's or a window's news was recorded since somebody
+    named it. JSON has the messages whole.
     """
 
     async def work(services: Services) -> None:

@@ -41,7 +41,7 @@ class Supposed:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What would have been sent in (since, until].
+    """What would have been sent from `since` to `until`, both included.
 
     events: that were recorded; matched: of these. sent: how many messages. messages: the newest of
     them that were asked for, the oldest first. ended: events that were matched and never told, by
