@@ -15,9 +15,12 @@ from alerts.cli.budget import Budget, budget_of
 from alerts.cli.frame import FAILED, JsonOption, command, group, run, run_loop
 from alerts.cli.show import fields, said
 from alerts.cli.wording import plural
+from alerts.domain.grades import Kind, TokenId, token_identity
 from alerts.errors import SettingsInvalid, StorageFailed, Undecryptable
 from alerts.settings import PREFIX, Settings, load_settings
 from alerts.store.migrate import upgrade
+from alerts.store.tokens import load_labels
+from alerts.store.watermarks import read_watermark
 
 databases: Final = group("The database.")
 REDIS_SECONDS: Final = 5
@@ -78,6 +81,7 @@ def check(*, as_json: JsonOption = False) -> None:
             *_sending(services.settings),
             *_confirming(services.settings),
             *_source(services.settings, budget),
+            *await _watched(services),
         ]
         _print(found, budget, as_json=as_json)
 
@@ -191,13 +195,34 @@ def _source(settings: Settings, budget: Budget | None) -> list[Finding]:
     return found
 
 
+async def _watched(services: Services) -> list[Finding]:
+    """The ids on the watch list that upstream was asked for and has never brought a row of."""
+    if services.plan is None:
+        return []
+    source, asked = services.plan.source.name, set[TokenId]()
+    async with services.store.read() as tx:
+        for kind in Kind:
+            asked |= (await read_watermark(tx, source, kind)).asked or set()
+        known = await load_labels(tx, source, wanted=sorted(asked))
+    watched = services.settings.token_metrics_tokens
+    unknown = asked - known.keys()
+    missing = [each for each in watched if token_identity(source, each) in unknown]
+    if not missing:
+        return []
+    told = f"upstream knows nothing of {', '.join(missing)}, so nothing is told of that"
+    return [Finding(Level.THINK, "GRADEBELL_TOKEN_METRICS_TOKENS", told)]
+
+
 def _month(budget: Budget) -> Finding:
     name = "GRADEBELL_TOKEN_METRICS_REQUESTS_PER_MONTH"
     told = f"{budget.a_month} requests a month, of {budget.per_month} ({budget.share_percent} %)"
     if budget.a_month <= budget.per_month:
         return Finding(Level.FINE, name, told)
     fitting = budget.fitting_trader_interval()
-    mend = "name at most 100 tokens in GRADEBELL_TOKEN_METRICS_TOKENS"
+    mends = []
     if fitting is not None:
-        mend = f"set GRADEBELL_TRADER_INTERVAL_SECONDS to {fitting} or more, or {mend}"
+        mends.append(f"set GRADEBELL_TRADER_INTERVAL_SECONDS to {fitting} or more")
+    if any(need.pages > 1 for need in budget.kinds.values()):
+        mends.append("name at most 100 tokens in GRADEBELL_TOKEN_METRICS_TOKENS")
+    mend = ", or ".join(mends) or "ask less often"
     return Finding(Level.WRONG, name, f"{told}; {mend}")

@@ -223,6 +223,25 @@ def test_what_was_in_the_way_before_is_not_told_of_a_sweep_that_may_not_ask(
     )
 
 
+def test_a_watched_id_that_upstream_does_not_know_is_found_by_check(
+    sqlite_operator: Operator, tmp_path: Path
+) -> None:
+    with running(["sandbox", "--port", "0"], tmp_path, {}) as sandbox:
+        sqlite_operator.settings |= {
+            "SOURCE": "token_metrics",
+            "TOKEN_METRICS_API_KEY": "tm-sandbox",
+            "TOKEN_METRICS_URL": sandbox.wait_for("The sandbox answers on").split()[4],
+            "TOKEN_METRICS_TOKENS": "3375,424242",
+        }
+        before = sqlite_operator.run("check").stdout
+        swept = sqlite_operator.reads("cycle", "run", "--kind", "trader")["data"]
+        after = sqlite_operator.run("check").stdout
+
+    assert [cycle["tokens"] for cycle in swept] == [1]
+    assert "424242" not in before
+    assert "TOKENS: upstream knows nothing of 424242, so nothing is told of that\n" in after
+
+
 def test_without_a_source_there_is_nothing_to_sweep(sqlite_operator: Operator) -> None:
     refusal = sqlite_operator.fails("cycle", "run")
 
