@@ -9,13 +9,13 @@ import pytest
 
 from alerts.bootstrap import Services
 from alerts.channels.telegram_address import TelegramChat
-from alerts.domain.deliveries import Order
+from alerts.domain.deliveries import Channel, Order
 from alerts.domain.events import SUBSCRIBABLE, Window
 from alerts.domain.grades import Kind
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.quiet import QuietHours
 from alerts.domain.subscriptions import Condition, Filter, Reach, Threshold
-from alerts.pipeline.backtest import backtest, existing
+from alerts.pipeline.backtest import CHUNK, backtest, existing, supposed
 from alerts.pipeline.chats import create_chat
 from alerts.pipeline.endpoints import Wish, create_discord
 from alerts.pipeline.sparing import set_quiet_hours, set_time_zone
@@ -146,3 +146,30 @@ async def test_ninety_days_live_are_what_a_backtest_finds(
         assert found.messages
         reasons |= found.ended.keys()
     assert reasons == {"superseded", "reversed", "expired", "untold"}
+
+
+async def test_a_cycle_is_told_as_one_wherever_the_reading_of_events_pauses(
+    open_with: OpenServices,
+) -> None:
+    clock = TurnedClock(START)
+    services = await open_with(clock=clock)
+    live = Live(services, clock)
+    many = CHUNK * 3 // 5
+    for number, score in enumerate((50, 95, 5)):
+        await live.turn_to(day(number))
+        await push(services, day(number), {f"t{token}": score for token in range(many)})
+    shares: list[float] = []
+
+    found = await backtest(
+        supposed(Channel.TELEGRAM, Filter()),
+        since=START,
+        until=day(3),
+        store=services.store,
+        newest=1,
+        progress=shares.append,
+    )
+
+    assert (found.events, found.matched, found.sent) == (2 * many, 2 * many, 2)
+    (told,) = found.messages
+    assert (told.at, len(told.parts)) == (day(2), many)
+    assert shares == [CHUNK / (2 * many), 1.0]
