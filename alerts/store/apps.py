@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Row, and_, bindparam, delete, insert, select, update
 
 from alerts.domain.events import AudienceKind
-from alerts.store.engine import Transaction, execute_many, insert_into
+from alerts.store.engine import Transaction, insert_into
 from alerts.store.rows import record_of
 from alerts.store.tables import EPOCH, apps, events, keys, stored_answers
 
@@ -117,8 +117,9 @@ async def list_keys(
 async def touch_keys(tx: Transaction, used: Mapping[str, datetime]) -> None:
     """Note when keys were used, by id; in order, so that two processes do not deadlock."""
     statement = update(keys).where(keys.c.id == bindparam("key_id"))
-    rows = ({"key_id": key_id, "used_at": at} for key_id, at in sorted(used.items()))
-    await execute_many(tx, statement.values(last_used_at=bindparam("used_at")), rows)
+    rows = [{"key_id": key_id, "used_at": at} for key_id, at in sorted(used.items())]
+    if rows:
+        await tx.connection.execute(statement.values(last_used_at=bindparam("used_at")), rows)
 
 
 async def revoke_key(tx: Transaction, key_id: str) -> bool:

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -56,6 +57,8 @@ def create_engine(database_url: str, *, is_patient: bool = False) -> AsyncEngine
             # A connection that has planned a statement does not plan it again.
             pool_use_lifo=True,
             hide_parameters=True,
+            json_serializer=_to_json,
+            json_deserializer=msgspec.json.decode,
             connect_args={
                 "server_settings": {"jit": "off"},
                 "command_timeout": None if is_patient else STATEMENT_SECONDS,
@@ -70,10 +73,20 @@ def create_engine(database_url: str, *, is_patient: bool = False) -> AsyncEngine
         raise SettingsInvalid(problem)
     # The one that came back last goes out first, so that few hold pages of the file.
     engine = create_async_engine(
-        url, pool_size=6, max_overflow=4, pool_use_lifo=True, hide_parameters=True
+        url,
+        pool_size=6,
+        max_overflow=4,
+        pool_use_lifo=True,
+        hide_parameters=True,
+        json_serializer=_to_json,
+        json_deserializer=msgspec.json.decode,
     )
     _prepare_sqlite(engine.sync_engine)
     return engine
+
+
+def _to_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _read_url(database_url: str) -> URL:

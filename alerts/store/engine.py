@@ -2,16 +2,14 @@
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Final
 from weakref import WeakValueDictionary
 
 import asyncpg
 from sqlalchemy import (
-    Executable,
     Table,
     func,
     literal_column,
@@ -148,18 +146,6 @@ class Store:
                 await connection.execution_options(**{WRITES: synchronous})
             async with connection.begin():
                 yield connection
-
-
-async def execute_many(
-    tx: Transaction, statement: Executable, rows: Iterable[Mapping[str, object]]
-) -> None:
-    """Execute a statement for many rows, a chunk at a time: between them others get their turn.
-
-    rows: best a generator, so that they are made in chunks as well.
-    """
-    coming = iter(rows)
-    while chunk := list(islice(coming, CHUNK_ROWS)):
-        await tx.connection.execute(statement, chunk)
 
 
 # Not all that a driver raises while a connection comes or goes is wrapped on its way to us.

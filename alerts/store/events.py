@@ -21,6 +21,7 @@ from alerts.domain.subscriptions import EventFacts, Filter
 from alerts.store.among import among, ids_called
 from alerts.store.counters import read_counter
 from alerts.store.engine import CHUNK_ROWS, Transaction
+from alerts.store.many import insert_many
 from alerts.store.rows import record_of
 from alerts.store.tables import counters, endpoints, events
 
@@ -80,8 +81,8 @@ async def append(
             _record_of(draft, sequence, recorded_at, cycle_id=cycle_id)
             for sequence, draft in enumerate(chunk, start=first)
         ]
-        rows = [_row_of(record, draft) for record, draft in zip(made, chunk, strict=True)]
-        await tx.connection.execute(_INSERT, rows)
+        rows = (_row_of(record, draft) for record, draft in zip(made, chunk, strict=True))
+        await insert_many(tx, _INSERT, rows)
         records += made
     return records
 

@@ -1,19 +1,20 @@
 """Tokens, the ratings held, and the history of grades."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Insert, Row, Select, bindparam, func, select, tuple_
+from sqlalchemy import Insert, Row, Select, Text, bindparam, cast, func, select, tuple_
 
 from alerts.domain.grades import Cycle, Kind, SourceName, TokenId
 from alerts.domain.ratings import Components, Rating, Run, Swings
 from alerts.store.among import among, ids_called
-from alerts.store.engine import CHUNK_ROWS, Transaction, execute_many, insert_on
+from alerts.store.engine import CHUNK_ROWS, Transaction, insert_on
+from alerts.store.many import insert_many
 from alerts.store.tables import grades, ratings, tokens
 
 # Up to this many tokens are asked for by name; beyond it all of a source and kind are read.
@@ -52,7 +53,7 @@ async def load_ratings(
         query, given = _HELD_NAMED, given | {"tokens": wanted}
     held: dict[TokenId, Rating] = {}
     for rows in (await tx.connection.execute(query, given)).partitions(CHUNK_ROWS):
-        held |= {row.token: _rating(row) for row in rows}
+        held |= {rating.token: rating for rating in map(_rating, rows)}
         await asyncio.sleep(0)
     return held
 
@@ -61,10 +62,11 @@ async def ratings_of(
     tx: Transaction, wanted: Collection[TokenId]
 ) -> dict[TokenId, dict[Kind, Rating]]:
     """The ratings held of these tokens, by kind; of one without any nothing."""
-    query = select(ratings).where(among(ratings.c.token, ids_called("tokens")))
+    query = select(ratings.c.kind, *_COLUMNS).where(among(ratings.c.token, ids_called("tokens")))
     held: dict[TokenId, dict[Kind, Rating]] = {}
-    for row in await tx.connection.execute(query, {"tokens": wanted}):
-        held.setdefault(row.token, {})[Kind(row.kind)] = _rating(row)
+    for kind, *columns in await tx.connection.execute(query, {"tokens": wanted}):
+        rating = _rating(columns)
+        held.setdefault(rating.token, {})[Kind(kind)] = rating
     return held
 
 
@@ -90,32 +92,8 @@ async def save_ratings(
     tx: Transaction, held: Iterable[Rating], *, source: SourceName, kind: Kind
 ) -> None:
     """Hold these ratings from now on."""
-    rows = (
-        {
-            "token": rating.token,
-            "kind": kind,
-            "source": source,
-            "rank": rating.rank,
-            "since": rating.since,
-            "score": rating.score,
-            "as_of": rating.as_of,
-            "anchor": rating.anchor,
-            "label": rating.label,
-            "components": rating.components,
-            "revision": rating.revision,
-            "event_id": rating.event_id,
-            "absent_cycles": rating.absent_cycles,
-            "absent_since": rating.absent_since,
-            "absent_as_of": rating.absent_as_of,
-            "withdrawn": rating.withdrawn,
-            "pending": _kept(rating.pending),
-            "swings": _kept(rating.swings),
-            "slack_up": rating.slack_up,
-            "slack_down": rating.slack_down,
-        }
-        for rating in held
-    )
-    await execute_many(tx, _save(is_postgresql=tx.is_postgresql), rows)
+    rows = (rating._asdict() | {"kind": kind, "source": source} for rating in held)
+    await insert_many(tx, _save(is_postgresql=tx.is_postgresql), rows)
 
 
 async def insert_history(
@@ -142,7 +120,7 @@ async def insert_history(
         }
         for token, revision, (score, label, components) in rows
     )
-    await execute_many(tx, _add(is_postgresql=tx.is_postgresql), values)
+    await insert_many(tx, _add(is_postgresql=tx.is_postgresql), values)
 
 
 async def history_at(
@@ -186,7 +164,18 @@ async def list_history(
     return [(Kind(row.kind), _observation(row)) for row in rows]
 
 
-_HELD: Final = select(ratings).where(
+# JSON comes as it is stored: the driver would read it, and what it is made of would be made anew.
+_READ: Final[dict[str, Callable[[str], Any]]] = {
+    "components": msgspec.json.Decoder(Components).decode,
+    "pending": msgspec.json.Decoder(Run).decode,
+    "swings": msgspec.json.Decoder(Swings).decode,
+}
+_COLUMNS: Final = tuple(
+    cast(ratings.c[name], Text).label(name) if name in _READ else ratings.c[name]
+    for name in Rating._fields
+)
+_READ_AT: Final = [(Rating._fields.index(name), read) for name, read in _READ.items()]
+_HELD: Final = select(*_COLUMNS).where(
     ratings.c.source == bindparam("source"), ratings.c.kind == bindparam("kind")
 )
 _OTHERS: Final = select(ratings.c.token, ratings.c.score).where(
@@ -242,28 +231,10 @@ def _observation(row: Row[Any]) -> Observation:
     )
 
 
-def _rating(row: Row[Any]) -> Rating:
-    return Rating(
-        token=row.token,
-        rank=row.rank,
-        since=row.since,
-        score=row.score,
-        as_of=row.as_of,
-        anchor=row.anchor,
-        label=row.label,
-        components=_components(row.components),
-        revision=row.revision,
-        event_id=row.event_id,
-        absent_cycles=row.absent_cycles,
-        absent_since=row.absent_since,
-        absent_as_of=row.absent_as_of,
-        withdrawn=row.withdrawn,
-        pending=None if row.pending is None else msgspec.convert(row.pending, Run),
-        swings=None if row.swings is None else msgspec.convert(row.swings, Swings),
-        slack_up=row.slack_up,
-        slack_down=row.slack_down,
-    )
-
-
-def _kept(noise: Run | Swings | None) -> object:
-    return None if noise is None else msgspec.to_builtins(noise)
+def _rating(row: Iterable[Any]) -> Rating:
+    """From a row of _COLUMNS."""
+    values = list(row)
+    for place, read in _READ_AT:
+        if values[place] is not None:
+            values[place] = read(values[place])
+    return Rating._make(values)

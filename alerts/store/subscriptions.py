@@ -31,7 +31,8 @@ from alerts.domain.subscriptions import (
     types_of_mask,
 )
 from alerts.store.among import among, ids_called
-from alerts.store.engine import CHUNK_ROWS, Transaction, execute_many, in_chunks
+from alerts.store.engine import CHUNK_ROWS, Transaction, in_chunks
+from alerts.store.many import insert_many
 from alerts.store.tables import (
     events,
     subscriptions,
@@ -55,6 +56,7 @@ _EVERY_TOKEN: Final = ""
 _OF_ENDPOINTS: Final = select(subscriptions).where(
     among(subscriptions.c.endpoint_id, ids_called("lanes"))
 )
+_ADD: Final = insert(subscriptions)
 # In the words of its index, for an endpoint may name 10,000 tokens.
 _OF_TOKENS: Final = _OF_ENDPOINTS.where(
     among(func.coalesce(subscriptions.c.token, literal_column("''")), ids_called("tokens"))
@@ -206,7 +208,7 @@ async def write_subscriptions(
         }
         for row in rows
     )
-    await execute_many(tx, insert(subscriptions), values)
+    await insert_many(tx, _ADD, values)
 
 
 async def _take(tx: Transaction, endpoint_id: str, going: Filter) -> list[Row[tuple[object, ...]]]:

@@ -1,5 +1,6 @@
 """Tokens: by the symbol and name they bear now."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,8 @@ from sqlalchemy import Insert, Select, case, func, or_, select
 from alerts.domain.grades import Grade, SourceName, TokenId
 from alerts.domain.tokens import SHORTENED, short_id
 from alerts.store.among import among, ids_called
-from alerts.store.engine import Transaction, execute_many, in_chunks, insert_on
+from alerts.store.engine import CHUNK_ROWS, Transaction, in_chunks, insert_on
+from alerts.store.many import insert_many
 from alerts.store.ratings import NAMED_TOKENS
 from alerts.store.rows import record_of
 from alerts.store.tables import tokens
@@ -41,7 +43,7 @@ class Bearer(NamedTuple):
 
 
 async def save_tokens(
-    tx: Transaction, source: SourceName, seen: Iterable[Grade], *, is_news: bool
+    tx: Transaction, source: SourceName, seen: Sequence[Grade], *, is_news: bool
 ) -> None:
     """Know these tokens by the symbol and name they bear now.
 
@@ -49,6 +51,8 @@ async def save_tokens(
     Rows are written in order of id, so that two cycles of one source never wait in a ring.
     """
     now = await tx.now()
+    # Most bear the names they bore; of many it takes less to read that than to write it again.
+    known = await _known(tx, source) if len(seen) > NAMED_TOKENS else {}
     rows = (
         {
             "id": grade.token,
@@ -56,12 +60,29 @@ async def save_tokens(
             "symbol": grade.symbol,
             "symbol_folded": fold(grade.symbol),
             "name": grade.name,
-            "search_text": "\n".join((grade.token, grade.symbol, grade.name)).casefold(),
+            "search_text": _search_text(grade),
             "first_seen_at": now,
         }
         for grade in sorted(seen, key=lambda grade: grade.token)
+        if known.get(grade.token) != (grade.symbol, grade.name, _search_text(grade))
     )
-    await execute_many(tx, _save(is_postgresql=tx.is_postgresql, is_news=is_news), rows)
+    await insert_many(tx, _save(is_postgresql=tx.is_postgresql, is_news=is_news), rows)
+
+
+async def _known(tx: Transaction, source: SourceName) -> dict[TokenId, tuple[str, str, str]]:
+    """(symbol, name, what is searched) of all tokens of a source."""
+    columns = tokens.c
+    query = select(columns.id, columns.symbol, columns.name, columns.search_text)
+    found = await tx.connection.execute(query.where(columns.source == source))
+    known = {}
+    for rows in found.partitions(CHUNK_ROWS):
+        known.update({TokenId(token): (symbol, name, text) for token, symbol, name, text in rows})
+        await asyncio.sleep(0)
+    return known
+
+
+def _search_text(grade: Grade) -> str:
+    return "\n".join((grade.token, grade.symbol, grade.name)).casefold()
 
 
 @cache

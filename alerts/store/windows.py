@@ -13,7 +13,8 @@ from alerts.domain.events import Window
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.windows import Reading, Sizes, Track
 from alerts.store.among import among, ids_called
-from alerts.store.engine import CHUNK_ROWS, Transaction, execute_many, insert_on
+from alerts.store.engine import CHUNK_ROWS, Transaction, insert_on
+from alerts.store.many import insert_many
 from alerts.store.ratings import NAMED_TOKENS
 from alerts.store.tables import grades, subscriptions, tokens, tracks
 
@@ -76,7 +77,7 @@ async def save_tracks(tx: Transaction, kind: Kind, held: Mapping[TokenId, Track]
         {"token": token, "kind": kind, "state": _ENCODER.encode(track)}
         for token, track in held.items()
     )
-    await execute_many(tx, _save(is_postgresql=tx.is_postgresql), rows)
+    await insert_many(tx, _save(is_postgresql=tx.is_postgresql), rows)
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(Track)

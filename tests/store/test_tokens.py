@@ -1,9 +1,12 @@
 """Tokens are found by a part of what they are called, alike on both databases."""
 
 import pytest
+from sqlalchemy import update
 
 from alerts.domain.grades import read_grade, source_name
 from alerts.store.engine import Store
+from alerts.store.ratings import NAMED_TOKENS
+from alerts.store.tables import tokens
 from alerts.store.tokens import former_symbols, list_tokens, save_tokens
 
 SOURCE = source_name("demo")
@@ -80,3 +83,22 @@ async def test_a_rename_is_remembered_and_a_name_that_stays_is_none(store: Store
     assert (one.former_symbol, two.former_symbol, two.renamed_at) == ("OLD", None, None)
     assert one.renamed_at is not None
     assert since == {one.id: "OLD"}
+
+
+async def test_of_many_tokens_those_are_written_whose_names_are_not_what_is_known(
+    store: Store,
+) -> None:
+    many = {f"t{number}": (f"S{number}", f"Name {number}") for number in range(NAMED_TOKENS + 1)}
+    await save(store, many)
+    async with store.write() as tx:
+        # As an older release, running on this schema, leaves it.
+        await tx.connection.execute(
+            update(tokens).where(tokens.c.id == "demo:t9").values(search_text="")
+        )
+
+    await save(store, many | {"t7": ("NEW", "Name 7"), "late": ("LATE", "Latecomer")})
+
+    assert await found(store, "NEW") == ["t7"]
+    assert await found(store, "Latecomer") == ["late"]
+    assert await found(store, "demo:t9\ns9") == ["t9"]
+    assert await found(store, "demo:t8\ns8") == ["t8"]
