@@ -35,8 +35,15 @@ class TokenView:
     formerly: str | None = None
 
 
-def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: BandPolicy) -> Draft:
-    """The event of one change of one grade."""
+def grade_event(
+    change: Change,
+    *,
+    token: TokenView,
+    cycle: CycleView,
+    policy: BandPolicy,
+    other_score: int | None = None,
+) -> Draft:
+    """The event of one change of one grade. other_score: hundredths, of its token's other grade."""
     before, after, run = change.before, change.after, change.run
     if before is not None and run is not None:
         # A change that had to be confirmed began before the readings that confirmed it.
@@ -49,15 +56,9 @@ def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: B
         "notches": change.notches,
         "delta": _delta(before, after),
         "components": component_moves(before, after),
-        "cycle": {
-            "id": cycle.id,
-            "as_of": rfc3339(cycle.as_of),
-            "mass_move": mass_view(cycle.mass_move),
-        },
+        "cycle": _cycle_view(cycle) | {"mass_move": mass_view(cycle.mass_move)},
         "revises": change.revises,
-        **(
-            _noise(change, policy) if change.crossed is None else _rule_view(change, change.crossed)
-        ),
+        **(_noise(change, policy) if change.crossed is None else _ruled(change, change.crossed)),
     }
     return Draft(
         id=change.id,
@@ -71,6 +72,7 @@ def grade_event(change: Change, *, token: TokenView, cycle: CycleView, policy: B
         notches=abs(change.notches) if change.type in BAND_CHANGES else None,
         size=change.size,
         crossed=change.crossed,
+        other_score=other_score,
         window=None if change.stretch is None else change.stretch.window,
     )
 
@@ -106,7 +108,7 @@ def restated_event(
         },
         "announced": told["to"],
         **_ladder(policy),
-        "cycle": {"id": cycle.id, "as_of": rfc3339(cycle.as_of)},
+        "cycle": _cycle_view(cycle),
         "corrects": corrected["id"],
     }
     return Draft(
@@ -136,7 +138,7 @@ def rebased_event(cycle: CycleView, *, old_version: int, policy: BandPolicy, rat
             )
         ],
         "ratings": ratings,
-        "cycle": {"id": cycle.id, "as_of": rfc3339(cycle.as_of)},
+        "cycle": _cycle_view(cycle),
     }
     parts = (EventType.REBASED.value, cycle.source, cycle.kind.value, policy.version)
     identity = event_id(cycle.as_of, *parts)
@@ -173,6 +175,10 @@ def _readings(seen: Sequence[tuple[datetime, int]]) -> list[dict[str, object]]:
     return [{"score": points(score), "as_of": rfc3339(at)} for at, score in seen]
 
 
+def _cycle_view(cycle: CycleView) -> dict[str, object]:
+    return {"id": cycle.id, "as_of": rfc3339(cycle.as_of)}
+
+
 def _head(token: TokenView, kind: Kind) -> dict[str, object]:
     view = {"id": token.id, "symbol": token.symbol, "name": token.name}
     if token.url is not None:
@@ -182,7 +188,7 @@ def _head(token: TokenView, kind: Kind) -> dict[str, object]:
     return {"token": view, "kind": kind.value}
 
 
-def _rule_view(change: Change, crossed: Crossing) -> dict[str, object]:
+def _ruled(change: Change, crossed: Crossing) -> dict[str, object]:
     """Of each threshold or size the receiver can tell by itself: nobody is shown another's."""
     over, through = sorted(crossed)
     if change.stretch is not None:

@@ -17,8 +17,7 @@ async def find_crossings(
 
     ratings: as they were before what the diff found.
     """
-    moved = moves(ratings, found.ratings)
-    if not moved:
+    if not found.ratings:
         return ()
-    named = await named_thresholds(tx, cycle.kind, [after.token for _, after, _ in moved])
-    return crossed(moved, named, cycle) if named else ()
+    named = await named_thresholds(tx, cycle.kind, [after.token for after in found.ratings])
+    return crossed(moves(ratings, found.ratings), named, cycle) if named else ()

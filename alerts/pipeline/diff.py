@@ -13,7 +13,7 @@ from alerts.domain.events import CycleView, Draft, rfc3339
 from alerts.domain.grades import Cycle, Kind, TokenId
 from alerts.domain.ids import CYCLE
 from alerts.domain.mass import mass_move
-from alerts.domain.payloads import TokenView, grade_event, rebased_event
+from alerts.domain.payloads import grade_event, rebased_event
 from alerts.domain.ratings import BandPolicy, Rating, graded_count, seal
 from alerts.domain.readings import RejectedRow
 from alerts.errors import NotFound, StorageFailed
@@ -211,17 +211,14 @@ async def _draft(tx: Transaction, case: Case, found: Sequence[Change]) -> list[D
     mass = mass_move((change.type for change in found), tokens=tokens)
     view = replace(case.view, mass_move=mass)
 
-    def shown(token: TokenId) -> TokenView:
-        return replace(case.token(token, *labels[token]), formerly=former.get(token))
+    def drafted(change: Change) -> Draft:
+        token = change.token
+        shown = case.token(token, *labels[token], formerly=former.get(token))
+        other = others.get(token)
+        return grade_event(change, token=shown, cycle=view, policy=case.policy, other_score=other)
 
     def work() -> list[Draft]:
-        return [
-            replace(
-                grade_event(change, token=shown(change.token), cycle=view, policy=case.policy),
-                other_score=others.get(change.token),
-            )
-            for change in found
-        ]
+        return [drafted(change) for change in found]
 
     return await _off_loop(case, len(found), work)
 

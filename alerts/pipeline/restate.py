@@ -38,8 +38,10 @@ class Case:
     token_page: TokenPage
     is_history: bool
 
-    def token(self, token: TokenId, symbol: str, name: str) -> TokenView:
-        return TokenView(token, symbol, name, self.token_page(token, symbol, name))
+    def token(
+        self, token: TokenId, symbol: str, name: str, *, formerly: str | None = None
+    ) -> TokenView:
+        return TokenView(token, symbol, name, self.token_page(token, symbol, name), formerly)
 
 
 async def restate(tx: Transaction, case: Case, late: Sequence[Grade]) -> list[Draft]:

@@ -33,12 +33,14 @@ async def find_moves(
     ladder, in hundredths. How far a token went is kept only while somebody names a size for it.
     """
     observed = {grade.token for grade in found.observed}
+    named = await named_sizes(tx, cycle.kind, list(observed)) if observed else {}
+    if not named:
+        return ()
     pairs = {
         after.token: (ratings[after.token], after)
         for after in found.ratings
         if after.token in observed and after.token in ratings
     }
-    named = await named_sizes(tx, cycle.kind, list(pairs)) if pairs else {}
     wanted = list(pairs) if None in named else [token for token in pairs if token in named]
     if not wanted:
         return ()
