@@ -116,7 +116,7 @@ def windows(wanted: Filter, *, unread: str = "") -> Said:
         [bold("Moves over days to be told of: "), bold(moves_said(wanted))],
         *([say(held_back(each).capitalize())] for each in wanted.given),
         [say("Of a followed token, once its grade has gone that far within a day, or within 7.")],
-        [say("It does not matter what band it is in. Choose a grade, or type")],
+        [say("Whether its band changes by it or not. Choose a grade, or type")],
         [typed("/settings rises 15 points 7 days trader")],
         [typed("/settings falls 20% 1 day fundamental")],
         [typed("/settings moves off trader")],

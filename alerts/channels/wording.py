@@ -129,7 +129,8 @@ def moved_words(data: Mapping[str, Any]) -> str:
     if window is None:
         return ""
     went = "rose" if data["to"]["score"] > window["from"]["score"] else "fell"
-    size, days = _size(window["through"], window["unit"]), counted(window["days"], "day")
+    size = _size(round(window["through"], 1), window["unit"])
+    days = counted(window["days"], "day")
     # Of a score of 0, or of next to nothing, any rise is more than can be said.
     is_most = window["unit"] == "percent" and window["through"] * 100 >= MOST_PERCENT
     return f"{went} {size}{' or more' if is_most else ''} within {days}"

@@ -236,8 +236,19 @@ def _line(view: dict[str, Any]) -> dict[str, Any]:
         "success": _percent(view["health"]["success_share"]),
         "tokens": "all" if tokens is None else tokens[0] if len(tokens) == 1 else len(tokens),
         "kinds": wanted["kinds"],
-        "types": [name.partition(".")[2] for name in wanted["types"]],
+        "types": [*(name.partition(".")[2] for name in wanted["types"]), *_ruled(wanted)],
     }
+
+
+def _ruled(wanted: dict[str, Any]) -> list[str]:
+    """What a filter's rules tell besides its types, by the same words."""
+    sides = {"rose": "rise", "fell": "fall"}
+    moves = [
+        told
+        for told, side in sides.items()
+        if any(each[side] is not None for each in wanted["windows"])
+    ]
+    return ["crossed", *moves] if wanted["thresholds"] else moves
 
 
 def _percent(share: float | None) -> str | None:

@@ -42,6 +42,7 @@ def test_components_are_those_of_a_move_only_where_it_is_of_one_reading(
         (1000.0, "percent", "rose 1000 % or more within 7 days"),
         (999.5, "percent", "rose 999.5 % within 7 days"),
         (1.0, "points", "rose 1 point within 7 days"),
+        (34.39, "points", "rose 34.4 points within 7 days"),
     ],
 )
 def test_how_far_a_grade_went_is_said_as_far_as_it_can_be(

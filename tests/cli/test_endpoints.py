@@ -40,6 +40,7 @@ def test_a_new_endpoint_wants_what_it_was_told(operator: Operator) -> None:
         "given": [{"kind": "fundamental", "at_least": 80, "below": None}],
         "windows": [{"kind": "trader", "days": 7, "unit": "percent", "rise": 15, "fall": 10}],
     }
+    assert "moved,crossed,rose,fell" in operator.does("endpoint", "list")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ _MISSES: Final = {
         field="filter.thresholds", detail="the score crossed no threshold that it names"
     ),
     Miss.WINDOW: MissedField(
-        field="filter.windows", detail="the score went less far, or within another window"
+        field="filter.windows", detail="the move passed no size that it names for such a window"
     ),
     Miss.OTHER_GRADE: MissedField(
         field="filter.given", detail="the token's other grade was not then what it asks for"
