@@ -19,6 +19,8 @@ FLOORS: Final = (4000, 6000, 8000, 9000)
 _SIGNS: Final = {"above": "▲", "below": "▼"}
 KINDS: Final = frozenset(kind.value for kind in Kind)
 _HIGHEST: Final = 10_000
+# What people, and a terminal's `--given`, write between a grade and its lowest score.
+_AT_LEAST: Final = frozenset({"is", "above", "at", "least"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def while_ruling(_wanted: Filter, text: str) -> Ruling:
 
 def read_while(words: Iterable[str]) -> While | None:
     """A condition as it is typed, or as a button says it: `fundamental 80`; None if unclear."""
-    match sorted(words, key=lambda word: word not in KINDS):
+    said = [word for word in words if word not in _AT_LEAST]
+    match sorted(said, key=lambda word: word not in KINDS):
         case [kind, text] if kind in KINDS:
             if text in OFF:
                 return While(Kind(kind), None)

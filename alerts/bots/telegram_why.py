@@ -67,6 +67,7 @@ _CHOSEN: Final = frozenset(
         Miss.THRESHOLD,
         Miss.WINDOW,
         Miss.OTHER_GRADE,
+        Miss.OTHER_UNKNOWN,
     }
 )
 

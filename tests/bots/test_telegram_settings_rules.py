@@ -32,7 +32,7 @@ async def test_what_the_other_grade_must_be_is_chosen_or_typed(talk: Talk) -> No
 
     shown = await press_all(talk, ada, scores, ["Trader", "≥ 60", "≥ 80", "‹ Scores"])
     assert "Trader news only while fundamental is at least 80" in lines(shown)
-    (typed,) = await talk.type(ada, "/settings while trader 55.5")
+    (typed,) = await talk.type(ada, "/settings while trader above 55.5")
     (unclear,) = await talk.type(ada, "/settings while 80")
 
     assert "✓ ≥ 55.5" in labels(typed)

@@ -100,10 +100,11 @@ async def test_a_change_that_was_told_and_one_not_followed(talk: Talk) -> None:
         (("Grades", "Fundamental"), MISSES[Miss.KIND]),
         (("Changes", "Downgrades"), MISSES[Miss.TYPE]),
         (("Smallest change", "3 bands"), MISSES[Miss.MIN_NOTCHES]),
+        (("Scores", "Trader ›", "≥ 80"), MISSES[Miss.OTHER_UNKNOWN]),
     ],
 )
 async def test_what_the_settings_left_out_leads_to_the_settings(
-    talk: Talk, presses: tuple[str, str], because: str
+    talk: Talk, presses: tuple[str, ...], because: str
 ) -> None:
     ada, chat = talk.somebody()
     await talk.api.push(1, {"btc": 50.0})
