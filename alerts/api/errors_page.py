@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from alerts.api.problem_kinds import PAGE, ProblemKind
 from alerts.domain.deliveries import DeferredReason, DisableReason, EndReason, Reason, SkipReason
 from alerts.domain.meanings import MEANINGS
+from alerts.domain.ratings import HoldReason
 
 # The page is one file: it loads nothing, and runs nothing.
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"
@@ -72,6 +73,11 @@ _HEADINGS: Final[dict[type[StrEnum], tuple[str, str, str]]] = {
         "disabled",
         "Why an endpoint was disabled",
         "In the `disabled_reason` of an endpoint that is `disabled`.",
+    ),
+    HoldReason: (
+        "held",
+        "Why a cycle is held",
+        "In the `hold_reason` of a cycle that is `held`: nothing of it is told.",
     ),
 }
 

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -13,13 +14,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from alerts.api.routes.cycles import show_cycle
 from alerts.api.schemas.cycles import Cycle as ShownCycle
 from alerts.bootstrap import Services
 from alerts.cli.frame import BeforeOption, Failed, JsonOption, LimitOption, command, group, run
 from alerts.cli.show import fields, rows, said
+from alerts.cli.sources import OPERATOR
 from alerts.cli.sweeping import Sweeping
 from alerts.cli.wording import day, plural
 from alerts.domain.grades import Cycle, Kind, SourceName, source_name
+from alerts.domain.meanings import MEANINGS
+from alerts.domain.ratings import HoldReason
 from alerts.domain.readings import RejectedRow
 from alerts.errors import InvalidInput
 from alerts.pipeline.diff import diff_at_once, diff_cycle
@@ -125,6 +130,29 @@ def list_(
                 tx, before=before, limit=limit, source=source, kind=kind, state=state
             )
         _list([_shown(record) for record in found], as_json=as_json)
+
+    run(work)
+
+
+@command(cycles, "show", example="gradebell cycle show cyc_01kahg3c8p3d8v6zj4m2q9w7xs")
+def show(cycle: CycleArgument, *, as_json: JsonOption = False) -> None:
+    """Show one cycle with the rows it left out, and what its hold reason means."""
+
+    async def work(services: Services) -> None:
+        detail = await show_cycle(cycle, OPERATOR, services)
+        reason = detail.hold_reason
+        meaning = None if reason is None else MEANINGS[HoldReason][reason]
+        told = detail.model_dump(mode="json")
+        if as_json:
+            fields(told | {"meaning": None if meaning is None else asdict(meaning)}, as_json=True)
+            return
+        rejected = told.pop("rejected")
+        fields(told, as_json=False)
+        if meaning is not None:
+            typer.echo(f"\n{reason}: {meaning.means}\n{meaning.mends}")
+        if rejected:
+            typer.echo()
+            rows(rejected, as_json=False, columns=("row", "token_id", "problem"), empty="")
 
     run(work)
 

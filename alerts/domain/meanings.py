@@ -1,6 +1,7 @@
-"""What the reasons of deliveries and endpoints mean, and what mends them: one table for each enum.
+"""What the reasons of deliveries, endpoints and cycles mean, and what mends them: a table an enum.
 
-Written for whoever owns the endpoint. Backticks mark what is typed or sent.
+Written for whoever owns the endpoint, those of cycles for the operator. Backticks mark what is
+typed or sent.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from alerts.domain.deliveries import (
     SkipReason,
     State,
 )
+from alerts.domain.ratings import GATE_SHARE_PERCENT, HoldReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,31 @@ _DISABLED: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
     }
 )
+_DECIDE: Final = (
+    "`gradebell cycle show` has the rows that were left out. `gradebell cycle release` believes it "
+    "after all, `gradebell cycle discard` drops it; the next one is judged by itself."
+)
+_HELD: Final[Mapping[str, Meaning]] = MappingProxyType(
+    {
+        HoldReason.EMPTY: Meaning(
+            "The cycle is `complete`, and holds no token that could be read.",
+            f"Nothing, if the source merely failed: all ratings stay. {_DECIDE}",
+        ),
+        HoldReason.NO_SCORES: Meaning(
+            "It has tokens, and not one of them has a score.",
+            f"Nothing, if the source merely failed: all ratings stay. {_DECIDE}",
+        ),
+        HoldReason.TOO_FEW_TOKENS: Meaning(
+            f"The cycle is `complete`, and grades less than {GATE_SHARE_PERCENT} % of the tokens "
+            "that the last one of its source and kind did.",
+            f'Push some of the tokens with `"complete": false`. {_DECIDE}',
+        ),
+        HoldReason.FIELD_GONE: Meaning(
+            "Not one of its rows has the field of the grade: upstream has renamed or dropped it.",
+            f"Look at what upstream says, and at `GRADEBELL_TOKEN_METRICS_PROFILE`. {_DECIDE}",
+        ),
+    }
+)
 # Every reason there is, in the order of the page that lists them.
 MEANINGS: Final[Mapping[type[StrEnum], Mapping[str, Meaning]]] = MappingProxyType(
     {
@@ -231,6 +258,7 @@ MEANINGS: Final[Mapping[type[StrEnum], Mapping[str, Meaning]]] = MappingProxyTyp
         EndReason: _ENDS,
         SkipReason: _SKIPS,
         DisableReason: _DISABLED,
+        HoldReason: _HELD,
     }
 )
 

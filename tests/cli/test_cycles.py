@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -135,6 +136,22 @@ def test_a_complete_cycle_with_too_few_tokens_is_held_until_it_is_released(
     assert (held["state"], held["hold_reason"]) == ("held", "too_few_tokens")
     assert (released["state"], released["events"]) == ("diffed", 1)
     assert operator.reads("cycle", "list", "--state", "done")["data"][0]["id"] == held["id"]
+
+
+def test_a_held_cycle_is_shown_with_what_holds_it_and_what_it_left_out(
+    sqlite_operator: Operator, grades: Write
+) -> None:
+    sqlite_operator.does("cycle", "import", grades(THREE_DAYS), "--source", "models", "--complete")
+    small = grades(HEADER + "trader,2026-03-04,0,T0,10\ntrader,2026-03-04,1,T1,101\n")
+    words = ("cycle", "import", small, "--source", "models", "--complete")
+    held = sqlite_operator.reads(*words)["data"][0]
+
+    told = sqlite_operator.does("cycle", "show", held["id"])
+
+    assert "too_few_tokens: The cycle is `complete`, and grades less than 80 % of" in told
+    assert "gradebell cycle release" in told
+    assert re.search(r"^3 +1 +score: must be from 0 to 100, not '101'$", told, re.MULTILINE)
+    assert sqlite_operator.reads("cycle", "show", held["id"])["meaning"]["mends"]
 
 
 def test_a_held_cycle_is_discarded(operator: Operator, grades: Write) -> None:

@@ -16,7 +16,7 @@ from workers.start import main
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = {
     "up", "api", "worker", "db upgrade", "source list",
-    "cycle run", "cycle import", "cycle list", "cycle release", "cycle discard",
+    "cycle run", "cycle import", "cycle list", "cycle show", "cycle release", "cycle discard",
     "event list", "digest run", "dispatch",
     "endpoint add", "endpoint list", "endpoint show", "endpoint test",
     "endpoint rotate-secret", "endpoint secrets", "endpoint revoke-secret", "endpoint preview",
