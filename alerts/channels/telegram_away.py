@@ -20,10 +20,15 @@ def away_title(hours: str) -> str:
 def away_rows(told: Sequence[Told]) -> tuple[str, list[Line]]:
     """How many went up or down, and a line for each token and kind, upgrades first."""
     stories: dict[tuple[str, ...], list[Told]] = {}
+    stand: dict[tuple[str, ...], Rung | None] = {}
     for one in told:
         stories.setdefault(_about(one), []).append(one)
+        if one.is_grade and one.type is not EventType.RESTATED:
+            stand[_whose(one)] = one.after
     company = company_of(told)
-    found = [_came_to(story, company) for story in stories.values()]
+    found = [
+        _came_to(story, company, now=stand.get(_whose(story[-1]))) for story in stories.values()
+    ]
     found.sort(key=lambda outcome: _ORDER.index(outcome[0]))
     rows = [row for _, row in found]
     return _counts(mark for mark, _ in found), rows
@@ -34,21 +39,28 @@ def _about(one: Told) -> tuple[str, ...]:
 
     What was asked for by a rule is none of the bands' story: of it the newest is told.
     """
-    if not one.is_grade:
-        return (one.id,)
-    about = (one.data["token"]["id"], one.data["kind"])
-    if one.type not in RULED:
-        return about
+    if not one.is_grade or one.type not in RULED:
+        return _whose(one)
     window = one.data.get("window", {})
-    return (*about, "rule", str(window.get("days")), str(window.get("unit")))
+    return (*_whose(one), "rule", str(window.get("days")), str(window.get("unit")))
 
 
-def _came_to(story: Sequence[Told], company: Company) -> tuple[str, Line]:
-    """What several events of one token and kind came to, oldest first: its mark, and its line."""
+def _whose(one: Told) -> tuple[str, ...]:
+    """The grade that it is of."""
+    return (one.data["token"]["id"], one.data["kind"]) if one.is_grade else (one.id,)
+
+
+def _came_to(story: Sequence[Told], company: Company, *, now: Rung | None) -> tuple[str, Line]:
+    """What several events of one token and kind came to, oldest first: its mark, and its line.
+
+    now: what is told last of that grade, by whichever event.
+    """
     last = story[-1]
     if not last.is_grade:
         return LEVEL, row_of(last, company)
-    if len(story) == 1 or last.after is None or last.type in RULED:
+    if last.type in RULED:
+        return _since(last, row_of(last, company), now)
+    if len(story) == 1 or last.after is None:
         return last.mark, row_of(last, company)
     name, kind = company.name(last), company.kind(last)
     start, end = story[0].before, last.after
@@ -66,6 +78,16 @@ def _came_to(story: Sequence[Told], company: Company) -> tuple[str, Line]:
     farthest = max(between, key=lambda rung: abs(rung.rank - start.rank))
     said = band_of(end) if farthest.rank == start.rank else _and_back(start, farthest)
     return LEVEL, [say(f"{LEVEL} "), bold(last.symbol), say(f"{name} {said}{kind}{score}")]
+
+
+def _since(last: Told, row: Line, now: Rung | None) -> tuple[str, Line]:
+    """What a rule asked for, and where the score went after it, if that was told."""
+    if last.after is None or now is None or now.score == last.after.score:
+        return last.mark, row
+    after = say(f", now {points(now.score)}")
+    goes_on = UP if now.score > last.after.score else DOWN
+    mark = last.mark if last.mark == goes_on else LEVEL
+    return mark, [say(f"{mark} "), *row[1:], after]
 
 
 def _and_back(start: Rung, farthest: Rung) -> str:

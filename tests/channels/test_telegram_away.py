@@ -120,8 +120,24 @@ def test_what_a_rule_asked_for_is_told_beside_what_became_of_the_band() -> None:
     assert told(*story("1", 55, 85), crossed, rose)[1:4] == [
         "🟢 1 Speculative → Blue Chip · 85.0 (+30.0)",
         "🟢 BTC rose 9.4 points within 7 days · 50.0 → 59.4",
-        "🔵 BTC Blue Chip · 85.3 (+0.4)",
+        "🔵 BTC Blue Chip · 85.3 (+0.4), now 59.4",
     ]
+
+
+def test_of_what_a_rule_asked_for_it_is_said_where_the_score_is_since() -> None:
+    rose = golden("grade.rose")
+    falls, climbs = (
+        rose.replace(b"grade.rose", b"grade.moved").replace(b"59.4", score)
+        for score in (b"51.2", b"64.3")
+    )
+
+    back, farther, ended = (
+        told(rose, later)[1] for later in (falls, climbs, golden("grade.withdrawn"))
+    )
+
+    assert back == "🔵 BTC rose 9.4 points within 7 days · 50.0 → 59.4, now 51.2"
+    assert farther == "🟢 BTC rose 9.4 points within 7 days · 50.0 → 59.4, now 64.3"
+    assert ended == "🟢 BTC rose 9.4 points within 7 days · 50.0 → 59.4"
 
 
 def test_a_grade_that_ended_or_began_meanwhile_is_told_as_that() -> None:
