@@ -1,7 +1,8 @@
 """A backtest as it is shown: its messages in the very words that would have been sent."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import msgspec
@@ -23,12 +24,30 @@ from alerts.store.endpoints import Recipient
 
 # Of one app: each reads the events of months.
 BACKTESTS: Final = Quota(burst=10, per_second=0.1)
+# How long one waits for those that are being made, and when it may be asked for again.
+TURN_SECONDS: Final = 20.0
+RETRY_SECONDS: Final = 20
 
 
 def turn_of(request: Request) -> asyncio.Lock:
     """What lets one backtest after the other be made: several at once only hold up all else."""
     turn: asyncio.Lock = request.app.state.backtests
     return turn
+
+
+@asynccontextmanager
+async def taken(turn: asyncio.Lock) -> AsyncIterator[None]:
+    """One's turn. Raises RateLimited where it does not come soon."""
+    try:
+        async with asyncio.timeout(TURN_SECONDS):
+            await turn.acquire()
+    except TimeoutError:
+        problem = "others are being made just now, one after the other"
+        raise RateLimited(problem, retry_after_seconds=RETRY_SECONDS) from None
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 class BacktestPaging(Paging):

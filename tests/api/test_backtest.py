@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from alerts.api import backtests
 from alerts.api.app import create_app
 from alerts.serving import open_server
 from tests.api.conftest import NO_TLS, Api, problem
@@ -110,7 +111,9 @@ async def test_a_backtest_that_is_asked_for_over_and_over_is_asked_to_wait(lone_
     problem(answers[10], 429, "rate-limited")
 
 
-async def test_one_backtest_is_made_after_the_other(lone_api: Api) -> None:
+async def test_one_backtest_is_made_after_the_other(
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = create_app(lone_api.services)
     async with open_server(app) as url, httpx.AsyncClient(base_url=url, verify=NO_TLS) as http:
         api = Api(lone_api.services, http, lone_api.receiver)
@@ -118,8 +121,13 @@ async def test_one_backtest_is_made_after_the_other(lone_api: Api) -> None:
             second = asyncio.create_task(api.post("/v1/backtest", json=DRY))
             await asyncio.wait([second], timeout=0.5)
             assert not second.done()
+            monkeypatch.setattr(backtests, "TURN_SECONDS", 0.0)
+            third = await api.post("/v1/backtest", json=DRY)
             assert (await api.get("/v1/endpoints")).status_code == 200
         assert (await second).status_code == 200
+
+    problem(third, 429, "rate-limited")
+    assert third.headers["retry-after"] == str(backtests.RETRY_SECONDS)
 
 
 @pytest.mark.parametrize(

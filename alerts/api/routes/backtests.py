@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from alerts.api.backtests import BacktestPaging, admit, turn_of, view_messages
+from alerts.api.backtests import BacktestPaging, admit, taken, turn_of, view_messages
 from alerts.api.bodies import json_body, takes
 from alerts.api.changes import checked
 from alerts.api.deps import Bell, Reader
@@ -40,7 +40,7 @@ async def backtest_endpoint(
     """
     await admit(principal.reach, services)
     asked = await existing(endpoint_id, app_id=principal.reach, store=services.store)
-    async with turn:
+    async with taken(turn):
         return await _answer(asked, query, services)
 
 
@@ -59,7 +59,7 @@ async def backtest_supposed(
     async with services.store.read() as tx:
         tokens = await resolve_tokens(tx, body.filter.tokens)
     asked = body.supposed(tokens)
-    async with turn:
+    async with taken(turn):
         return await _answer(asked, query, services)
 
 
