@@ -158,7 +158,7 @@ def _with_candidates(error: InvalidInput, shape: type[BaseModel]) -> InvalidInpu
         return error
     inner: Any = shape
     for part in outer.split(".") if outer else ():
-        inner = _shape_of(inner, part)
+        inner = _shape_of(inner, part.partition("[")[0])
     known = tuple(getattr(inner, "model_fields", ()))
     # Mostly it was meant for one of the objects inside.
     inside = (each for each in known if name in getattr(_shape_of(inner, each), "model_fields", ()))
@@ -167,7 +167,7 @@ def _with_candidates(error: InvalidInput, shape: type[BaseModel]) -> InvalidInpu
 
 
 def _shape_of(shape: Any, name: str) -> Any:  # noqa: ANN401 - an annotation of any kind.
-    """The shape of an object's field; None where that is no object."""
+    """The shape of an object's field, or of what it lists; None where that is no object."""
     field = getattr(shape, "model_fields", {}).get(name)
     annotation = None if field is None else field.annotation
     options = getattr(annotation, "__args__", (annotation,))

@@ -148,7 +148,7 @@ def checked(wanted: Filter) -> Filter:
             raise InvalidInput("filter.windows", f"names {reach.kind}, which `kinds` does not")
     for condition in wanted.given:
         if wanted.kinds == {condition.kind}:
-            problem = f"is of {condition.kind} for the other grade, and `kinds` names no other"
+            problem = f"is about {condition.kind} while the other is told, which `kinds` leaves out"
             raise InvalidInput("filter.given", problem)
     return wanted
 

@@ -74,6 +74,10 @@ async def test_a_refusal_names_the_field_and_what_it_must_be(lone_api: Api) -> N
         "kinds: is not a field of this call",
         ["filter.kinds", "digest.kinds"],
     ]
+    assert await told(url=url, filter={"given": [{"kind": "trader", "above": 80}]}) == [
+        "filter.given[0].above: is not a field of this call",
+        ["kind", "at_least", "below"],
+    ]
 
 
 async def test_a_score_is_refused_in_plain_words(lone_api: Api) -> None:
