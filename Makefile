@@ -25,7 +25,8 @@ install: $(STAMP) ## make .venv, with all that Gradebell needs, at the locked ve
 up: $(STAMP) ## run the whole service here: SQLite, sandbox grades, a sample receiver
 	@$(BIN)/gradebell up $(ARGS)
 
-# As many at once as there are processors, up to four; each has a PostgreSQL and a Redis of its own.
+# As many at once as there are processors and one more, up to four; each has a PostgreSQL and a
+# Redis of its own.
 # ARGS=-n0 runs them one after the other.
 test: $(STAMP) ## run all tests, on SQLite and on a PostgreSQL of the tests' own
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)

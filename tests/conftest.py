@@ -3,7 +3,7 @@
 import gc
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,6 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]  # tests say what they are set to, not the shell they run in
     stay_on_this_machine()
     compile_once()
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One more than there are processors: tests wait, too, for programs, servers and leases."""
+    return (yield) + 1
 
 
 def pytest_collection_finish() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.02
 LOOPBACK = "127.0.0.1"
+# Linux takes the ports of connections from 32,768 on, others from 49,152 on.
+FIRST_PORT = 12_768
+PORTS = 20_000
 
 
 class Unavailable(Exception):
@@ -63,10 +67,16 @@ def nobody_special(folder: Path) -> Person:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on now.
+
+    Not one of those that the system gives to connections: with hundreds of them at once it would
+    be somebody's before the program that it is meant for has started.
+    """
+    while True:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
 
 
 def output_of(command: Sequence[str | Path], folder: Path, person: Person = OURSELVES) -> str:
