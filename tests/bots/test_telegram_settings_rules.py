@@ -92,6 +92,18 @@ async def test_a_move_over_days_may_be_typed(talk: Talk) -> None:
     assert held.filter.windows == (replace(trader, rise=None),)
 
 
+async def test_who_chose_a_move_is_not_told_that_bands_are_all(talk: Talk) -> None:
+    ada, _ = talk.somebody()
+    await talk.api.push(1, {"btc": 50.0, "eth": 50.0})
+
+    (plain,) = await talk.type(ada, "/subscribe btc")
+    await talk.type(ada, "/settings moves 20% 7 days trader")
+    (ruled,) = await talk.type(ada, "/subscribe eth")
+
+    assert lines(plain)[-1] == "I tell you as soon as a grade is upgraded or downgraded."
+    assert lines(ruled)[-1] == "I tell you as /settings says."
+
+
 async def test_another_window_ends_the_one_before_only_once_a_size_is_chosen(talk: Talk) -> None:
     ada, chat = talk.somebody()
     (settings,) = await talk.type(ada, "/settings rises 15 points 7 days trader")
