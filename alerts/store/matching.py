@@ -3,9 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from itertools import chain
-from typing import Final
+from operator import or_
+from typing import Final, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -25,7 +26,7 @@ from alerts.domain.subscriptions import type_mask
 from alerts.store.cycles import CycleRecord
 from alerts.store.engine import Transaction
 from alerts.store.queue import OPEN
-from alerts.store.subscriptions import Rule, wants
+from alerts.store.subscriptions import Rule, has_rule, wants
 from alerts.store.tables import deliveries, events, subscriptions
 
 
@@ -51,12 +52,16 @@ async def next_endpoints(
     At most `size` of those that name tokens, and of those to be corrected, and `wholesale` of
     those that name none.
     """
-    given = {"cycle": record.id, "after": record.fan_out_after or ""}
     told = await _told(tx, record)
-    rules = frozenset(rule for rule in Rule for _, _, bits in told if rule.mask & bits)
+    given: dict[str, object] = {
+        "cycle": record.id,
+        "after": record.fan_out_after or "",
+        "until": _END,
+        **_types_of(told),
+    }
+    rules = frozenset(rule for rule in Rule for one in told if rule.mask & one.type_bit)
     looks = [(_corrected(), size), (_by_token(), size)]
-    looks += [(_by_rule(rule, is_token=True), size) for rule in rules]
-    looks += [(_by_rule(rule, is_token=False), wholesale) for rule in rules]
+    looks += [(_by_token(rule), size) for rule in rules]
     looks += [(look, wholesale) for look in _wholesale(told)]
     found: list[list[str]] = []
     ends: list[str] = []
@@ -65,6 +70,8 @@ async def next_endpoints(
         found.append(list(rows.scalars()))
         if len(found[-1]) == count:
             ends.append(found[-1][-1])
+            # What comes after that is of the next chunk, and looked at then.
+            given["until"] = min(ends)
     corrected = found[0]
     # Each look is in order, and mostly all but one are empty.
     full = [some for some in found if some]
@@ -102,26 +109,48 @@ def corrections(*where: ColumnElement[bool]) -> Select[tuple[str, str]]:
     )
 
 
-# Of some events of a cycle: their kind, whether they have no token, and the bits of what only a
-# rule asks for.
-_Told = tuple[str | None, bool, int]
+# Behind the ids of all endpoints, however a database orders letters.
+_END: Final = "zz"
+_RULED: Final = type_mask(RULED)
+
+
+class _Told(NamedTuple):
+    """Some events of a cycle. type_bit: of their one type."""
+
+    kind: str | None
+    has_no_token: bool
+    type_bit: int
 
 
 async def _told(tx: Transaction, record: CycleRecord) -> list[_Told]:
     rows = await tx.connection.execute(_TOLD_OF, {"cycle": record.id})
-    return [(row[0], bool(row[1]), row[2]) for row in rows]
+    return [_Told(row[0], bool(row[1]), row[2]) for row in rows]
+
+
+def _types_of(told: Sequence[_Told]) -> dict[str, int]:
+    """What of each kind is told by no rule, as one mask: who takes none of it is not looked at."""
+    return {
+        f"types_{kind}": reduce(
+            or_, (one.type_bit & ~_RULED for one in told if one.kind in (None, kind)), 0
+        )
+        for kind in Kind
+    }
 
 
 def _wholesale(told: Sequence[_Told]) -> list[Select[str]]:
     """Endpoints that match without naming an event's token, each look read in order, no further.
 
-    One look a kind; only an event that has no token makes those who name tokens be looked at too.
+    One look a kind, and one for each rule that events of the kind are told by; only an event that
+    has no token makes those who name tokens be looked at too.
     """
     looks = []
     for kind in Kind:
-        of_kind = {no_token for its, no_token, bits in told if its in (None, kind) and not bits}
-        if of_kind:
-            looks.append(_of_all(kind, also_of_tokens=True in of_kind))
+        of_kind = [one for one in told if one.kind in (None, kind)]
+        plain = {one.has_no_token for one in of_kind if not one.type_bit & _RULED}
+        if plain:
+            looks.append(_of_all(kind, also_of_tokens=True in plain))
+        ruled = {rule for rule in Rule for one in of_kind if rule.mask & one.type_bit}
+        looks += [_of_all(kind, rule) for rule in sorted(ruled)]
     return looks
 
 
@@ -129,13 +158,7 @@ def _wholesale(told: Sequence[_Told]) -> list[Select[str]]:
 _OF_CYCLE: Final = events.c.cycle_id == bindparam("cycle")
 _TOLD: Final = and_(_OF_CYCLE, events.c.type_bit != 0)
 _TOLD_OF: Final = (
-    select(
-        events.c.kind,
-        events.c.token.is_(None),
-        events.c.type_bit.op("&")(literal_column(str(type_mask(RULED)))),
-    )
-    .where(_TOLD)
-    .distinct()
+    select(events.c.kind, events.c.token.is_(None), events.c.type_bit).where(_TOLD).distinct()
 )
 
 
@@ -147,35 +170,34 @@ def _corrected() -> Select[str]:
 
 
 @cache
-def _by_token() -> Select[str]:
-    """Endpoints that name an event's token."""
+def _by_token(rule: Rule | None = None) -> Select[str]:
+    """Endpoints that name an event's token. rule: of what they are told by that alone."""
     endpoint = subscriptions.c.endpoint_id
-    return _next(
-        select(endpoint).join_from(events, subscriptions, wants(is_token=True)).where(_TOLD),
-        endpoint,
-    )
-
-
-@cache
-def _by_rule(rule: Rule, *, is_token: bool) -> Select[str]:
-    """Endpoints whose rule was passed, for a token that they name or for all."""
-    endpoint = subscriptions.c.endpoint_id
-    condition = wants(is_token=is_token, rule=rule)
+    condition = wants(is_token=True, rule=rule)
     return _next(
         select(endpoint).join_from(events, subscriptions, condition).where(_TOLD), endpoint
     )
 
 
 @cache
-def _of_all(kind: Kind, *, also_of_tokens: bool) -> Select[str]:
-    """Endpoints that take what they take of a kind whatever the token."""
-    matching = exists().where(_TOLD, wants(is_token=False)).correlate(subscriptions)
+def _of_all(kind: Kind, rule: Rule | None = None, *, also_of_tokens: bool = False) -> Select[str]:
+    """Endpoints that take what they take of a kind whatever the token.
+
+    In the order of an index, for as many as one cycle may concern of them, few are looked at.
+    """
+    matching = exists().where(_TOLD, wants(is_token=False, rule=rule)).correlate(subscriptions)
     endpoint = subscriptions.c.endpoint_id
     look = select(endpoint).where(subscriptions.c.kind == kind, matching)
+    if rule is None:
+        takes = subscriptions.c.types.op("&")(bindparam(f"types_{kind}", type_=Integer))
+        look = look.where(takes != literal_column("0"))
+    else:
+        look = look.where(has_rule(rule))
     return _next(look if also_of_tokens else look.where(subscriptions.c.token.is_(None)), endpoint)
 
 
 def _next(look: Select[str], endpoint: ColumnElement[str]) -> Select[str]:
     """The endpoints of a look that come next, in order."""
-    after = endpoint > bindparam("after")
-    return look.where(after).distinct().order_by(endpoint).limit(bindparam("most", type_=Integer))
+    of_chunk = endpoint > bindparam("after"), endpoint <= bindparam("until")
+    most = bindparam("most", type_=Integer)
+    return look.where(*of_chunk).distinct().order_by(endpoint).limit(most)

@@ -92,13 +92,21 @@ def wants(*, is_token: bool, rule: Rule | None = None) -> ColumnElement[bool]:
     return and_(
         same_token,
         or_(events.c.kind.is_(None), same_kind) if rule is None else same_kind,
-        _IS_PLAIN if rule is None else _RULES[rule],
+        _IS_PLAIN if rule is None else and_(_HAS_CROSSED, _RULES[rule]),
         subscriptions.c.types.op("&")(events.c.type_bit) != literal(0),
         or_(events.c.notches.is_(None), events.c.notches >= subscriptions.c.min_notches),
         or_(events.c.size.is_(None), events.c.size >= subscriptions.c.min_delta),
         _OTHER_IS_SO,
         events.c.sequence > subscriptions.c.since_sequence,
     )
+
+
+def has_rule(rule: Rule) -> ColumnElement[bool]:
+    """Whether a subscription names such a rule, in the words of its index."""
+    named = subscriptions.c
+    if rule is Rule.THRESHOLD:
+        return or_(named.above.is_not(None), named.below.is_not(None))
+    return named.within.is_not(None)
 
 
 def _is_of(types: Iterable[EventType]) -> ColumnElement[bool]:
@@ -110,11 +118,12 @@ def _passes(size: ColumnElement[int], event_type: EventType) -> ColumnElement[bo
     return and_(_is_of([event_type]), size > events.c.crossed_from, size <= events.c.crossed_to)
 
 
+# In the words of their index: such an event is found beside a thousand others of its cycle.
+_HAS_CROSSED: Final = events.c.crossed_from.is_not(None)
 _IS_PLAIN: Final = not_(_is_of(RULED))
 _CROSSES: Final = and_(
     _is_of([EventType.CROSSED]),
-    # In the words of its index.
-    or_(subscriptions.c.above.is_not(None), subscriptions.c.below.is_not(None)),
+    has_rule(Rule.THRESHOLD),
     or_(
         and_(
             subscriptions.c.above > events.c.crossed_from,
@@ -127,8 +136,7 @@ _CROSSES: Final = and_(
     ),
 )
 _REACHES: Final = and_(
-    # In the words of its index: it is never null where the event's is not, and equal.
-    subscriptions.c.within.is_not(None),
+    has_rule(Rule.WINDOW),
     subscriptions.c.within == events.c.within,
     or_(
         _passes(subscriptions.c.rise, EventType.ROSE),

@@ -1,15 +1,18 @@
 """Thresholds: who names a score is told when a grade crosses it, and nobody else is."""
 
 import json
+from typing import Any
 
 import pytest
+from sqlalchemy import event, text
 
 from alerts.bootstrap import Services
 from alerts.domain.deliveries import Order
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind
-from alerts.domain.subscriptions import Condition, Filter, Miss, Threshold
+from alerts.domain.subscriptions import Condition, Filter, Miss, Threshold, rows_of
 from alerts.pipeline.replay import explain
+from alerts.store.subscriptions import write_subscriptions
 from tests.pipeline.chatting import chatting
 from tests.pipeline.conftest import (
     OpenServices,
@@ -119,6 +122,32 @@ async def test_who_waits_is_told_of_the_newest_crossing_and_of_the_newest_change
     ]
 
 
+async def test_of_many_endpoints_those_that_name_a_score_are_looked_at_alone(
+    services: Services, receiver: Receiver
+) -> None:
+    made = await subscribe(services, receiver.url("/rule"), wanted=ABOVE_85)
+    others = rows_of(Filter(), 0)
+    async with services.store.write() as tx:
+        for number in range(1000):
+            await write_subscriptions(tx, f"ep_{number:026}", others)
+        await tx.connection.execute(text("ANALYZE"))
+    await push(services, day(0), {"a": 84})
+    await push(services, day(1), {"a": 86})
+    said: list[tuple[str, Any]] = []
+    engine = services.store.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *given: said.append((given[2], given[3])))
+
+    await fan_out(services)
+
+    (look,) = [one for one in said if "EXISTS" in one[0] and "subscriptions.above" in one[0]]
+    async with services.store.read() as tx:
+        how = "" if tx.is_postgresql else "QUERY PLAN "
+        plan = list(await tx.connection.exec_driver_sql(f"EXPLAIN {how}{look[0]}", look[1]))
+    assert "ix_subscriptions_thresholds" in str(plan)
+    assert "uq_subscriptions_endpoint" not in str(plan)
+    assert [one.endpoint_id for one in await log_of(services)] == [made.endpoint.id]
+
+
 async def test_a_chat_is_told_which_score_was_crossed(open_with: OpenServices) -> None:
     async with chatting(open_with) as here:
         await here.follow("demo:a", wanted=ABOVE_85)
@@ -156,8 +185,8 @@ async def test_a_grade_is_told_only_while_the_other_one_is_as_it_must_be(
     }
     assert len(receiver.at("/plain")) == 8
     misses = []
-    for event in (await feed(services))[:3]:
-        found = await explain(made.endpoint.id, event.id, app_id=None, store=services.store)
+    for one in (await feed(services))[:3]:
+        found = await explain(made.endpoint.id, one.id, app_id=None, store=services.store)
         misses.append(found.miss)
     assert misses == [None, Miss.OTHER_GRADE, Miss.OTHER_UNKNOWN]
 

@@ -61,6 +61,18 @@ Index(
 Index("ix_events_cycle_id", events.c.cycle_id)
 
 
+# What is told by a rule alone.
+Index(
+    "ix_events_crossed",
+    events.c.cycle_id,
+    events.c.kind,
+    events.c.crossed_from,
+    events.c.crossed_to,
+    sqlite_where=events.c.crossed_from.is_not(None),
+    postgresql_where=events.c.crossed_from.is_not(None),
+)
+
+
 Index(
     "ix_events_owed_after",
     events.c.sequence,

@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     _windows()
+    _crossed()
 
 
 def _windows() -> None:
@@ -33,4 +34,15 @@ def _windows() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("token", "kind", name=op.f("pk_tracks")),
+    )
+
+
+def _crossed() -> None:
+    has_crossed = sa.text("crossed_from IS NOT NULL")
+    op.create_index(
+        "ix_events_crossed",
+        "events",
+        ["cycle_id", "kind", "crossed_from", "crossed_to"],
+        sqlite_where=has_crossed,
+        postgresql_where=has_crossed,
     )
