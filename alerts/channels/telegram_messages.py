@@ -178,7 +178,7 @@ def _mass(told: Sequence[Told]) -> list[Line]:
 
 def _notice(one: Told) -> TelegramMessage:
     """What is said of the service itself: fact by fact, as many whole lines as there is room."""
-    title = one.type.value.replace(".", " ").replace("_", " ").capitalize()
+    title = title_of(one)
     lines: list[Line] = [[bold(title)]]
     for name, value in list(one.data.items())[:FACTS_SHOWN]:
         if isinstance(value, Mapping | list) or value is None:

@@ -121,7 +121,9 @@ def company_of(told: Iterable[Told]) -> Company:
 
 
 def title_of(one: Told, *, name: str = "") -> str:
-    """What happened to a grade, in words. name: what stands behind its token's symbol."""
+    """What happened, in words: to a grade, where that is known. name: behind its token's symbol."""
+    if not one.is_grade:
+        return one.type.value.replace(".", " ").replace("_", " ").capitalize()
     return TITLES[one.type].format(
         symbol=f"{one.symbol}{name}",
         before=band_of(one.before),
@@ -149,7 +151,7 @@ def band_of(rung: Rung | None) -> str:
 def row_of(one: Told, company: Company) -> Line:
     """An event among others."""
     if not one.is_grade:
-        return [say(one.type.value.replace(".", " ").capitalize())]
+        return [say(title_of(one))]
     before, after = one.before, one.after
     name, kind = company.name(one), company.kind(one)
     if before is None or after is None or one.type is EventType.RESTATED:

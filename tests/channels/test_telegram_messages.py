@@ -15,6 +15,7 @@ from alerts.channels.telegram_messages import (
     ROWS_ON_A_PAGE,
     ROWS_SHOWN,
     TelegramMessage,
+    headline,
     page_lines,
     render,
 )
@@ -125,6 +126,7 @@ def test_a_test_shows_a_real_change_and_has_nothing_to_press() -> None:
 
 def test_what_was_expunged_is_not_shown() -> None:
     assert "BTC" not in assert_taken(shown_of([without_data(body(UPGRADED))]))
+    assert headline(without_data(body(UPGRADED))) == "🟢 Grade upgraded"
 
 
 def test_several_changes_are_a_line_each_and_those_without_room_are_counted() -> None:
