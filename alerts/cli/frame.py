@@ -64,7 +64,7 @@ _SETTINGS: Final = {
 # What mends a database that does not answer as it should, by what it, or the way there, says.
 _MENDS: Final = (
     (
-        re.compile(r"no such (table|column)|(relation|column) .* does not exist"),
+        re.compile(r"no such (table|column)|has no column|(relation|column) .* does not exist"),
         "`gradebell db upgrade` makes the tables",
     ),
     (

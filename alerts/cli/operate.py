@@ -18,7 +18,7 @@ from alerts.cli.wording import plural
 from alerts.domain.grades import Kind, TokenId, token_identity
 from alerts.errors import SettingsInvalid, StorageFailed, Undecryptable
 from alerts.settings import PREFIX, Settings, load_settings
-from alerts.store.migrate import upgrade
+from alerts.store.migrate import is_behind, upgrade
 from alerts.store.tokens import load_labels
 from alerts.store.watermarks import read_watermark
 
@@ -112,6 +112,9 @@ def _print(found: list[Finding], budget: Budget | None, *, as_json: bool) -> Non
 async def _database(services: Services) -> list[Finding]:
     """It was opened already, keys, tables and all."""
     name = "GRADEBELL_DATABASE_URL"
+    if await is_behind(services.settings.database_url):
+        told = "its tables are an older release's: `gradebell db upgrade` brings them up to date"
+        return [Finding(Level.WRONG, name, told)]
     async with services.store.read() as tx:
         if tx.is_postgresql:
             return [Finding(Level.FINE, name, "PostgreSQL answers and has the tables")]

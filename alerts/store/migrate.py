@@ -47,6 +47,14 @@ async def upgrade(database_url: str) -> bool:
                 return await connection.run_sync(_upgrade)
 
 
+async def is_behind(database_url: str) -> bool:
+    """Whether `upgrade` would have something to do. Raises StorageFailed."""
+    with storage_errors():
+        async with _opened(database_url) as connection:
+            present, known = await connection.run_sync(_revisions)
+            return not present >= set(known.get_heads()) and not _unknown(present, known)
+
+
 async def stored_secret(database_url: str) -> bytes | None:
     """A secret that the database holds encrypted, whichever; None while it holds none.
 
@@ -87,14 +95,23 @@ def _upgrade(connection: Connection) -> bool:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     config = migration_config()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    present = set(MigrationContext.configure(connection).get_current_heads())
-    if unknown := present - known:
+    if unknown := _unknown(*_revisions(connection)):
         emit(Step.SCHEMA_NEWER, revision=", ".join(sorted(unknown)))
         return False
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     return True
+
+
+def _revisions(connection: Connection) -> tuple[set[str], ScriptDirectory]:
+    """Those that the database stands on, and all that this release has."""
+    present = set(MigrationContext.configure(connection).get_current_heads())
+    return present, ScriptDirectory.from_config(migration_config())
+
+
+def _unknown(present: set[str], known: ScriptDirectory) -> set[str]:
+    """Of a newer release."""
+    return present - {script.revision for script in known.walk_revisions()}
 
 
 def upgrade_now(database_url: str) -> None:

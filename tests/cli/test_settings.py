@@ -228,6 +228,21 @@ def test_check_says_which_margin_does_nothing(
     assert all(told in line for line in said if told is not None)
 
 
+@pytest.mark.parametrize(("revision", "code"), [("0001", 1), ("9999", 0)], ids=["older", "newer"])
+def test_check_finds_tables_of_an_older_release(
+    sqlite_operator: Operator, revision: str, code: int
+) -> None:
+    path = sqlite_operator.settings["DATABASE_URL"].partition("///")[2]
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = ?", [revision])
+
+    result = sqlite_operator.run("check")
+
+    assert result.exit_code == code
+    assert ("wrong  GRADEBELL_DATABASE_URL: its tables are an older" in result.stdout) == bool(code)
+    assert ("`gradebell db upgrade`" in result.stdout) == bool(code)
+
+
 def test_check_finds_a_redis_that_is_not_there(sqlite_operator: Operator) -> None:
     sqlite_operator.settings["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}"
 
