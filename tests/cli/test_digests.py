@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from alerts.bootstrap import open_services
 from alerts.domain.ids import HOUSE_APP
 from alerts.pipeline.endpoints import Wish, create_webhook
@@ -30,18 +32,24 @@ def test_a_week_is_told_once_when_it_is_due(operator: Operator) -> None:
     endpoint_id = digested(operator)
 
     early = operator.does("digest", "run")
-    (told,) = operator.reads("digest", "run", "--at", "2100-01-01T00:00:00Z")["data"]
-    again = operator.reads("digest", "run", "--at", "2100-01-01T00:00:00Z")["data"]
+    next_at = operator.reads("endpoint", "preview", endpoint_id)["next_at"]
+    (told,) = operator.reads("digest", "run", "--at", next_at)["data"]
+    again = operator.reads("digest", "run", "--at", next_at)["data"]
 
     assert early == "No digest is due.\n"
-    assert (told["endpoint_id"], told["period"]) == (endpoint_id, "2099-W53")
+    assert (told["endpoint_id"], told["weeks"]) == (endpoint_id, 1)
     assert again == []
     (delivery,) = operator.reads("delivery", "list")["data"]
     assert delivery["event_id"] == told["event_id"]
 
 
-def test_a_moment_that_is_none_is_refused(operator: Operator) -> None:
-    code, said = operator.fails("digest", "run", "--at", "monday")
+@pytest.mark.parametrize("moment", ["monday", "2926-11-23T08:00:00Z"], ids=["none", "mistyped"])
+def test_a_moment_that_cannot_be_meant_is_refused(operator: Operator, moment: str) -> None:
+    endpoint_id = digested(operator)
+    next_at = operator.reads("endpoint", "preview", endpoint_id)["next_at"]
+
+    code, said = operator.fails("digest", "run", "--at", moment)
 
     assert code == 2
-    assert "--at" in said
+    assert said.startswith("gradebell: --at: ")
+    assert operator.reads("endpoint", "preview", endpoint_id)["next_at"] == next_at
