@@ -46,8 +46,7 @@ from alerts.pipeline.vault import Vault
 from alerts.ports import Clock, Limiter, Sender, Waker
 from alerts.settings import Settings
 from alerts.sources.download import open_client
-from alerts.sources.sandbox.app import SANDBOX_KEY
-from alerts.sources.sandbox.server import DEFAULT_PORT
+from alerts.sources.sandbox.address import DEFAULT_PORT, SANDBOX_KEY
 from alerts.sources.token_metrics import TokenMetrics
 from alerts.sources.token_metrics_rows import Profile
 from alerts.store.cipher import Cipher

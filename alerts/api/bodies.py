@@ -9,7 +9,8 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from alerts.api.problems import BodyUnreadable, refused
+from alerts.api.problems import BodyUnreadable
+from alerts.api.refusals import refused
 from alerts.domain.nearest import nearest
 from alerts.errors import InvalidInput, TooLarge
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from alerts.api.problems import refused
+from alerts.api.refusals import refused
 from alerts.api.schemas.endpoints import EndpointChange, NewEndpoint
 from alerts.api.schemas.filters import NewDigest
 from alerts.api.schemas.rules import conditions_of, reaches_of, thresholds_of

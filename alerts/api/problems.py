@@ -3,10 +3,10 @@
 Source: https://www.rfc-editor.org/rfc/rfc9457
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from fastapi import FastAPI
@@ -18,7 +18,7 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from alerts.api.problem_kinds import ProblemKind
-from alerts.domain.nearest import nearest_first
+from alerts.api.refusals import refused
 from alerts.errors import (
     Conflict,
     CursorExpired,
@@ -35,13 +35,11 @@ from alerts.errors import (
     TooLarge,
     Undecryptable,
 )
-from alerts.plain_words import choices, plain
 from alerts.telemetry import Step, fail
 
 MEDIA_TYPE: Final = "application/problem+json"
 # How long a client does well to wait when the database failed.
 RETRY_AFTER_SECONDS: Final = 2
-CANDIDATES_SHOWN: Final = 20
 _METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 
@@ -121,17 +119,6 @@ def answer_unexpected(error: Exception) -> Response:
     return answer(ProblemKind.INTERNAL, "This is a fault of the service; the log says more.")
 
 
-def refused(errors: Sequence[Mapping[str, Any]]) -> InvalidInput:
-    """What pydantic found, as one of our errors: the first, with the field to mend."""
-    first = errors[0]
-    place = tuple(first["loc"])
-    if place[:1] in {("body",), ("query",), ("path",), ("header",)} and len(place) > 1:
-        place = place[1:]
-    given = first["input"] if isinstance(first["input"], str) else ""
-    candidates = nearest_first(given, choices(first))
-    return InvalidInput(_path(place), plain(first), candidates[:CANDIDATES_SHOWN])
-
-
 def install(app: FastAPI) -> None:
     """Answer whatever an application refuses with a problem."""
     app.add_exception_handler(GradebellError, _on_error)
@@ -192,11 +179,3 @@ def _headers(error: GradebellError, kind: ProblemKind) -> dict[str, str]:
     if isinstance(error, StillRunning | RateLimited | PlatformSilent):
         return {"retry-after": str(error.retry_after_seconds)}
     return {"www-authenticate": "Bearer"} if kind is ProblemKind.UNAUTHENTICATED else {}
-
-
-def _path(place: Sequence[str | int]) -> str:
-    """`filter.tokens[2]` of ("filter", "tokens", 2)."""
-    path = ""
-    for part in place:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path or "body"

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from alerts.api.backtests import view_messages
 from alerts.bootstrap import Services
 from alerts.cli.actions import endpoints
 from alerts.cli.endpoints import EndpointArgument
@@ -43,6 +42,8 @@ def backtest_(
     """
 
     async def work(services: Services) -> None:
+        from alerts.api.backtests import view_messages  # noqa: PLC0415 - reads all of the API's framework.
+
         app_id = await app_id_of(services, app)
         asked = await existing(endpoint, app_id=app_id, store=services.store)
         async with services.store.read() as tx:

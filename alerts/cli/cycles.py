@@ -14,7 +14,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from alerts.api.routes.cycles import show_cycle
 from alerts.api.schemas.cycles import Cycle as ShownCycle
 from alerts.bootstrap import Services
 from alerts.cli.frame import BeforeOption, Failed, JsonOption, LimitOption, command, group, run
@@ -139,6 +138,8 @@ def show(cycle: CycleArgument, *, as_json: JsonOption = False) -> None:
     """Show one cycle with the rows it left out, and what its hold reason means."""
 
     async def work(services: Services) -> None:
+        from alerts.api.routes.cycles import show_cycle  # noqa: PLC0415 - reads all of the API's framework.
+
         detail = await show_cycle(cycle, OPERATOR, services)
         reason = detail.hold_reason
         meaning = None if reason is None else MEANINGS[HoldReason][reason]

@@ -9,14 +9,15 @@ import typer
 from alerts.bootstrap import SystemClock
 from alerts.cli.frame import command, run_loop, stopped_by_signals
 from alerts.errors import InvalidInput
-from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
+from alerts.sources.sandbox.address import DEFAULT_PORT, SANDBOX_KEY
+from alerts.sources.sandbox.app import create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.plans import PLANS, Plan
 from alerts.sources.sandbox.profiles import ProfileName
 from alerts.sources.sandbox.roster import DEFAULT_SIZE, OPENING
 from alerts.sources.sandbox.scenarios import SCENARIOS, Scenario
-from alerts.sources.sandbox.server import DEFAULT_PORT, open_sandbox
+from alerts.sources.sandbox.server import open_sandbox
 
 FIRST_DAY: Final = OPENING.isoformat()
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")]

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.text import Text
 
 from alerts import telemetry
-from alerts.api.app import create_app
 from alerts.bootstrap import Services, SystemClock, forget_startup
 from alerts.channels.signing import parse_secret
 from alerts.cli.frame import command, opened, run_loop, stopped_by_signals
@@ -29,6 +28,8 @@ async def open_api(services: Services) -> AsyncIterator[str]:
 
     Raises SettingsInvalid when host or port cannot be had.
     """
+    from alerts.api.app import create_app  # noqa: PLC0415 - reads all of the API's framework.
+
     host, port = services.settings.host, services.settings.port
     is_open = False
     try:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from alerts.api.routes.sources import show_sources
 from alerts.bootstrap import Services
 from alerts.cli.frame import JsonOption, command, group, run
 from alerts.cli.show import fields, rows
@@ -19,6 +18,8 @@ def list_(*, as_json: JsonOption = False) -> None:
     """Say how each source stands, what it brought last, and what it may still be asked."""
 
     async def work(services: Services) -> None:
+        from alerts.api.routes.sources import show_sources  # noqa: PLC0415 - reads all of the API's framework.
+
         found = (await show_sources(OPERATOR, services)).model_dump(mode="json")
         if as_json:
             fields(found, as_json=True)

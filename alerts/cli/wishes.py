@@ -7,7 +7,7 @@ import typer
 from pydantic import ValidationError
 
 from alerts.api.changes import checked, digest_block
-from alerts.api.problems import refused
+from alerts.api.refusals import refused
 from alerts.api.schemas.filters import NewDigest
 from alerts.api.schemas.rules import (
     WantedCondition,

@@ -1,6 +1,8 @@
 """Every command says what it does, with an example."""
 
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +74,14 @@ def test_the_console_script_is_this_one() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert project["scripts"] == {"gradebell": f"{main.__module__}:{main.__name__}"}
+
+
+def test_no_command_waits_until_the_api_s_framework_is_read() -> None:
+    looked = "import sys, workers.cli; sys.exit('fastapi' in sys.modules)"
+
+    read = subprocess.run([sys.executable, "-c", looked], cwd=ROOT, check=False)
+
+    assert read.returncode == 0
 
 
 def test_it_says_which_version_it_is() -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from alerts.domain.grades import SourceName
 from alerts.sources.download import open_client
-from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
+from alerts.sources.sandbox.address import SANDBOX_KEY
+from alerts.sources.sandbox.app import create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.profiles import ProfileName

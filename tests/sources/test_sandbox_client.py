@@ -7,7 +7,7 @@ import pytest
 from alerts.domain.grades import Kind
 from alerts.domain.readings import Reading
 from alerts.ports import FetchedPage, GradeSource, SourceState, Trouble
-from alerts.sources.sandbox.app import SANDBOX_KEY
+from alerts.sources.sandbox.address import SANDBOX_KEY
 from alerts.sources.sandbox.roster import (
     BITCOIN,
     ETHEREUM,

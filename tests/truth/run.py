@@ -27,7 +27,8 @@ from alerts.pipeline.fan_out import fan_out_events
 from alerts.pipeline.poll import Plan, slot_of
 from alerts.settings import Settings
 from alerts.sources.download import open_client
-from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
+from alerts.sources.sandbox.address import SANDBOX_KEY
+from alerts.sources.sandbox.app import create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.faults import Effect
 from alerts.sources.sandbox.roster import BITCOIN

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from alerts.errors import InvalidInput
+from alerts.sources.sandbox.address import SANDBOX_KEY
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.faults import Due, Effect, Fault, FaultBoard, is_missing, shown_day
 from alerts.sources.sandbox.generator import Market
@@ -25,7 +26,6 @@ from alerts.sources.sandbox.spoiling import Listed, cut_page, spoil_rows
 from alerts.sources.sandbox.switches import Switches, said
 from alerts.sources.sandbox.wire import answer, knowing_its_transport
 
-SANDBOX_KEY = "tm-sandbox"
 # Days of rows that are kept ready.
 _READY = 40
 

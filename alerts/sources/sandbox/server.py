@@ -8,13 +8,12 @@ from starlette.types import ASGIApp
 
 from alerts.ports import Clock
 from alerts.serving import open_server, serve
-from alerts.sources.sandbox.app import SANDBOX_KEY, create_sandbox
+from alerts.sources.sandbox.address import DEFAULT_PORT, SANDBOX_KEY
+from alerts.sources.sandbox.app import create_sandbox
 from alerts.sources.sandbox.clock import VirtualClock
 from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.profiles import ProfileName
 from alerts.sources.sandbox.roster import DEFAULT_SIZE, OPENING
-
-DEFAULT_PORT = 8700
 
 
 async def serve_sandbox(

@@ -14,7 +14,7 @@ from alerts.domain.ratings import Rating
 from alerts.pipeline.poll import Plan
 from alerts.ports import Clock
 from alerts.sources.download import open_client
-from alerts.sources.sandbox.app import SANDBOX_KEY
+from alerts.sources.sandbox.address import SANDBOX_KEY
 from alerts.sources.token_metrics import TokenMetrics
 from alerts.store.cycles import CycleRecord
 from alerts.store.ratings import load_ratings
