@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
 import asyncpg
+from sqlalchemy import text
 
+from alerts.store.engine import Store
 from tests.servers import Server
 
 T = TypeVar("T")
@@ -168,9 +171,34 @@ def postgresql_database(server: Server, template: str) -> Iterator[str]:
         execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def execute(server: Server, *statements: str) -> None:
+@contextmanager
+def turned_postgresql(server: Server, template: str, at: datetime) -> Iterator[str]:
+    """A database whose clock stands still, too: what it asks for the time is a function of ours."""
+    with postgresql_database(server, template) as url:
+        name = url.rpartition("/")[2]
+        execute(server, f'ALTER DATABASE "{name}" SET search_path = turned, pg_catalog, public')
+        execute(
+            server,
+            "CREATE SCHEMA turned; CREATE TABLE turned.clock (at timestamptz NOT NULL);"
+            "CREATE FUNCTION turned.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
+            " AS 'SELECT at FROM turned.clock'",
+            f"INSERT INTO turned.clock VALUES ('{at.isoformat()}')",  # noqa: S608
+            database=name,
+        )
+        yield url
+
+
+async def turn_clock(store: Store, at: datetime) -> None:
+    """It is then, in such a database; SQLite has the time from us, and there is nothing to turn."""
+    if store.has_one_writer:
+        return
+    async with store.write() as tx:
+        await tx.connection.execute(text("UPDATE turned.clock SET at = :at"), {"at": at})
+
+
+def execute(server: Server, *statements: str, database: str = "postgres") -> None:
     """Run statements by the server's owner, each in a transaction of its own."""
-    wait_for(_execute(server, statements))
+    wait_for(_execute(server, database, statements))
 
 
 def wait_for(work: Coroutine[object, object, T]) -> T:
@@ -183,8 +211,8 @@ async def _run(upgrade: Upgrade, url: str) -> None:
     await upgrade(url)
 
 
-async def _execute(server: Server, statements: tuple[str, ...]) -> None:
-    async with _connected(server, "postgres") as connection:
+async def _execute(server: Server, database: str, statements: tuple[str, ...]) -> None:
+    async with _connected(server, database) as connection:
         for statement in statements:
             await connection.execute(statement)
 

@@ -16,7 +16,8 @@ from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.plans import PLANS, Plan
 from alerts.sources.sandbox.profiles import ProfileName
 from alerts.sources.sandbox.roster import DEFAULT_SIZE, OPENING
-from alerts.sources.sandbox.scenarios import SCENARIOS, Scenario
+from alerts.sources.sandbox.scenario import Scenario
+from alerts.sources.sandbox.scenarios import SCENARIOS
 from alerts.sources.sandbox.server import open_sandbox
 
 FIRST_DAY: Final = OPENING.isoformat()

@@ -19,8 +19,9 @@ from alerts.pipeline.backtest import CHUNK, backtest, existing, supposed
 from alerts.pipeline.chats import create_chat
 from alerts.pipeline.endpoints import Wish, create_discord
 from alerts.pipeline.sparing import set_quiet_hours, set_time_zone
+from tests.databases import turned_postgresql
 from tests.pipeline.conftest import START, OpenServices, TurnedClock, day, push, subscribe
-from tests.pipeline.virtual import Live, turned_postgresql
+from tests.pipeline.virtual import Live
 from tests.receiver import Receiver
 
 DAYS = 90
@@ -70,7 +71,7 @@ async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
         return
     server = request.getfixturevalue("postgresql_server")
     template = request.getfixturevalue("postgresql_template")
-    async with turned_postgresql(server, template, START) as url:
+    with turned_postgresql(server, template, START) as url:
         yield url
 
 

@@ -1,12 +1,7 @@
 """A live service under a clock of ours: lanes are claimed when they are due, and all arrives."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
-
-import asyncpg
-from sqlalchemy import text
 
 from alerts.bootstrap import Services
 from alerts.domain.channels import POOL_RATES
@@ -17,30 +12,10 @@ from alerts.pipeline.rehearsal import Part, Telling
 from alerts.pipeline.settle import Sent, settle
 from alerts.store.lanes import next_due, release_lanes
 from alerts.store.outbox import start
-from tests.databases import execute, postgresql_database
+from tests.databases import turn_clock
 from tests.pipeline.conftest import TurnedClock, fan_out, log_of
-from tests.servers import Server
 
 POOLS = list(POOL_RATES)
-
-
-@asynccontextmanager
-async def turned_postgresql(server: Server, template: str, at: datetime) -> AsyncIterator[str]:
-    """A database whose clock stands still, too: what it asks for the time is a function of ours."""
-    with postgresql_database(server, template) as url:
-        name = url.rpartition("/")[2]
-        execute(server, f'ALTER DATABASE "{name}" SET search_path = turned, pg_catalog, public')
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-        try:
-            await connection.execute(
-                "CREATE SCHEMA turned; CREATE TABLE turned.clock (at timestamptz NOT NULL);"
-                "CREATE FUNCTION turned.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
-                " AS 'SELECT at FROM turned.clock'"
-            )
-            await connection.execute("INSERT INTO turned.clock VALUES ($1)", at)
-        finally:
-            await connection.close()
-        yield url
 
 
 class Live:
@@ -74,9 +49,7 @@ class Live:
 
     async def _set(self, at: datetime) -> None:
         self._clock.at = at
-        async with self._services.store.write() as tx:
-            if tx.is_postgresql:
-                await tx.connection.execute(text("UPDATE turned.clock SET at = :at"), {"at": at})
+        await turn_clock(self._services.store, at)
 
     async def _dispatch(self) -> None:
         """What a worker does with all lanes that are due now, where all that is sent arrives."""

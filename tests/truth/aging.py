@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 
 SILENT_POLLS = 3
 UNCHANGED = {"trader": timedelta(hours=48), "fundamental": timedelta(days=14)}
+# Of fewer tokens than this all may stand still.
+FEWEST = 20
 # It is looked for at every half hour, when nothing is polled.
 LOOK = timedelta(minutes=30)
 
@@ -15,6 +17,7 @@ class Aging:
         self.is_stale = False
         self._unchanged = UNCHANGED[kind]
         self._interval = interval
+        self._is_few = False
         self._heard_at: datetime | None = None
         self._news_at: datetime | None = None
 
@@ -29,8 +32,9 @@ class Aging:
         self.is_stale = noticed_at < before
         return self.is_stale
 
-    def hear(self, at: datetime, until: datetime, *, has_news: bool) -> bool:
+    def hear(self, at: datetime, until: datetime, *, tokens: int | None, has_news: bool) -> bool:
         """The same is accepted from `at` on, poll after poll; whether that ends its staleness."""
+        self._is_few = (tokens or 0) < FEWEST
         polls = (until - at - timedelta(microseconds=1)) // self._interval
         if has_news or self._news_at is None:
             self._news_at = at
@@ -46,4 +50,4 @@ class Aging:
         if self._heard_at is None or self._news_at is None:
             return None
         silence = self._heard_at + SILENT_POLLS * self._interval
-        return min(silence, self._news_at + self._unchanged)
+        return silence if self._is_few else min(silence, self._news_at + self._unchanged)

@@ -1,89 +1,45 @@
 """What came, held against what was right: lost, doubled, false and late."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 
-from tests.truth.told import DOWN, FAILING, HELD, RECOVERED, UP, Told
+from tests.truth.cooling import judge_cooled
+from tests.truth.messages import Arrival, Key, key_of, shown
+from tests.truth.oracle import Truth
+from tests.truth.told import FAILING, HELD, RECOVERED, Told
+from tests.truth.verdict import Verdict
+from tests.truth.wanted import Wanted, due_of
 
 NOTICES = frozenset({FAILING, RECOVERED, HELD})
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What one endpoint asked for. tokens: upstream's ids, None for all."""
-
-    path: str
-    types: frozenset[str]
-    tokens: frozenset[int] | None = None
-
-    def takes(self, told: Told) -> bool:
-        """Whether it is to be told: a correction follows what it corrects."""
-        if told.corrects is not None:
-            return self.takes(told.corrects)
-        return told.type in self.types and (self.tokens is None or told.token in self.tokens)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One message as it came. at: the service's time. verified: its signature was good."""
-
-    path: str
-    at: datetime
-    event_id: str
-    body: bytes
-    verified: bool
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What came of a scenario. problems: a line for each, in the order lost, doubled, false, late.
-
-    expected: messages due to all endpoints; events: of them without the copies.
-    """
-
-    name: str
-    events: int = 0
-    expected: int = 0
-    lost: int = 0
-    doubled: int = 0
-    false: int = 0
-    late: int = 0
-    requests: int = 0
-    refused: int = 0
-    seconds: float = 0.0
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def is_right(self) -> bool:
-        return not (self.lost or self.doubled or self.false or self.late or self.problems)
-
-
 def judge(
-    verdict: Verdict, told: Sequence[Told], wanted: Iterable[Wanted], arrivals: Sequence[Arrival]
+    verdict: Verdict, truth: Truth, wanted: Iterable[Wanted], arrivals: Sequence[Arrival]
 ) -> None:
     """Count every message of a grade against what each endpoint was to be told."""
-    verdict.events = len(told)
+    events = set()
     for want in wanted:
         came = [each for each in arrivals if each.path == want.path]
-        due = [each for each in told if want.takes(each)]
-        verdict.expected += len(due)
-        _judge_one(verdict, want.path, due, came)
+        due = due_of(want, truth)
+        events |= {(each.at, *each.key[:-1]) for each, _ in due}
+        known = _known_once(verdict, want, came)
+        if want.cooldown is None:
+            _judge_one(verdict, want, due, known)
+        else:
+            told = [each for each, _ in due]
+            judge_cooled(verdict, want.path, want.cooldown, told, known, until=truth.until)
+        _judge_corrections(verdict, want, came)
+    verdict.events = len(events)
     verdict.problems += [f"{each.path}: not verified" for each in arrivals if not each.verified]
 
 
-def judge_notices(
-    verdict: Verdict, expected: Counter[tuple[str, str]], arrivals: Sequence[Arrival]
-) -> None:
+def judge_notices(verdict: Verdict, truth: Truth, arrivals: Sequence[Arrival]) -> None:
     """Count what the operator was told; of cycles that are held, whether and not how often."""
+    expected = _said_once(truth)
     came: Counter[tuple[str, str]] = Counter()
     for each in arrivals:
-        message = json.loads(each.body)
-        if message["type"] in NOTICES:
-            came[message["type"], message["data"]["kind"]] += 1
+        if each.message["type"] in NOTICES:
+            came[each.message["type"], each.message["data"]["kind"]] += 1
     for notice in sorted({*expected, *came}):
         right, said = expected[notice], came[notice]
         if notice[0] == HELD:
@@ -95,60 +51,76 @@ def judge_notices(
             verdict.problems.append(f"the operator: {notice} {said} times, not {right}")
 
 
-def _judge_one(verdict: Verdict, path: str, due: list[Told], came: list[Arrival]) -> None:
-    ids = Counter(each.event_id for each in came)
-    twice = sum(count - 1 for count in ids.values())
-    verdict.doubled += twice
-    verdict.problems += [f"{path}: {one} came {n} times" for one, n in ids.items() if n > 1]
-    open_ones: dict[tuple[object, ...], list[Told]] = {}
-    for told in due:
-        open_ones.setdefault(told.key, []).append(told)
+def _said_once(truth: Truth) -> Counter[tuple[str, str]]:
+    """What the operator is to be told, by (type, kind): what both kinds hear of our key once."""
+    said: Counter[tuple[str, str]] = Counter()
+    told: set[str] = set()
+    silent: set[str] = set()
+    for notice, kind, _, is_of_key in sorted(truth.notices, key=lambda each: each[2]):
+        if notice == FAILING and is_of_key and told - {kind}:
+            silent.add(kind)
+            continue
+        if notice == RECOVERED:
+            told.discard(kind)
+            if kind in silent:
+                silent.remove(kind)
+                continue
+        elif is_of_key:
+            told.add(kind)
+        said[notice, kind] += 1
+    return said
+
+
+def _known_once(
+    verdict: Verdict, want: Wanted, came: Iterable[Arrival]
+) -> list[tuple[Arrival, Key]]:
+    """What came about grades, in order; what came again is doubled, and left out."""
+    found: list[tuple[Arrival, Key]] = []
     seen: set[str] = set()
     for each in came:
-        key = _key(each.body)
-        if key is None or each.event_id in seen:
+        if each.event_id in seen:
+            verdict.doubled += 1
+            verdict.problems.append(f"{want.path}: {each.event_id} came again")
             continue
         seen.add(each.event_id)
+        key = key_of(each, want)
+        if key is not None:
+            found.append((each, key))
+    return found
+
+
+def _judge_one(
+    verdict: Verdict,
+    want: Wanted,
+    due: Iterable[tuple[Told, bool]],
+    came: Iterable[tuple[Arrival, Key]],
+) -> None:
+    open_ones: dict[Key, list[tuple[Told, bool]]] = {}
+    for told, must in due:
+        verdict.expected += must
+        open_ones.setdefault(told.key, []).append((told, must))
+    for each, key in came:
         waiting = open_ones.get(key)
         if not waiting:
             verdict.false += 1
-            verdict.problems.append(f"{path}: false {_shown(key)} at {each.at:%m-%d %H:%M}")
+            verdict.problems.append(f"{want.path}: false {shown(key)} at {each.at:%m-%d %H:%M}")
             continue
-        right = waiting.pop(0)
+        right, _ = waiting.pop(0)
         if each.at > right.due:
             verdict.late += 1
-            problem = f"late {_shown(key)} at {each.at:%m-%d %H:%M}, due {right.due:%m-%d %H:%M}"
-            verdict.problems.append(f"{path}: {problem}")
+            problem = f"late {shown(key)} at {each.at:%m-%d %H:%M}, due {right.due:%m-%d %H:%M}"
+            verdict.problems.append(f"{want.path}: {problem}")
     for left in open_ones.values():
-        verdict.lost += len(left)
-        verdict.problems += [f"{path}: lost {_shown(told.key)}" for told in left]
+        lost = [told for told, must in left if must]
+        verdict.lost += len(lost)
+        verdict.problems += [f"{want.path}: lost {shown(told.key)}" for told in lost]
 
 
-def _key(body: bytes) -> tuple[object, ...] | None:
-    """What a message says, as `Told.key` has it; None for what is about no grade."""
-    message = json.loads(body, parse_float=Decimal, parse_int=Decimal)
-    if not message["type"].startswith("grade."):
-        return None
-    data = message["data"]
-    after, before = data["to"], data["from"]
-    return (
-        message["type"],
-        data["kind"],
-        int(data["token"]["id"].partition(":")[2]),
-        message["timestamp"][:10],
-        data["token"]["symbol"],
-        None if before is None else before["score"],
-        None if after is None else after["score"],
-        None if after is None else after["band"],
-        data.get("revises") is not None,
-    )
-
-
-def _shown(key: tuple[object, ...]) -> str:
-    return " ".join(str(part) for part in key)
-
-
-ALL_TYPES = frozenset(
-    {UP, DOWN, "grade.moved", "grade.initiated", "grade.withdrawn", "grade.reinstated"}
-)
-USUAL_TYPES = frozenset({UP, DOWN})
+def _judge_corrections(verdict: Verdict, want: Wanted, came: Iterable[Arrival]) -> None:
+    """Nobody is corrected who was not told what is corrected."""
+    told: set[str] = set()
+    for each in came:
+        told.add(each.event_id)
+        if each.corrects is not None and each.corrects not in told:
+            verdict.false += 1
+            verdict.problems.append(f"{want.path}: corrects {each.corrects}, which never came")

@@ -15,7 +15,7 @@ from itertools import pairwise
 from alerts.sources.sandbox.faults import Effect, Fault
 from alerts.sources.sandbox.generator import Stream
 from alerts.sources.sandbox.roster import OPENING, SandboxToken
-from alerts.sources.sandbox.scenarios import Scenario
+from tests.truth.cases import Case, Tokens
 
 KINDS = ("fundamental", "trader")
 PATHS = {
@@ -85,21 +85,22 @@ class Seen:
 class View:
     """All that upstream says of one kind for a while. rows: by token, None: there is no answer.
 
-    is_half: pages are missing without a word. is_of_key: the trouble is the key's, for all kinds.
+    asked: whom it was asked about, None: all. is_half: pages are missing without a word.
     """
 
     since: datetime
     until: datetime
     rows: dict[int, Seen] | None
+    asked: Tokens = None
     is_half: bool = False
 
 
 class Upstream:
-    """One scenario, looked at."""
+    """One scenario, as who asks in this case sees it."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
-        self._market = scenario.market()
+    def __init__(self, case: Case) -> None:
+        self._case, self._scenario = case, case.scenario
+        self._market = self._scenario.market()
         self._order = self._market.tokens
 
     def views(self, kind: str) -> Iterator[View]:
@@ -133,6 +134,7 @@ class Upstream:
         start, end = self._scenario.start, self._scenario.end
         found = {start, end}
         found |= {start + timedelta(days=n) for n in range(1, int(self._scenario.days) + 1)}
+        found |= {since for since, _ in self._case.lists}
         for fault in self._lasting(kind):
             since, until = fault.since or start, self._until(fault)
             found |= {since, until}
@@ -146,16 +148,18 @@ class Upstream:
         effects = {fault.effect for fault in faults}
         if effects & NO_ANSWER:
             return View(since, until, None)
+        asked = self._case.asked(since)
         rows = {
             token.id: seen
             for token in self._order
-            if (seen := self._seen(kind, token, since, faults)) is not None
+            if (asked is None or token.id in asked)
+            and (seen := self._seen(kind, token, since, faults)) is not None
         }
         listed = [token for token in self._order if token.id in rows]
         if Effect.PAGE_SHIFT in effects and len(listed) > PAGE:
             # The first of the second page has moved to the front when that page is read.
             del rows[listed[PAGE].id]
-        return View(since, until, rows, is_half=Effect.PARTIAL_PAGE in effects)
+        return View(since, until, rows, asked, is_half=Effect.PARTIAL_PAGE in effects)
 
     def _seen(
         self, kind: str, token: SandboxToken, now: datetime, faults: list[Fault]

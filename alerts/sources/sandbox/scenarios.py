@@ -5,22 +5,20 @@ tests/truth, from what is true here and nothing else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from functools import partial
 
 from alerts.sources.sandbox.faults import Effect, Fault
-from alerts.sources.sandbox.generator import Market, Mood
+from alerts.sources.sandbox.generator import Mood
 from alerts.sources.sandbox.profiles import ProfileName
 from alerts.sources.sandbox.roster import (
     BITCOIN,
-    DEFAULT_SIZE,
     ETHEREUM,
     LITECOIN,
-    OPENING,
     RENAMED,
     STABLECOIN,
 )
+from alerts.sources.sandbox.scenario import Scenario, moment
 
 TRADER = "*/t*-grade*"
 FUNDAMENTAL = "*/fundamental-grade"
@@ -29,43 +27,6 @@ NYROS = (900_014, 900_015)
 PLAIN = tuple(range(900_100, 900_140))
 # Three pages.
 _PAGES = 250
-
-
-def moment(day: int, hour: int = 0, minute: int = 0) -> datetime:
-    """A time of the sandbox. day: counted from its opening, 0 the first."""
-    midnight = datetime.combine(OPENING, time(), UTC)
-    return midnight + timedelta(days=day, hours=hour, minutes=minute)
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One scenario. about: in one sentence.
-
-    days: how long it lasts, from `first_day` on. moods: by the number of the day.
-    new_key_at: when whoever polls is given the key of `auth-rotate`.
-    """
-
-    name: str
-    about: str
-    days: float
-    faults: tuple[Fault, ...] = ()
-    size: int = DEFAULT_SIZE
-    first_day: int = 0
-    moods: Mapping[int, Mood] = field(default_factory=dict)
-    profile: ProfileName = ProfileName.V2_2025_08
-    new_key_at: datetime | None = None
-
-    @property
-    def start(self) -> datetime:
-        return moment(self.first_day)
-
-    @property
-    def end(self) -> datetime:
-        return self.start + timedelta(days=self.days)
-
-    def market(self) -> Market:
-        """What is true in it."""
-        return Market(size=self.size, moods=self.moods)
 
 
 def _during(since: datetime, until: datetime | None, effect: Effect, **more: object) -> Fault:
@@ -125,6 +86,40 @@ _ALL = (
             _during(moment(2, 3), moment(2, 5), Effect.FLAP, tokens=(BITCOIN,), points=45),
         ),
         moods=_days(0, 8),
+    ),
+    Scenario(
+        "see-saw",
+        "Grades go there and back by the day until they settle; days of it are restated later.",
+        14,
+        (
+            _during(moment(1), moment(8), Effect.FLAP, endpoint=TRADER, tokens=PLAIN[:4],
+                    points=30, hours=24),
+            _during(moment(1), moment(12), Effect.FLAP, endpoint=TRADER, tokens=PLAIN[4:6],
+                    points=45, hours=24),
+            _during(moment(1), moment(9), Effect.FLAP, endpoint=FUNDAMENTAL, tokens=PLAIN[36:],
+                    points=30, hours=24),
+            # These settle where they were when they were told to flap, and a little higher.
+            _during(moment(1), moment(7), Effect.FLAP, endpoint=TRADER, tokens=PLAIN[30:36],
+                    points=30, hours=24),
+            _during(moment(7), moment(13), Effect.RESTATE, endpoint=TRADER, tokens=PLAIN[30:36],
+                    points=37),
+            # For a day, for three but for some hours, and from the midst of one day into the next.
+            _during(moment(2), moment(3), Effect.RESTATE, tokens=PLAIN[6:12], points=25),
+            _during(moment(3), moment(4, 6), Effect.RESTATE, tokens=PLAIN[12:20], points=25),
+            _during(moment(4, 10), moment(6), Effect.RESTATE, tokens=PLAIN[12:20], points=25),
+            _during(moment(4, 10), moment(5, 5), Effect.RESTATE, tokens=PLAIN[20:26], points=20),
+            _during(moment(4, 14), moment(4, 20), Effect.RESTATE, tokens=PLAIN[20:26], points=4),
+            # A day later, and two.
+            _during(moment(4, 6), moment(4, 10), Effect.DATE_BACK, endpoint=TRADER),
+            _during(moment(4, 6), moment(4, 10), Effect.RESTATE, endpoint=TRADER,
+                    tokens=PLAIN[16:30], points=12),
+            _during(moment(10, 6), moment(10, 10), Effect.DATE_BACK, endpoint=TRADER),
+            _during(moment(10, 6), moment(10, 10), Effect.RESTATE, endpoint=TRADER,
+                    tokens=PLAIN[20:36], points=1),
+            _during(moment(12, 6), moment(12, 10), Effect.DATE_BACK, endpoint=TRADER, days=2),
+            _during(moment(12, 6), moment(12, 10), Effect.RESTATE, endpoint=TRADER,
+                    tokens=PLAIN[:30], points=7),
+        ),
     ),
     Scenario(
         "outage-2h",
