@@ -68,6 +68,7 @@ async def fan_out_chunk(
     statement = _owe_chunk(
         has_corrections=bool(following.corrected),
         rules=following.rules,
+        also_of_tokens=following.also_of_tokens,
         is_postgresql=tx.is_postgresql,
     )
     written = await owe_found(tx, statement, given)
@@ -76,10 +77,16 @@ async def fan_out_chunk(
 
 
 @cache
-def _owe_chunk(*, has_corrections: bool, rules: frozenset[Rule], is_postgresql: bool) -> Insert:
+def _owe_chunk(
+    *,
+    has_corrections: bool,
+    rules: frozenset[Rule],
+    also_of_tokens: bool,
+    is_postgresql: bool,
+) -> Insert:
     of_cycle = events.c.cycle_id == bindparam("cycle")
     is_of_chunk = subscriptions.c.endpoint_id.between(bindparam("first"), bindparam("last"))
-    found = matches(of_cycle, is_of_chunk, rules=rules)
+    found = matches(of_cycle, is_of_chunk, rules=rules, also_of_tokens=also_of_tokens)
     if has_corrections:
         is_corrected = among(deliveries.c.endpoint_id, ids_called("corrected"))
         found.append(corrections(of_cycle, is_corrected))

@@ -17,6 +17,7 @@ from sqlalchemy import (
     exists,
     literal_column,
     select,
+    true,
 )
 
 from alerts.domain.deliveries import TOLD
@@ -35,12 +36,13 @@ class Following:
     """The endpoints that are told of a cycle next, in order of id.
 
     corrected: those of them that are owed a correction. rules: that any of the events is told by.
-    is_last: none comes after them.
+    also_of_tokens: whether any of them has no token. is_last: none comes after them.
     """
 
     ids: list[str]
     corrected: list[str]
     rules: frozenset[Rule]
+    also_of_tokens: bool
     is_last: bool
 
 
@@ -78,22 +80,34 @@ async def next_endpoints(
     ids = full[0] if len(full) == 1 else sorted(set(chain(*full)))
     if ends:
         ids, corrected = (some[: bisect_right(some, min(ends))] for some in (ids, corrected))
-    return Following(ids, corrected, rules, is_last=not ends)
+    also_of_tokens = any(one.has_no_token for one in told)
+    return Following(ids, corrected, rules, also_of_tokens=also_of_tokens, is_last=not ends)
 
 
 def matches(
-    *where: ColumnElement[bool], rules: Iterable[Rule] = Rule
+    *where: ColumnElement[bool], rules: Iterable[Rule] = Rule, also_of_tokens: bool = True
 ) -> list[Select[tuple[str, str]]]:
-    """(event, endpoint) by token, and by subscription to all.
+    """(event, endpoint) by token, by subscription to all, and of what has no token.
 
     where: of which events and which subscriptions. rules: that any of these events is told by.
+    also_of_tokens: whether any of them may have no token.
     """
+    is_of_all = subscriptions.c.token.is_(None)
+    looks = [(wants(is_token=True), true()), (wants(is_token=False), is_of_all)]
+    if also_of_tokens:
+        # Apart, so that no other event is held against those who name other tokens.
+        has_no_token = and_(events.c.token.is_(None), ~is_of_all)
+        looks.append((wants(is_token=False), has_no_token))
+    looks += [
+        (wants(is_token=is_token, rule=rule), true())
+        for is_token in (True, False)
+        for rule in rules
+    ]
     return [
         select(events.c.id.label("event_id"), subscriptions.c.endpoint_id)
-        .join_from(events, subscriptions, wants(is_token=is_token, rule=rule))
-        .where(events.c.type_bit != 0, *where)
-        for is_token in (True, False)
-        for rule in (None, *rules)
+        .join_from(events, subscriptions, condition)
+        .where(events.c.type_bit != 0, apart, *where)
+        for condition, apart in looks
     ]
 
 
