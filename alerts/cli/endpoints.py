@@ -52,8 +52,13 @@ TokenOption = Annotated[
     list[str] | None, typer.Option(help="An id or a symbol; give several. None is all.")
 ]
 KindOption = Annotated[list[Kind] | None, typer.Option(help="Both, if none is given.")]
+_NONE: Final = "none"
 TypeOption = Annotated[
-    list[str] | None, typer.Option("--type", help="Upgrades and downgrades, if none is given.")
+    list[str] | None,
+    typer.Option(
+        "--type",
+        help="Upgrades and downgrades, if it is not given; none: --when and --digest alone.",
+    ),
 ]
 RateOption = Annotated[
     float | None, typer.Option(min=LEAST_RATE, max=MOST_RATE, help="Sends per second.")
@@ -258,10 +263,14 @@ def _percent(share: float | None) -> str | None:
 def _types(names: list[str] | None) -> frozenset[EventType]:
     if not names:
         return DEFAULT_TYPES
+    if names == [_NONE]:
+        return frozenset()
     known = {event_type.value: event_type for event_type in SUBSCRIBABLE}
     for name in names:
         if name not in known:
-            raise InvalidInput("filter.types", f"must be of {', '.join(known)}, not {name!a}")
+            raise InvalidInput(
+                "filter.types", f"must be of {', '.join(known)}, or {_NONE} alone, not {name!a}"
+            )
     return frozenset(known[name] for name in names)
 
 

@@ -43,6 +43,15 @@ def test_a_new_endpoint_wants_what_it_was_told(operator: Operator) -> None:
     assert "moved,crossed,rose,fell" in operator.does("endpoint", "list")
 
 
+def test_a_threshold_may_be_all_that_is_told(sqlite_operator: Operator) -> None:
+    words = ["--type", "none", "--when", "trader above 85"]
+
+    made = sqlite_operator.reads("endpoint", "add", URL, *words)
+
+    assert made["filter"]["types"] == []
+    assert made["filter"]["thresholds"] == [{"kind": "trader", "above": 85, "below": None}]
+
+
 @pytest.mark.parametrize(
     ("option", "rule"), [("--when", "trader above 85"), ("--given", "fundamental above 80")]
 )
@@ -207,6 +216,7 @@ def test_an_endpoint_of_another_app_is_not_there(operator: Operator) -> None:
         ),
         ([URL, "--token", "NOSUCH"], "--token: no token bears the symbol 'NOSUCH'"),
         ([URL, "--type", "grade.up"], "--type: must be of grade.upgraded,"),
+        ([URL, "--type", "none", "--type", "grade.moved"], "--type: must be of grade.upgraded,"),
         ([URL, "--header", "no-colon-in-it"], "--header: is written 'NAME: VALUE'"),
         ([URL, "--header", "Host: x"], "--header: is ours, or the protocol's, to set"),
         ([URL, "--min-notches", "0"], "Invalid value for '--min-notches'"),
