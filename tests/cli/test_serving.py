@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.conftest import KEYS
+from tests.cli.conftest import KEYS, Operator
 from tests.cli.processes import run, running
 from tests.programs import free_port
 
@@ -80,12 +80,13 @@ def test_the_sandbox_stands_in_for_upstream(tmp_path: Path) -> None:
     ],
     ids=["no date", "too early", "no tokens", "no secret", "no port"],
 )
-def test_an_option_that_cannot_work_is_named(tmp_path: Path, words: list[str], told: str) -> None:
-    ended = run(words, tmp_path, {})
+def test_an_option_that_cannot_work_is_named(
+    sqlite_operator: Operator, words: list[str], told: str
+) -> None:
+    code, line = sqlite_operator.fails(*words)
 
-    assert ended.returncode == 2
-    assert ended.stderr.startswith(f"gradebell: {told}")
-    assert len(ended.stderr.splitlines()) == 1
+    assert code == 2
+    assert line.startswith(f"gradebell: {told}")
 
 
 def test_a_scenario_brings_its_own_market_upstream_and_faults(tmp_path: Path) -> None:
@@ -115,8 +116,9 @@ def test_the_sandbox_says_how_often_it_is_to_be_polled_for_no_day_to_be_missed(
     assert "GRADEBELL_TOKEN_METRICS_REQUESTS_PER_MONTH=5000" in server.lines
 
 
-def test_a_scenario_that_is_none_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    ended = run(["sandbox", "--scenario", "armageddon"], tmp_path, {})
+def test_a_scenario_that_is_none_is_refused_with_those_there_are(
+    sqlite_operator: Operator,
+) -> None:
+    _, line = sqlite_operator.fails("sandbox", "--scenario", "armageddon")
 
-    assert ended.returncode != 0
-    assert "quiet-week" in ended.stderr
+    assert "quiet-week" in line

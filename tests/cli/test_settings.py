@@ -85,16 +85,18 @@ def test_a_source_that_cannot_work_is_said_in_the_words_of_the_settings(
 
 
 @pytest.mark.parametrize("words", [["key", "list"], ["worker"], ["api"]], ids=" ".join)
-def test_a_database_without_tables_says_what_makes_them(words: list[str], tmp_path: Path) -> None:
-    settings = {**KEYS, "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/new.db"}
+def test_a_database_without_tables_says_what_makes_them(
+    sqlite_operator: Operator, words: list[str], tmp_path: Path
+) -> None:
+    sqlite_operator.settings["DATABASE_URL"] = f"sqlite+aiosqlite:///{tmp_path}/new.db"
 
-    before = run(words, tmp_path, settings)
-    upgraded = run(["db", "upgrade"], tmp_path, settings)
-    after = run(["key", "list"], tmp_path, settings)
+    before = run(words, tmp_path, sqlite_operator.settings)
+    upgraded = sqlite_operator.run("db", "upgrade")
+    after = sqlite_operator.run("key", "list")
 
     assert before.returncode == 1
     assert before.stderr.strip().endswith("`gradebell db upgrade` makes the tables")
-    assert (upgraded.returncode, after.returncode) == (0, 0)
+    assert (upgraded.exit_code, after.exit_code) == (0, 0)
 
 
 def test_the_database_is_upgraded_on_both_engines(empty_database_url: str, tmp_path: Path) -> None:
@@ -107,16 +109,18 @@ def test_the_database_is_upgraded_on_both_engines(empty_database_url: str, tmp_p
     assert twice.returncode == 0
 
 
-def test_going_back_to_an_older_release_leaves_the_database_as_it_is(tmp_path: Path) -> None:
-    settings = {**KEYS, "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/newer.db"}
-    run(["db", "upgrade"], tmp_path, settings)
+def test_going_back_to_an_older_release_leaves_the_database_as_it_is(
+    sqlite_operator: Operator, tmp_path: Path
+) -> None:
+    sqlite_operator.settings["DATABASE_URL"] = f"sqlite+aiosqlite:///{tmp_path}/newer.db"
+    sqlite_operator.does("db", "upgrade")
     with closing(sqlite3.connect(tmp_path / "newer.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
 
-    upgraded = run(["db", "upgrade"], tmp_path, settings)
-    listed = run(["key", "list"], tmp_path, settings)
+    upgraded = run(["db", "upgrade"], tmp_path, sqlite_operator.settings)
+    listed = sqlite_operator.run("key", "list")
 
-    assert (upgraded.returncode, listed.returncode) == (0, 0)
+    assert (upgraded.returncode, listed.exit_code) == (0, 0)
     assert upgraded.stdout == "The database is newer than this release: left as it is.\n"
     [line] = upgraded.stderr.splitlines()
     assert '"schema.newer"' in line
