@@ -138,7 +138,6 @@ Index(
 )
 
 
-# Lanes whose platform limits are shared: one worker at a time sends them all.
 # Platforms that refuse our own bot, each as long as it does.
 refusals = Table(
     "refusals",
@@ -148,6 +147,7 @@ refusals = Table(
 )
 
 
+# Lanes whose platform limits are shared: one worker at a time sends them all.
 pools = Table(
     "pools",
     metadata,
