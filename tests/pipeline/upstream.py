@@ -18,6 +18,7 @@ from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.server import open_sandbox
 from alerts.store.cycles import CycleRecord, list_cycles
 from alerts.store.sweeps import SourceRecord, find_state
+from tests.api.conftest import NO_TLS
 
 TM_GRADE = "/v2/tm-grade"
 
@@ -55,7 +56,7 @@ async def open_upstream(*, size: int = 250, dated: bool = True) -> AsyncIterator
     app = create_sandbox(market=market_of(size), clock=day, dated=dated)
     async with (
         open_sandbox(app) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False) as control,
+        httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as control,
     ):
         yield Upstream(url, day, control)
 

@@ -20,6 +20,7 @@ from alerts.sources.sandbox.generator import Market
 from alerts.sources.sandbox.profiles import ProfileName
 from alerts.sources.sandbox.server import open_sandbox
 from alerts.sources.token_metrics import TokenMetrics
+from tests.api.conftest import NO_TLS
 
 API_KEY = "tm-11111111-2222-3333-4444-555555555555"
 
@@ -126,7 +127,7 @@ async def sandbox(resources: AsyncExitStack) -> RunSandbox:
             market=market, clock=clock, dated=dated, profile=ProfileName(profile), strict=strict
         )
         url = await resources.enter_async_context(open_sandbox(app))
-        control = httpx.AsyncClient(base_url=url, trust_env=False)
+        control = httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS)
         await resources.enter_async_context(control)
         return Sandbox(url, clock, market, control)
 

@@ -31,6 +31,7 @@ from alerts.sources.token_metrics_rows import Profile
 from alerts.store.cipher import new_encryption_key
 from alerts.store.lanes import next_due
 from alerts.store.sweeps import last_sweep_as_of, open_sweep
+from tests.api.conftest import NO_TLS
 from tests.databases import turn_clock
 from tests.given import Given
 from tests.offline import stay_on_this_machine
@@ -238,7 +239,7 @@ def _arrivals(run: Run) -> list[Arrival]:
 
 async def _usage(url: str) -> dict[str, int]:
     """Requests of the grades, and those of them that were too many."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as control:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as control:
         usage = (await control.get("/_sandbox/usage")).json()
     refused = [
         row["requests"] for row in usage["data"] if row["status"] == HTTPStatus.TOO_MANY_REQUESTS
