@@ -17,7 +17,7 @@ from alerts.channels.telegram_messages import render
 from alerts.domain.deliveries import Channel
 from alerts.domain.quotas import Quota
 from alerts.errors import RateLimited
-from alerts.pipeline.backtest import MOST_DAYS, Supposed, letters_of
+from alerts.pipeline.backtest import MOST_DAYS, Backtest, Supposed, letters_of
 from alerts.pipeline.rehearsal import Telling
 from alerts.ports import Letter
 from alerts.store.endpoints import Recipient
@@ -67,7 +67,7 @@ async def admit(app_id: str | None, services: Services) -> None:
 
 
 async def view_messages(
-    messages: Iterable[Telling], asked: Supposed, services: Services
+    messages: Iterable[Telling], asked: Supposed, found: Backtest, *, services: Services
 ) -> list[BacktestMessage]:
     """Messages as they would have been sent.
 
@@ -76,7 +76,7 @@ async def view_messages(
     """
     views = []
     for message in messages:
-        letters = await letters_of(message, store=services.store)
+        letters = await letters_of(message, store=services.store, relived=found.relived)
         views.append(
             BacktestMessage(
                 at=message.at,

@@ -62,10 +62,11 @@ def backtest_(
                 since=since,
                 until=until,
                 store=services.store,
+                ladder=services.ladder,
                 newest=limit,
                 progress=progress,
             )
-        views = await view_messages(reversed(found.messages), asked, services)
+        views = await view_messages(reversed(found.messages), asked, found, services=services)
         _show(found, [view.model_dump(mode="json") for view in views], as_json=as_json)
 
     run(work)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from alerts.domain.changes import Change
-from alerts.domain.events import Crossing, EventType, grade_event_id
+from alerts.domain.events import Crossing, CycleView, EventType, grade_event_id
 from alerts.domain.grades import Cycle, TokenId
 from alerts.domain.ratings import Rating
 
@@ -64,7 +64,7 @@ def moves(ratings: Mapping[TokenId, Rating], held: Iterable[Rating]) -> list[Mov
 
 
 def crossed(
-    moved: Iterable[Move], named: Mapping[TokenId | None, Thresholds], cycle: Cycle
+    moved: Iterable[Move], named: Mapping[TokenId | None, Thresholds], cycle: Cycle | CycleView
 ) -> tuple[Change, ...]:
     """The changes to tell of some moves: those past what anybody named. named: None is for all."""
     of_all = named.get(None, Thresholds())

@@ -18,7 +18,14 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from alerts.domain.changes import Change
-from alerts.domain.events import Crossing, EventType, Stretch, Window, grade_event_id
+from alerts.domain.events import (
+    Crossing,
+    CycleView,
+    EventType,
+    Stretch,
+    Window,
+    grade_event_id,
+)
 from alerts.domain.grades import Cycle, TokenId
 from alerts.domain.ratings import Rating
 
@@ -98,14 +105,6 @@ def begun(reading: Reading) -> Track:
     return Track(reading, reading.score, reading.score)
 
 
-def followed(readings: Sequence[Reading], *, margin: int) -> Track:
-    """The track after these readings, one at least, in the order of their (as_of, revision)."""
-    track = begun(readings[0])
-    for reading in readings[1:]:
-        track, _ = advanced(track, reading, margin=margin)
-    return track
-
-
 def advanced(track: Track, reading: Reading, *, margin: int) -> tuple[Track, list[Passage]]:
     """The track after a reading that differs from the one before, and the marks it lifted."""
     last, at, score = track.reading, reading.as_of, reading.score
@@ -158,7 +157,7 @@ Moved = tuple[Rating, Rating, Passage]
 
 
 def passed(
-    moved: Iterable[Moved], named: Mapping[TokenId | None, Sizes], cycle: Cycle
+    moved: Iterable[Moved], named: Mapping[TokenId | None, Sizes], cycle: Cycle | CycleView
 ) -> tuple[Change, ...]:
     """The changes to tell of some moves: those past a size that anybody named. None: for all."""
     return tuple(
@@ -174,7 +173,7 @@ def _passes(passage: Passage, named: Sizes) -> bool:
     return place < len(sizes) and passage.crossed.passes(sizes[place])
 
 
-def _change(before: Rating, after: Rating, passage: Passage, *, cycle: Cycle) -> Change:
+def _change(before: Rating, after: Rating, passage: Passage, *, cycle: Cycle | CycleView) -> Change:
     event_type = EventType.ROSE if passage.is_upward else EventType.FELL
     return Change(
         id=grade_event_id(

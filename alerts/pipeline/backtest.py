@@ -2,11 +2,12 @@
 
 An event is what the comparison of two cycles came to when it was made, so it is not made again:
 each is matched, put off, grouped and told anew, as if the endpoint had been there all the time, as
-it is now, and every send had arrived at once.
+it is now, and every send had arrived at once. What thresholds and windows tell is made of the
+history, for it was recorded only since somebody named them.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,8 +18,10 @@ from alerts.domain.quiet import QuietHours
 from alerts.domain.subscriptions import Filter, rows_of
 from alerts.errors import NotFound
 from alerts.pipeline.consent import Wishes
+from alerts.pipeline.diff import Ladder
 from alerts.pipeline.give_way import tells_newest_alone
 from alerts.pipeline.rehearsal import Rehearsal, Telling
+from alerts.pipeline.relived import Braid, Progress, relived
 from alerts.ports import Letter
 from alerts.store.endpoints import Recipient, find_endpoint
 from alerts.store.engine import Store
@@ -28,7 +31,6 @@ from alerts.store.past_news import Span, bodies_of, news_in, span_between
 CHUNK: Final = 1000
 # How far back one may ask: events are kept a little longer than a year.
 MOST_DAYS: Final = 400
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Backtest:
 
     events: that were recorded; matched: of these. sent: how many messages. messages: the newest of
     them that were asked for, the oldest first. ended: events that were matched and never told, by
-    the reason. waiting: those that would still wait.
+    the reason. waiting: those that would still wait. relived: the bytes of what rules
+    told, by the id of each event.
     """
 
     since: datetime
@@ -56,6 +59,7 @@ class Backtest:
     messages: Sequence[Telling]
     ended: Mapping[str, int]
     waiting: int
+    relived: Mapping[str, bytes]
 
 
 async def existing(endpoint_id: str, *, app_id: str | None, store: Store) -> Supposed:
@@ -109,17 +113,22 @@ async def backtest(
     since: datetime,
     until: datetime,
     store: Store,
+    ladder: Ladder,
     newest: int | None = None,
     progress: Progress | None = None,
 ) -> Backtest:
     """Tell an endpoint the events of a time again.
 
     newest: how many messages to keep, for there may be a million. progress: called with the share
-    that is done.
+    that is done; where thresholds or windows are named, of their history, and then of the rest.
     """
     recipient, wanted = asked.recipient, asked.wanted
     gives_way = tells_newest_alone(recipient)
     rows = await asyncio.to_thread(rows_of, wanted, 0)
+    made = await relived(
+        wanted, since=since, until=until, store=store, ladder=ladder, progress=progress
+    )
+    braid = Braid(made) if wanted.thresholds or wanted.windows else None
     rehearsal = Rehearsal(recipient, Wishes.of({recipient.id: rows}), newest=newest)
     async with store.read() as tx:
         whole = await span_between(tx, since, until)
@@ -130,11 +139,14 @@ async def backtest(
                 tx, left, limit=CHUNK, tokens=wanted.tokens, with_bodies=gives_way
             )
         # No transaction is open meanwhile, and the event loop goes on.
-        await asyncio.to_thread(rehearsal.hear, chunk)
+        coming = chunk if braid is None else braid.hear(chunk)
+        await asyncio.to_thread(rehearsal.hear, coming)
         left = _after(left, chunk[-1][0].facts.sequence) if len(chunk) == CHUNK else None
         if progress is not None and whole is not None:
             done = whole.last + 1 if left is None else left.first
             progress((done - whole.first) / (whole.last + 1 - whole.first))
+    if braid is not None:
+        rehearsal.hear(braid.finish())
     await asyncio.to_thread(rehearsal.finish, until)
     return Backtest(
         since=since,
@@ -145,18 +157,25 @@ async def backtest(
         messages=rehearsal.told,
         ended=rehearsal.queue.ended,
         waiting=len(rehearsal.queue),
+        relived={news.id: news.body for news, _ in made},
     )
 
 
-async def letters_of(message: Telling, *, store: Store) -> list[Letter]:
-    """What a sender is given for this; an event that is no longer kept is left out."""
+async def letters_of(
+    message: Telling, *, store: Store, relived: Mapping[str, bytes]
+) -> list[Letter]:
+    """What a sender is given for this; an event that is no longer kept is left out.
+
+    relived: the backtest's.
+    """
     async with store.read() as tx:
         bodies = await bodies_of(tx, [part.event_id for part in message.parts])
-    return [
-        Letter("", part.event_id, bodies[part.event_id], part.rule, part.deferred_reason)
-        for part in message.parts
-        if part.event_id in bodies
-    ]
+    letters = []
+    for part in message.parts:
+        body = bodies.get(part.event_id) or relived.get(part.event_id)
+        if body is not None:
+            letters.append(Letter("", part.event_id, body, part.rule, part.deferred_reason))
+    return letters
 
 
 def _after(span: Span, sequence: int) -> Span | None:

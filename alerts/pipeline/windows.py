@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from alerts.domain.changes import Change, Diff
 from alerts.domain.grades import Cycle, TokenId
 from alerts.domain.ratings import Rating
+from alerts.domain.relived import Line, heard
 from alerts.domain.windows import (
     LONGEST,
     Moved,
@@ -14,11 +15,11 @@ from alerts.domain.windows import (
     Track,
     advanced,
     begun,
-    followed,
     passed,
 )
 from alerts.store.engine import CHUNK_ROWS, Transaction
-from alerts.store.windows import load_readings, load_tracks, named_sizes, save_tracks
+from alerts.store.past_grades import past_lines
+from alerts.store.windows import Kept, load_tracks, named_sizes, save_tracks
 
 # The rating of a token before a reading and after it.
 _Pair = tuple[Rating, Rating]
@@ -61,18 +62,34 @@ async def find_moves(
 async def _tracks(
     tx: Transaction, cycle: Cycle, pairs: Mapping[TokenId, _Pair], *, margin: int
 ) -> dict[TokenId, Track]:
-    """How far these went until now: as it is kept, or made anew of the history."""
+    """How far these went until now: as it is kept, or made of the history since."""
     lasting = [token for token, (before, _) in pairs.items() if not before.withdrawn]
-    tracks = await load_tracks(tx, cycle.kind, lasting)
+    kept = await load_tracks(tx, cycle.kind, lasting)
+    tracks = {token: one.track for token, one in kept.items() if one.is_whole}
     missing = [token for token in lasting if token not in tracks]
     if missing:
-        lines = await load_readings(tx, cycle.kind, missing, since=cycle.as_of - LONGEST)
-        tracks |= await asyncio.to_thread(_followed, lines, margin)
+        lines = await past_lines(tx, cycle.kind, missing, since=cycle.as_of - LONGEST)
+        tracks |= await asyncio.to_thread(_made_up, kept, lines, margin)
     return tracks
 
 
-def _followed(lines: Mapping[TokenId, Sequence[Reading]], margin: int) -> dict[TokenId, Track]:
-    return {token: followed(readings, margin=margin) for token, readings in lines.items()}
+def _made_up(
+    kept: Mapping[TokenId, Kept], lines: Mapping[TokenId, Sequence[Line]], margin: int
+) -> dict[TokenId, Track]:
+    """The tracks after these lines: what is kept goes on with those that came since."""
+    made = {}
+    for token, every in lines.items():
+        readings = [Reading(line.as_of, line.revision, line.score) for line in heard(every)]
+        track = kept[token].track if token in kept else None
+        if track is not None and track.reading in readings:
+            readings = readings[readings.index(track.reading) + 1 :]
+        elif readings:
+            track = begun(readings.pop(0))
+        for reading in readings:
+            track, _ = _advanced(track, reading, margin=margin)
+        if track is not None:
+            made[token] = track
+    return made
 
 
 def _advanced(track: Track | None, reading: Reading, *, margin: int) -> tuple[Track, list[Passage]]:

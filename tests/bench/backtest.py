@@ -96,7 +96,13 @@ async def run(*, tokens: int, days: int) -> None:
             await live_through(services, clock, tokens=tokens, days=days)
             for name, asked in ASKED.items():
                 began, spent = time.perf_counter(), time.process_time()
-                found = await backtest(asked, since=OPENED, until=clock.at, store=services.store)
+                found = await backtest(
+                    asked,
+                    since=OPENED,
+                    until=clock.at,
+                    store=services.store,
+                    ladder=services.ladder,
+                )
                 took, cpu = time.perf_counter() - began, time.process_time() - spent
                 sys.stdout.write(
                     f"| {name} | {found.events:,} | {found.matched:,} | {found.sent:,} "

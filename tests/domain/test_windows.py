@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.domain.events import Window
 from alerts.domain.grades import TokenId
-from alerts.domain.windows import Passage, Reading, Sizes, advanced, begun, followed, passed
+from alerts.domain.windows import Passage, Reading, Sizes, advanced, begun, passed
 from tests.builders import cycle, day, rating, token
 
 MARGIN = 300
@@ -190,22 +190,6 @@ def test_it_is_what_each_rule_would_remember_by_itself(
     rule = Rule(window, is_upward, size)
 
     assert scores(path, rule) == expected(path, rule)
-
-
-@given(STEPS)
-def test_a_track_made_of_the_history_tells_what_is_told_next(
-    steps: list[tuple[float, int]],
-) -> None:
-    at, path = 0.0, []
-    for later, score in steps:
-        at += later
-        path.append((at, float(score * 5)))
-    every = readings(path)
-    kept = begun(every[0])
-    for reading in every[1:]:
-        kept, _ = advanced(kept, reading, margin=MARGIN)
-
-    assert followed(every, margin=MARGIN) == kept
 
 
 def test_only_what_is_named_for_the_token_or_for_all_is_told() -> None:

@@ -141,7 +141,13 @@ async def test_ninety_days_live_are_what_a_backtest_finds(
     reasons: set[str] = set()
     for endpoint_id in made:
         asked = await existing(endpoint_id, app_id=None, store=services.store)
-        found = await backtest(asked, since=START, until=clock.now(), store=services.store)
+        found = await backtest(
+            asked,
+            since=START,
+            until=clock.now(),
+            store=services.store,
+            ladder=services.ladder,
+        )
         assert list(found.messages) == live.told[endpoint_id]
         assert found.ended == await live.ended(endpoint_id)
         assert found.messages
@@ -166,6 +172,7 @@ async def test_a_cycle_is_told_as_one_wherever_the_reading_of_events_pauses(
         since=START,
         until=day(3),
         store=services.store,
+        ladder=services.ladder,
         newest=1,
         progress=shares.append,
     )

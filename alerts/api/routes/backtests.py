@@ -67,10 +67,16 @@ async def _answer(asked: Supposed, query: BacktestPaging, services: Services) ->
     until, shown = await _place(query, services)
     since = until - timedelta(days=query.days)
     found = await backtest(
-        asked, since=since, until=until, store=services.store, newest=shown + query.and_one
+        asked,
+        since=since,
+        until=until,
+        store=services.store,
+        ladder=services.ladder,
+        newest=shown + query.and_one,
     )
     newest = list(enumerate(reversed(found.messages), start=1))[shown:]
-    views = await view_messages([each for _, each in newest[: query.limit]], asked, services)
+    page_of = [message for _, message in newest[: query.limit]]
+    views = await view_messages(page_of, asked, found, services=services)
     places = dict(zip((place for place, _ in newest), views, strict=False))
     page = query.page(
         newest, lambda one: places[one[0]], lambda one: [until.isoformat(), str(one[0])]

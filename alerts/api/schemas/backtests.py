@@ -71,12 +71,6 @@ class NewBacktest(Body):
     def supposed(self, tokens: tuple[TokenId, ...] | None) -> Supposed:
         """The endpoint that it would be. tokens: the filter's, resolved. Raises InvalidInput."""
         hours, life = self.quiet_hours, self.time_to_live_seconds
-        for name in ("thresholds", "windows"):
-            if getattr(self.filter, name):
-                problem = (
-                    "leave no trace where nobody had named them, so there is nothing to tell of"
-                )
-                raise InvalidInput(f"filter.{name}", problem)
         if hours is not None and self.channel is not Channel.TELEGRAM:
             raise InvalidInput("quiet_hours", "are for telegram: elsewhere nobody is woken")
         if hours is not None and self.time_zone is None:
