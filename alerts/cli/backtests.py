@@ -37,8 +37,8 @@ def backtest_(
     """Say what an endpoint would have been sent, had it been all the time as it is now.
 
     Of what was recorded, with its quiet hours, cooldown and order; every send arrives, and mutes,
-    pauses and digests are left out. A threshold's or a window's news was recorded since somebody
-    named it. JSON has the messages whole.
+    pauses and digests are left out. What thresholds and windows tell is made of the grades'
+    history. JSON has the messages whole.
     """
 
     async def work(services: Services) -> None:

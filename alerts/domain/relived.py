@@ -59,13 +59,17 @@ def heard(lines: Iterable[Line]) -> Iterator[Line]:
     """The lines that moved a rating, in the order in which they did.
 
     What came late is left out: it is older than what was known, or its cycle wrote two lines, for
-    what held before holds again after it.
+    what held before holds again after it. Where the history begins with that, it begins there.
     """
     every = sorted(lines, key=lambda line: (line.recorded_at, line.as_of, line.revision))
     often = Counter(line.cycle_id for line in every)
+    seen: Counter[str] = Counter()
     newest = None
     for line in every:
-        if often[line.cycle_id] == 1 and (newest is None or line.as_of >= newest):
+        seen[line.cycle_id] += 1
+        if seen[line.cycle_id] < often[line.cycle_id]:
+            continue
+        if newest is None or (often[line.cycle_id] == 1 and line.as_of >= newest):
             newest = line.as_of
             yield line
 

@@ -7,7 +7,7 @@ history, for it was recorded only since somebody named them.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,7 +21,7 @@ from alerts.pipeline.consent import Wishes
 from alerts.pipeline.diff import Ladder
 from alerts.pipeline.give_way import tells_newest_alone
 from alerts.pipeline.rehearsal import Rehearsal, Telling
-from alerts.pipeline.relived import Braid, Progress, relived
+from alerts.pipeline.relived import Braid, Heard, Progress, relived
 from alerts.ports import Letter
 from alerts.store.endpoints import Recipient, find_endpoint
 from alerts.store.engine import Store
@@ -123,7 +123,6 @@ async def backtest(
     that is done; where thresholds or windows are named, of their history, and then of the rest.
     """
     recipient, wanted = asked.recipient, asked.wanted
-    gives_way = tells_newest_alone(recipient)
     rows = await asyncio.to_thread(rows_of, wanted, 0)
     made = await relived(
         wanted, since=since, until=until, store=store, ladder=ladder, progress=progress
@@ -132,19 +131,11 @@ async def backtest(
     rehearsal = Rehearsal(recipient, Wishes.of({recipient.id: rows}), newest=newest)
     async with store.read() as tx:
         whole = await span_between(tx, since, until)
-    left = whole
-    while left is not None:
-        async with store.read() as tx:
-            chunk = await news_in(
-                tx, left, limit=CHUNK, tokens=wanted.tokens, with_bodies=gives_way
-            )
-        # No transaction is open meanwhile, and the event loop goes on.
+    async for chunk, share in _recorded(asked, whole, store=store):
         coming = chunk if braid is None else braid.hear(chunk)
         await asyncio.to_thread(rehearsal.hear, coming)
-        left = _after(left, chunk[-1][0].facts.sequence) if len(chunk) == CHUNK else None
-        if progress is not None and whole is not None:
-            done = whole.last + 1 if left is None else left.first
-            progress((done - whole.first) / (whole.last + 1 - whole.first))
+        if progress is not None:
+            progress(share)
     if braid is not None:
         rehearsal.hear(braid.finish())
     await asyncio.to_thread(rehearsal.finish, until)
@@ -159,6 +150,24 @@ async def backtest(
         waiting=len(rehearsal.queue),
         relived={news.id: news.body for news, _ in made},
     )
+
+
+async def _recorded(
+    asked: Supposed, whole: Span | None, *, store: Store
+) -> AsyncIterator[tuple[list[Heard], float]]:
+    """What was recorded, a part at a time, each with the share that it makes whole.
+
+    No transaction is open meanwhile, and the event loop goes on.
+    """
+    gives_way, left = tells_newest_alone(asked.recipient), whole
+    while left is not None and whole is not None:
+        async with store.read() as tx:
+            chunk = await news_in(
+                tx, left, limit=CHUNK, tokens=asked.wanted.tokens, with_bodies=gives_way
+            )
+        left = _after(left, chunk[-1][0].facts.sequence) if len(chunk) == CHUNK else None
+        done = whole.last + 1 if left is None else left.first
+        yield chunk, (done - whole.first) / (whole.last + 1 - whole.first)
 
 
 async def letters_of(

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from alerts.domain.events import RULED, WINDOWED, CycleView, encode
+from alerts.domain.events import RULED, WINDOWED, CycleView, Draft, encode
 from alerts.domain.grades import Kind, TokenId
 from alerts.domain.payloads import TokenView, grade_event
 from alerts.domain.relived import Line, Rules, heard, relive
@@ -18,7 +18,7 @@ from alerts.domain.subscriptions import EventFacts, Filter
 from alerts.pipeline.diff import Ladder
 from alerts.store.engine import Store
 from alerts.store.outbox import News
-from alerts.store.past_grades import Silence, past_lines, silences, token_ids
+from alerts.store.past_grades import Silence, lines_recorded, silences, token_ids
 from alerts.store.tokens import TokenRecord, find_tokens
 
 # Tokens whose history is read at once.
@@ -56,7 +56,9 @@ async def relived(
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
         async with store.read() as tx:
-            lines = {kind: await past_lines(tx, kind, chunk, since=since - BEFORE) for kind in Kind}
+            lines = {
+                kind: await lines_recorded(tx, kind, chunk, since=since - BEFORE) for kind in Kind
+            }
             records = await find_tokens(tx, chunk)
             silent = await silences(tx, chunk)
         past = _Past(lines, records, silent, ladder=ladder)
@@ -124,27 +126,8 @@ class _Past:
         for change, line in told:
             draft = grade_event(change, token=view, cycle=cycle_of(line), policy=policy)
             place = bisect_left(others, line.recorded_at, key=lambda each: each[0])
-            facts = EventFacts(
-                sequence=0,
-                type=draft.type,
-                token=token,
-                kind=kind,
-                notches=draft.notches,
-                size=draft.size,
-                crossed=draft.crossed,
-                other_score=others[place - 1][1] if place else None,
-                window=draft.window,
-            )
-            body = encode(draft, sequence=0, recorded_at=line.recorded_at)
-            news = News(
-                id=draft.id,
-                facts=facts,
-                is_matched=True,
-                body=body,
-                corrects=None,
-                cycle_id=line.cycle_id,
-            )
-            yield news, line.recorded_at
+            other_score = others[place - 1][1] if place else None
+            yield _news(draft, line, other_score=other_score), line.recorded_at
 
     def _scores(
         self, token: TokenId, kind: Kind, lines: Iterable[Line]
@@ -155,6 +138,23 @@ class _Past:
             (line.recorded_at, line.score) for line in lines
         ]
         return sorted([*scores, *ends], key=lambda each: each[0])
+
+
+def _news(draft: Draft, line: Line, *, other_score: int | None) -> News:
+    """An event as it would have been recorded, but for its number."""
+    facts = EventFacts(
+        sequence=0,
+        type=draft.type,
+        token=draft.token,
+        kind=draft.kind,
+        notches=draft.notches,
+        size=draft.size,
+        crossed=draft.crossed,
+        other_score=other_score,
+        window=draft.window,
+    )
+    body = encode(draft, sequence=0, recorded_at=line.recorded_at)
+    return News(draft.id, facts, is_matched=True, body=body, corrects=None, cycle_id=line.cycle_id)
 
 
 class Braid:

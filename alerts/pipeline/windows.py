@@ -18,7 +18,7 @@ from alerts.domain.windows import (
     passed,
 )
 from alerts.store.engine import CHUNK_ROWS, Transaction
-from alerts.store.past_grades import past_lines
+from alerts.store.past_grades import lines_of_days
 from alerts.store.windows import Kept, load_tracks, named_sizes, save_tracks
 
 # The rating of a token before a reading and after it.
@@ -68,7 +68,7 @@ async def _tracks(
     tracks = {token: one.track for token, one in kept.items() if one.is_whole}
     missing = [token for token in lasting if token not in tracks]
     if missing:
-        lines = await past_lines(tx, cycle.kind, missing, since=cycle.as_of - LONGEST)
+        lines = await lines_of_days(tx, cycle.kind, missing, since=cycle.as_of - LONGEST)
         tracks |= await asyncio.to_thread(_made_up, kept, lines, margin)
     return tracks
 
@@ -81,12 +81,9 @@ def _made_up(
     for token, every in lines.items():
         readings = [Reading(line.as_of, line.revision, line.score) for line in heard(every)]
         track = kept[token].track if token in kept else None
-        if track is not None and track.reading in readings:
-            readings = readings[readings.index(track.reading) + 1 :]
-        elif readings:
-            track = begun(readings.pop(0))
         for reading in readings:
-            track, _ = _advanced(track, reading, margin=margin)
+            if track is None or reading[:2] > track.reading[:2]:
+                track, _ = _advanced(track, reading, margin=margin)
         if track is not None:
             made[token] = track
     return made

@@ -1,11 +1,11 @@
 """The history of grades as it was recorded, for whoever asks what would have been told of it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
@@ -31,19 +31,18 @@ async def token_ids(tx: Transaction) -> list[TokenId]:
     return [TokenId(name) for name in found.scalars()]
 
 
-async def past_lines(
+async def lines_of_days(
     tx: Transaction, kind: Kind, wanted: Sequence[TokenId], *, since: datetime
 ) -> dict[TokenId, list[Line]]:
-    """The history of these tokens, in no order, from the line on that held at a time."""
-    given = {"kind": kind, "tokens": list(wanted), "since": since}
-    found: dict[TokenId, list[Line]] = {}
-    for query in (_HELD_AT, _LINES):
-        for rows in (await tx.connection.execute(query, given)).partitions(CHUNK_ROWS):
-            for row in rows:
-                if row.as_of is not None:
-                    found.setdefault(row.token, []).append(_line(row))
-            await asyncio.sleep(0)
-    return found
+    """The history of these tokens, in no order: of the days since, and what held before them."""
+    return await _read(tx, _OF_DAYS, {"kind": kind, "tokens": list(wanted), "since": since})
+
+
+async def lines_recorded(
+    tx: Transaction, kind: Kind, wanted: Sequence[TokenId], *, since: datetime
+) -> dict[TokenId, list[Line]]:
+    """The same, of what was recorded since, whichever days it is of."""
+    return await _read(tx, _RECORDED, {"kind": kind, "tokens": list(wanted), "since": since})
 
 
 async def silences(tx: Transaction, wanted: Sequence[TokenId]) -> list[Silence]:
@@ -61,12 +60,28 @@ async def silences(tx: Transaction, wanted: Sequence[TokenId]) -> list[Silence]:
     ]
 
 
+# What held before a time, and the lines since.
+_Queries = tuple[Select[Any], Select[Any]]
+
+
+async def _read(
+    tx: Transaction, queries: _Queries, given: Mapping[str, object]
+) -> dict[TokenId, list[Line]]:
+    found: dict[TokenId, list[Line]] = {}
+    for query in queries:
+        for rows in (await tx.connection.execute(query, given)).partitions(CHUNK_ROWS):
+            for row in rows:
+                if row.as_of is not None:
+                    found.setdefault(row.token, []).append(_line(row))
+            await asyncio.sleep(0)
+    return found
+
+
 def _line(row: Row[Any]) -> Line:
     components = tuple((name, number) for name, number in row.components)
     return Line(row.as_of, row.revision, row.score, components, row.cycle_id, row.recorded_at)
 
 
-_SINCE: Final = bindparam("since", type_=grades.c.as_of.type)
 _COLUMNS: Final = (
     grades.c.as_of,
     grades.c.revision,
@@ -75,30 +90,35 @@ _COLUMNS: Final = (
     grades.c.cycle_id,
     grades.c.recorded_at,
 )
-_LINES: Final = select(grades.c.token, *_COLUMNS).where(
-    grades.c.kind == bindparam("kind"),
-    among(grades.c.token, ids_called("tokens")),
-    grades.c.as_of > _SINCE,
-)
-_LAST_BEFORE: Final[Select[tuple[object]]] = (
-    select(grades.c.as_of)
-    .where(
-        grades.c.token == tokens.c.id,
-        grades.c.kind == bindparam("kind"),
-        grades.c.as_of <= _SINCE,
+
+
+def _queries(time: ColumnElement[datetime]) -> _Queries:
+    """By one of the times of a line. For each column a look into the key: a join may read all."""
+    since = bindparam("since", type_=grades.c.as_of.type)
+    last_before = (
+        select(grades.c.as_of)
+        .where(grades.c.token == tokens.c.id, grades.c.kind == bindparam("kind"), time <= since)
+        .order_by(grades.c.as_of.desc(), grades.c.revision.desc())
+        .limit(1)
+        .correlate(tokens)
     )
-    .order_by(grades.c.as_of.desc(), grades.c.revision.desc())
-    .limit(1)
-    .correlate(tokens)
-)
-# One look into the key for each column, for in a join PostgreSQL may read all lines.
-_HELD_AT: Final = select(
-    tokens.c.id.label("token"),
-    *(
-        _LAST_BEFORE.with_only_columns(column).scalar_subquery().label(column.name)
-        for column in _COLUMNS
-    ),
-).where(among(tokens.c.id, ids_called("tokens")))
+    held = select(
+        tokens.c.id.label("token"),
+        *(
+            last_before.with_only_columns(column).scalar_subquery().label(column.name)
+            for column in _COLUMNS
+        ),
+    ).where(among(tokens.c.id, ids_called("tokens")))
+    lines = select(grades.c.token, *_COLUMNS).where(
+        grades.c.kind == bindparam("kind"),
+        among(grades.c.token, ids_called("tokens")),
+        time > since,
+    )
+    return held, lines
+
+
+_OF_DAYS: Final = _queries(grades.c.as_of)
+_RECORDED: Final = _queries(grades.c.recorded_at)
 _SILENCES: Final = select(
     events.c.token, events.c.kind, events.c.type, events.c.at, events.c.recorded_at
 ).where(

@@ -77,6 +77,25 @@ async def test_an_endpoint_that_does_not_exist_is_told_in_the_words_of_its_chann
     ]
 
 
+async def test_rules_that_nobody_had_named_are_told_of_the_history(api: Api) -> None:
+    await api.upgrade("btc", "eth")
+    body = {"filter": {"tokens": ["BTC"], "types": []}}
+    rules = {"thresholds": [THRESHOLD], "windows": [WINDOW]}
+
+    found = (await api.post("/v1/backtest", json={**DRY, "filter": body["filter"] | rules})).json()
+    chat = {"channel": "telegram", "filter": body["filter"] | rules}
+    shown = (await api.post("/v1/backtest", json=chat)).json()
+
+    said = [one["message"] for one in found["data"]]
+    assert {(each["type"], each["data"]["token"]["symbol"]) for each in said} == {
+        ("grade.crossed", "BTC"),
+        ("grade.rose", "BTC"),
+    }
+    assert (await api.get("/v1/events?type=grade.crossed")).json()["data"] == []
+    lines = [one["message"]["text"].splitlines()[0] for one in shown["data"]]
+    assert "<b>🔵 BTC went above 85</b>" in lines
+
+
 async def test_a_cooldown_that_is_thought_of_keeps_back_what_it_would(api: Api) -> None:
     await told(api)
 
@@ -92,8 +111,7 @@ async def test_what_makes_no_sense_is_refused(lone_api: Api) -> None:
         ({"channel": "telegram", "quiet_hours": hours}, "time_zone"),
         ({"channel": "telegram", "quiet_hours": {**hours, "ends": "24:00"}}, "quiet_hours.ends"),
         ({"channel": "telegram", "rate_limit": 2}, "rate_limit"),
-        ({**DRY, "filter": {"thresholds": [THRESHOLD]}}, "filter.thresholds"),
-        ({**DRY, "filter": {"windows": [WINDOW]}}, "filter.windows"),
+        ({**DRY, "filter": {"kinds": ["fundamental"], "windows": [WINDOW]}}, "filter.windows"),
         ({**DRY, "filter": {"kinds": ["fundamental"], "given": [GIVEN]}}, "filter.given"),
     ]
     for body, field in refused:

@@ -1,16 +1,19 @@
 """A backtest finds what a live service told, message by message, whatever an endpoint is like."""
 
+import json
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import time, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from alerts.bootstrap import Services
 from alerts.channels.telegram_address import TelegramChat
 from alerts.domain.deliveries import Channel, Order
-from alerts.domain.events import SUBSCRIBABLE, Window
+from alerts.domain.events import RULED, SUBSCRIBABLE, Window
 from alerts.domain.grades import Kind
 from alerts.domain.ids import HOUSE_APP
 from alerts.domain.quiet import QuietHours
@@ -19,8 +22,9 @@ from alerts.pipeline.backtest import CHUNK, backtest, existing, supposed
 from alerts.pipeline.chats import create_chat
 from alerts.pipeline.endpoints import Wish, create_discord
 from alerts.pipeline.sparing import set_quiet_hours, set_time_zone
+from alerts.store.tables import events
 from tests.databases import turned_postgresql
-from tests.pipeline.conftest import START, OpenServices, TurnedClock, day, push, subscribe
+from tests.pipeline.conftest import START, OpenServices, TurnedClock, day, feed, push, subscribe
 from tests.pipeline.virtual import Live
 from tests.receiver import Receiver
 
@@ -42,6 +46,11 @@ CHATS: list[tuple[QuietHours | None, dict[str, Any]]] = [
     (NIGHT, {"wanted": Filter(windows=BOTH_WAYS)}),
     (QuietHours(time(1), time(21)), {"wanted": Filter(types=ALL), "order": Order.STRICT}),
 ]
+RULES = Filter(
+    types=frozenset(),
+    thresholds=(Threshold(Kind.TRADER, above=6500, below=5000),),
+    windows=(*BOTH_WAYS, Reach(Kind.FUNDAMENTAL, Window.DAY_PERCENT, rise=2000, fall=2000)),
+)
 HOOKS: list[dict[str, Any]] = [
     {"wanted": Filter(types=ALL)},
     {"wanted": Filter(kinds=frozenset({Kind.TRADER}), min_notches=2)},
@@ -153,6 +162,48 @@ async def test_ninety_days_live_are_what_a_backtest_finds(
         assert found.messages
         reasons |= found.ended.keys()
     assert reasons == {"superseded", "reversed", "expired", "untold"}
+
+
+async def test_what_rules_tell_is_found_again_where_nobody_had_named_them(
+    open_with: OpenServices, database_url: str, receiver: Receiver
+) -> None:
+    clock = TurnedClock(START)
+    services = await open_with(clock=clock)
+    live = Live(services, clock)
+    both = replace(RULES, given=(Condition(Kind.FUNDAMENTAL, at_least=4000),))
+    made = [
+        (await subscribe(services, receiver.url(f"/{place}"), wanted=wanted)).endpoint.id
+        for place, wanted in enumerate((RULES, both))
+    ]
+    await live_through(services, live, days=60 if "sqlite" in database_url else 20)
+    bodies = {event.id: json.loads(event.body) for event in await feed(services)}
+    async with services.store.write() as tx:
+        await tx.connection.execute(delete(events).where(events.c.type.in_(RULED)))
+
+    for wanted, endpoint_id in zip((RULES, both), made, strict=True):
+        found = await backtest(
+            supposed(Channel.WEBHOOK, wanted),
+            since=START,
+            until=clock.now(),
+            store=services.store,
+            ladder=services.ladder,
+        )
+
+        told = {(one.at, part.event_id) for one in found.messages for part in one.parts}
+        lived = live.told[endpoint_id]
+        assert told == {(one.at, part.event_id) for one in lived for part in one.parts}
+        assert told
+        for _, event_id in told:
+            assert _said(json.loads(found.relived[event_id])) == _said(bodies[event_id])
+
+
+def _said(body: dict[str, Any]) -> list[object]:
+    """What an event of a rule says, whether it was recorded or not."""
+    data = body["data"]
+    # It was held that long, whatever was written of it meanwhile.
+    data.get("window", {"from": {}})["from"].pop("as_of", None)
+    before = [data["from"][name] for name in ("score", "band", "since", "anchor")]
+    return [body["type"], data["to"], before, data.get("crossed"), data.get("window")]
 
 
 async def test_a_cycle_is_told_as_one_wherever_the_reading_of_events_pauses(

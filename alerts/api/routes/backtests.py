@@ -35,8 +35,8 @@ async def backtest_endpoint(
 
     The recorded events are matched, put off by quiet hours and cooldown, grouped and spaced as they
     are where they are sent, and every send arrives. Mutes, pauses and failures are left out, and so
-    are digests. What a threshold or a window tells was recorded since somebody named it, and is not
-    there before. Nothing is sent.
+    are digests. What a threshold or a window tells was recorded only since somebody named it; what
+    it would have told before is made of the grades' history. Nothing is sent.
     """
     await admit(principal.reach, services)
     asked = await existing(endpoint_id, app_id=principal.reach, store=services.store)
