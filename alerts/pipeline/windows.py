@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from alerts.domain.changes import Change, Diff
 from alerts.domain.grades import Cycle, TokenId
@@ -18,7 +19,7 @@ from alerts.domain.windows import (
     passed,
 )
 from alerts.store.engine import CHUNK_ROWS, Transaction
-from alerts.store.past_grades import lines_of_days
+from alerts.store.past_grades import back_since, lines_of_days
 from alerts.store.windows import Kept, load_tracks, named_sizes, save_tracks
 
 # The rating of a token before a reading and after it.
@@ -68,19 +69,31 @@ async def _tracks(
     tracks = {token: one.track for token, one in kept.items() if one.is_whole}
     missing = [token for token in lasting if token not in tracks]
     if missing:
-        lines = await lines_of_days(tx, cycle.kind, missing, since=cycle.as_of - LONGEST)
-        tracks |= await asyncio.to_thread(_made_up, kept, lines, margin)
+        since = cycle.as_of - LONGEST
+        lines = await lines_of_days(tx, cycle.kind, missing, since=since)
+        back = await back_since(tx, cycle.kind, missing, since=since)
+        tracks |= await asyncio.to_thread(_made_up, kept, lines, back, margin=margin)
     return tracks
 
 
 def _made_up(
-    kept: Mapping[TokenId, Kept], lines: Mapping[TokenId, Sequence[Line]], margin: int
+    kept: Mapping[TokenId, Kept],
+    lines: Mapping[TokenId, Sequence[Line]],
+    back: Mapping[TokenId, datetime],
+    *,
+    margin: int,
 ) -> dict[TokenId, Track]:
-    """The tracks after these lines: what is kept goes on with those that came since."""
+    """The tracks after these lines: what is kept goes on with those that came since.
+
+    back: since when those are graded that were silent for a while; what was before counts no more.
+    """
     made = {}
     for token, every in lines.items():
         readings = [Reading(line.as_of, line.revision, line.score) for line in heard(every)]
         track = kept[token].track if token in kept else None
+        if token in back and any(reading.as_of >= back[token] for reading in readings):
+            readings = [reading for reading in readings if reading.as_of >= back[token]]
+            track = None if track is None or track.reading.as_of < back[token] else track
         for reading in readings:
             if track is None or reading[:2] > track.reading[:2]:
                 track, _ = _advanced(track, reading, margin=margin)

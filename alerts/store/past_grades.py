@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 
 from alerts.domain.events import EventType
 from alerts.domain.grades import Kind, TokenId
@@ -58,6 +58,14 @@ async def silences(tx: Transaction, wanted: Sequence[TokenId]) -> list[Silence]:
         )
         for row in rows
     ]
+
+
+async def back_since(
+    tx: Transaction, kind: Kind, wanted: Sequence[TokenId], *, since: datetime
+) -> dict[TokenId, datetime]:
+    """The `as_of` at which these were last back after a silence, where that was after a time."""
+    given = {"kind": kind, "tokens": list(wanted), "since": since}
+    return {TokenId(row.token): row.at for row in await tx.connection.execute(_BACK, given)}
 
 
 # What held before a time, and the lines since.
@@ -119,6 +127,16 @@ def _queries(time: ColumnElement[datetime]) -> _Queries:
 
 _OF_DAYS: Final = _queries(grades.c.as_of)
 _RECORDED: Final = _queries(grades.c.recorded_at)
+_BACK: Final = (
+    select(events.c.token, func.max(events.c.at).label("at"))
+    .where(
+        among(events.c.token, ids_called("tokens")),
+        events.c.kind == bindparam("kind"),
+        events.c.type == EventType.REINSTATED,
+        events.c.at > bindparam("since", type_=events.c.at.type),
+    )
+    .group_by(events.c.token)
+)
 _SILENCES: Final = select(
     events.c.token, events.c.kind, events.c.type, events.c.at, events.c.recorded_at
 ).where(

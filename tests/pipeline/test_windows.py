@@ -157,6 +157,19 @@ async def test_a_grade_that_comes_back_begins_anew(services: Services, receiver:
     assert body["window"]["from"]["score"] == 58
 
 
+async def test_a_size_named_after_a_grade_came_back_is_not_held_against_what_was_before(
+    services: Services, receiver: Receiver
+) -> None:
+    rest: Scores = {"b": 50, "c": 50, "d": 50, "e": 50, "f": 50}
+    await told(services, {"a": 42, **rest}, *(rest for _ in range(8)), {"a": 58, **rest})
+    rises_17 = replace(RISES_15, windows=(replace(RISES_15.windows[0], rise=1700),))
+    await subscribe(services, receiver.url("/rise"), wanted=rises_17)
+
+    await told(services, {"a": 59, **rest}, {"a": 75, **rest}, first=10)
+
+    assert scores(receiver, "/rise") == [("grade.rose", 75)]
+
+
 @pytest.mark.parametrize("order", [Order.NONE, Order.LATEST])
 async def test_one_reading_may_be_an_upgrade_and_a_rise_and_both_are_told(
     services: Services, receiver: Receiver, order: Order
