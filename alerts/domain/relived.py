@@ -86,14 +86,17 @@ def relive(
     """What the rules tell of one grade's history, each with the line that it is told of.
 
     lines: as `heard`; the first is where it begins, of which nothing is told. anew: each `as_of` at
-    which the grade was back after a silence.
+    which the grade was back after a silence; no line is of it where it was back as it had been.
     """
     before: Rating | None = None
-    for line in lines:
+    for place, line in enumerate(lines):
         reading = Reading(line.as_of, line.revision, line.score)
-        if before is None or line.as_of in anew:
+        back = [at for at in anew if before is not None and before.as_of < at <= line.as_of]
+        if before is None or line.as_of in back:
             before, track = _begun(token, line, policy), begun(reading)
             continue
+        if back:
+            before = _begun(token, lines[place - 1]._replace(as_of=max(back)), policy)
         after, cycle = _after(before, line, policy), cycle_of(line)
         found: tuple[Change, ...] = ()
         if rules.thresholds is not None:

@@ -45,10 +45,10 @@ class Supposed:
 class Backtest:
     """What would have been sent from `since` to `until`, both included.
 
-    events: that were recorded; matched: of these. sent: how many messages. messages: the newest of
-    them that were asked for, the oldest first. ended: events that were matched and never told, by
-    the reason. waiting: those that would still wait. relived: the bytes of what rules
-    told, by the id of each event.
+    events: that were recorded; matched: of these, and of what rules tell. sent: how many messages.
+    messages: the newest of them that were asked for, the oldest first. ended: events that were
+    matched and never told, by the reason. waiting: those that would still wait. relived: the bytes
+    of what rules told, by the id of each event.
     """
 
     since: datetime
@@ -132,13 +132,10 @@ async def backtest(
     async with store.read() as tx:
         whole = await span_between(tx, since, until)
     async for chunk, share in _recorded(asked, whole, store=store):
-        coming = chunk if braid is None else braid.hear(chunk)
-        await asyncio.to_thread(rehearsal.hear, coming)
+        await asyncio.to_thread(_hear, rehearsal, braid, chunk)
         if progress is not None:
             progress(share)
-    if braid is not None:
-        rehearsal.hear(braid.finish())
-    await asyncio.to_thread(rehearsal.finish, until)
+    await asyncio.to_thread(_finish, rehearsal, braid, until)
     return Backtest(
         since=since,
         until=until,
@@ -150,6 +147,16 @@ async def backtest(
         waiting=len(rehearsal.queue),
         relived={news.id: news.body for news, _ in made},
     )
+
+
+def _hear(rehearsal: Rehearsal, braid: Braid | None, chunk: list[Heard]) -> None:
+    rehearsal.hear(chunk if braid is None else braid.hear(chunk))
+
+
+def _finish(rehearsal: Rehearsal, braid: Braid | None, until: datetime) -> None:
+    if braid is not None:
+        rehearsal.hear(braid.finish())
+    rehearsal.finish(until)
 
 
 async def _recorded(

@@ -133,11 +133,18 @@ class _Past:
         self, token: TokenId, kind: Kind, lines: Iterable[Line]
     ) -> list[tuple[datetime, int | None]]:
         """What a grade was from when on, as it was recorded; None while it was withdrawn."""
-        ends = [(one.recorded_at, None) for one in self._silent if one[:3] == (token, kind, False)]
-        scores: list[tuple[datetime, int | None]] = [
-            (line.recorded_at, line.score) for line in lines
+        told: list[tuple[datetime, bool, int | None]] = [
+            (line.recorded_at, True, line.score) for line in lines
         ]
-        return sorted([*scores, *ends], key=lambda each: each[0])
+        silent = [one for one in self._silent if one[:2] == (token, kind)]
+        told += [(one.recorded_at, one.is_back, None) for one in silent]
+        found: list[tuple[datetime, int | None]] = []
+        last: int | None = None
+        for at, is_graded, score in sorted(told, key=lambda each: each[0]):
+            # One that is back as it had been has no line of that.
+            last = last if score is None else score
+            found.append((at, last if is_graded else None))
+        return found
 
 
 def _news(draft: Draft, line: Line, *, other_score: int | None) -> News:

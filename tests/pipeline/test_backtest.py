@@ -197,6 +197,57 @@ async def test_what_rules_tell_is_found_again_where_nobody_had_named_them(
             assert _said(json.loads(found.relived[event_id])) == _said(bodies[event_id])
 
 
+async def test_what_is_back_after_a_silence_is_judged_as_it_was_live(
+    open_with: OpenServices, receiver: Receiver
+) -> None:
+    clock = TurnedClock(START)
+    services = await open_with(clock=clock)
+    live = Live(services, clock)
+    wanted = Filter(
+        types=frozenset(),
+        thresholds=(Threshold(Kind.TRADER, above=6500),),
+        given=(Condition(Kind.FUNDAMENTAL, at_least=4000),),
+    )
+    made = (await subscribe(services, receiver.url("/rules"), wanted=wanted)).endpoint.id
+    rest = {f"r{number}": 50.0 for number in range(9)}
+    silent: list[dict[str, float]] = [{}] * 8
+    # Revised on the day of its return; back as it was, within the margin of where it had been;
+    # and with the other grade gone, and back as it was.
+    paths: dict[Kind, list[dict[str, float]]] = {
+        Kind.FUNDAMENTAL: [{"a": 70, "b": 70, "c": 70}, {}, *silent, {"c": 70}, {}],
+        Kind.TRADER: [
+            {"a": 60, "b": 66, "c": 50},
+            {"b": 64},
+            *silent,
+            {"a": 63, "b": 64},
+            {"a": 66, "b": 66, "c": 70},
+        ],
+    }
+    for number, (other, own) in enumerate(zip(*paths.values(), strict=True)):
+        await live.turn_to(day(number))
+        kept = {"a": 70.0, "b": 70.0, **other}
+        await push(services, day(number), rest | kept, kind=Kind.FUNDAMENTAL)
+        await live.turn_to(day(number) + HOUR)
+        if number == len(silent) + 3:
+            await push(services, day(number - 1), {"a": 66}, complete=False)
+            await live.tell()
+            await live.turn_to(day(number) + 2 * HOUR)
+        await push(services, day(number), rest | {"c": 50.0} | own)
+        await live.tell()
+
+    found = await backtest(
+        supposed(Channel.WEBHOOK, wanted),
+        since=START,
+        until=clock.now(),
+        store=services.store,
+        ladder=services.ladder,
+    )
+
+    told = [part.event_id for one in live.told[made] for part in one.parts]
+    assert len(told) == 3
+    assert [part.event_id for one in found.messages for part in one.parts] == told
+
+
 def _said(body: dict[str, Any]) -> list[object]:
     """What an event of a rule says, whether it was recorded or not."""
     data = body["data"]

@@ -131,7 +131,7 @@ class BacktestAnswer(Answer):
     since: Time
     until: Time
     events: int = Field(description="That were recorded in this time.")
-    matched: int = Field(description="Of them, by the filter, and their corrections.")
+    matched: int = Field(description="Of them and of what rules tell, and corrections.")
     messages: int = Field(description="That would have been sent.")
     ended: dict[str, int] = Field(description="Matched and never told, by the reason.")
     waiting: int = Field(description="Matched, and would still wait.")
