@@ -15,6 +15,7 @@ from alerts.domain.grades import Kind, TokenId
 from alerts.domain.payloads import TokenView, grade_event
 from alerts.domain.relived import Line, Rules, heard, relive
 from alerts.domain.subscriptions import EventFacts, Filter
+from alerts.errors import InvalidInput
 from alerts.pipeline.diff import Ladder
 from alerts.store.engine import Store
 from alerts.store.outbox import News
@@ -25,6 +26,8 @@ from alerts.store.tokens import TokenRecord, find_tokens
 CHUNK: Final = 100
 # So much earlier one begins, for how far a score has to go for a rule depends on how it came there.
 BEFORE: Final = timedelta(days=30)
+# They are put in order before the first is told, so all of them are held.
+MOST: Final = 250_000
 # Between two recorded events there is room for so many that are relived.
 _ROOM: Final = 1_000_000
 Progress = Callable[[float], None]
@@ -43,7 +46,8 @@ async def relived(
 ) -> list[Heard]:
     """What a filter's thresholds and windows would have told, in order; unnumbered as yet.
 
-    progress: called with the share of the tokens that is done.
+    progress: called with the share of the tokens that is done. Raises InvalidInput for more than
+    `MOST`.
     """
     rules = {kind: named for kind in Kind if (named := Rules.of(wanted, kind)) is not None}
     if not rules:
@@ -64,6 +68,8 @@ async def relived(
         past = _Past(lines, records, silent, ladder=ladder)
         made = await asyncio.to_thread(past.told, rules)
         found += [each for each in made if since <= each[1] <= until]
+        if len(found) > MOST:
+            raise InvalidInput("days", f"are too many: these rules tell more than {MOST:,} events")
         if progress is not None:
             progress(min(1.0, (start + CHUNK) / len(ids)))
     return sorted(found, key=_place)

@@ -10,6 +10,7 @@ import pytest
 
 from alerts.api import backtests
 from alerts.api.app import create_app
+from alerts.pipeline import relived
 from alerts.serving import open_server
 from tests.api.conftest import NO_TLS, Api, problem
 
@@ -94,6 +95,21 @@ async def test_rules_that_nobody_had_named_are_told_of_the_history(api: Api) -> 
     assert (await api.get("/v1/events?type=grade.crossed")).json()["data"] == []
     lines = [one["message"]["text"].splitlines()[0] for one in shown["data"]]
     assert "<b>🔵 BTC went above 85</b>" in lines
+
+
+async def test_rules_that_would_tell_more_than_memory_is_for_are_refused(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.upgrade("btc", "eth")
+    body = {**DRY, "filter": {"types": [], "thresholds": [THRESHOLD]}}
+    monkeypatch.setattr(relived, "MOST", 2)
+    as_many = await api.post("/v1/backtest", json=body)
+    monkeypatch.setattr(relived, "MOST", 1)
+
+    answer = await api.post("/v1/backtest", json=body)
+
+    assert as_many.json()["messages"] == 2
+    assert problem(answer, 422, "invalid-input")["field"] == "days"
 
 
 async def test_a_cooldown_that_is_thought_of_keeps_back_what_it_would(api: Api) -> None:
