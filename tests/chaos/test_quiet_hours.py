@@ -78,6 +78,7 @@ async def test_each_chat_is_told_its_night_once_whoever_is_killed(
         assert states.keys() <= {State.DELIVERED, State.UNKNOWN}
         # Of each chat the whole night, or what became of all of it is unknown.
         assert states[State.DELIVERED] + states[State.UNKNOWN] == 4 * CHATS
-        assert states[State.UNKNOWN] <= 4 * KILLS
+        # An answer that takes longer than the pace lets a second one go.
+        assert states[State.UNKNOWN] <= 2 * 4 * KILLS
         assert all(text.startswith("While you were away (") for chat in made for text in chat.texts)
     tell("quiet hours", kills=KILLS, told=states[State.DELIVERED], unknown=states[State.UNKNOWN])
