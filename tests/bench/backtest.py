@@ -18,10 +18,10 @@ from pathlib import Path
 from alerts import telemetry
 from alerts.bootstrap import Services, open_services
 from alerts.domain.deliveries import Channel
-from alerts.domain.events import SUBSCRIBABLE
+from alerts.domain.events import SUBSCRIBABLE, EventType, Window
 from alerts.domain.grades import Cycle, Grade, Kind, TokenId
 from alerts.domain.quiet import QuietHours
-from alerts.domain.subscriptions import Filter
+from alerts.domain.subscriptions import Filter, Reach, Threshold
 from alerts.pipeline.backtest import backtest, supposed
 from alerts.pipeline.diff import diff_at_once
 from alerts.sources.sandbox.generator import Market
@@ -34,6 +34,7 @@ from tests.pipeline.conftest import SOURCE, TurnedClock, settings_for
 OPENED = datetime(2026, 1, 1, tzinfo=UTC)
 NIGHT = QuietHours(clock_time(22), clock_time(7))
 ALL = frozenset(SUBSCRIBABLE)
+NONE: frozenset[EventType] = frozenset()
 ASKED = {
     "webhook, upgrades and downgrades": supposed(Channel.WEBHOOK, Filter()),
     "webhook, all types": supposed(Channel.WEBHOOK, Filter(types=ALL)),
@@ -42,6 +43,13 @@ ASKED = {
     ),
     "chat, all types, quiet at night": supposed(
         Channel.TELEGRAM, Filter(types=ALL), time_zone="Europe/Berlin", quiet_hours=NIGHT
+    ),
+    "webhook, trader above 85 or below 20": supposed(
+        Channel.WEBHOOK, Filter(types=NONE, thresholds=(Threshold(Kind.TRADER, 8500, 2000),))
+    ),
+    "webhook, trader up or down 15 points within 7 days": supposed(
+        Channel.WEBHOOK,
+        Filter(types=NONE, windows=(Reach(Kind.TRADER, Window.WEEK_POINTS, 1500, 1500),)),
     ),
     "chat, five tokens": supposed(
         Channel.TELEGRAM,
