@@ -61,7 +61,8 @@ async def relived(
         chunk = ids[start : start + CHUNK]
         async with store.read() as tx:
             lines = {
-                kind: await lines_recorded(tx, kind, chunk, since=since - BEFORE) for kind in Kind
+                kind: await lines_recorded(tx, kind, chunk, since=since - BEFORE)
+                for kind in (Kind if wanted.given else rules)
             }
             records = await find_tokens(tx, chunk)
             silent = await silences(tx, chunk)
@@ -107,7 +108,9 @@ class _Past:
         for kind, named in rules.items():
             (other,) = (each for each in Kind if each is not kind)
             for token, lines in heard_of[kind].items():
-                others = self._scores(token, other, heard_of[other].get(token, []))
+                # Read only where a condition asks what it was.
+                lines_of_other = heard_of.get(other, {}).get(token, [])
+                others = self._scores(token, other, lines_of_other)
                 found += self._of_token(token, kind, lines, named=named, others=others)
         return found
 
