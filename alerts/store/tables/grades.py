@@ -214,7 +214,7 @@ Index("ix_grades_as_of", grades.c.as_of)
 
 
 # How far a score went within the longest window, as of its newest line. state: MessagePack; what
-# is lost or old is made anew of the history.
+# is lost is made of the history, and what is old goes on with it.
 tracks = Table(
     "tracks",
     metadata,
